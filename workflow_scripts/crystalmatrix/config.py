@@ -1,0 +1,243 @@
+"""config.yaml as strict, frozen objects: one source for the Snakefile, the scripts and the trainer.
+
+In: the merged configuration as nested dictionaries.  Out: Config; any unknown key, tier or property is a ConfigError
+that names the nearest known one.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from crystalmatrix.errors import ConfigError, nearest
+from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
+
+
+class Section(BaseModel):
+    """A section of config.yaml: frozen, and an unknown key is an error that names the nearest known one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    where: ClassVar[str] = "config"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reject_unknown_keys(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            raise ConfigError(
+                f"{cls.where}: found {values!r}, expected a section with keys: {', '.join(cls.model_fields)}"
+            )
+        for key in values:
+            if key not in cls.model_fields:
+                raise ConfigError(f"{cls.where}: unknown key {key!r}{nearest(str(key), cls.model_fields)}")
+        return values
+
+    @classmethod
+    def parse(cls, values: Any) -> Self:
+        """Validate nested dictionaries. Raises ConfigError, one line, for anything that does not fit."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(f"{cls.where}.{place}: found {first['input']!r}: {first['msg']}") from None
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The inverse of `to_json`: how settings travel from the Snakefile to a script's command line."""
+        return cls.parse(json.loads(text))
+
+    def to_json(self) -> str:
+        """Compact JSON with sorted keys, so that equal settings are equal text."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+class DataConfig(Section):
+    """Where the crystals come from and how they are split."""
+
+    where: ClassVar[str] = "data"
+    source: str = "dft_3d_2021"  # `minerals`, a JARVIS release, a URL, a file or a folder
+    mirrors: tuple[str, ...] = ()  # URLs tried before the release's own link
+    sha256: str | None = None  # of the raw file; recorded on first use when not given
+    id_key: str = "jid"
+    fields: dict[str, str] = {}  # property: key in the data set, where it differs from JARVIS's
+    max_drop_rate: float = Field(0.01, ge=0, le=1)  # share of invalid rows above which the run stops
+    splits: Literal["official", "random", "grouped"] = "official"
+    split_fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # train, val, test; random and grouped only
+    split_seed: int = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in self.fields:
+            if name not in PROPERTIES and name not in AUXILIARY_FIELDS:
+                raise ConfigError(
+                    f"data.fields: unknown property {name!r}{nearest(name, [*PROPERTIES, *AUXILIARY_FIELDS])}"
+                )
+        if min(self.split_fractions) <= 0 or abs(sum(self.split_fractions) - 1) > 1e-6:
+            raise ConfigError(
+                f"data.split_fractions: found {self.split_fractions}, expected three positive numbers that sum to 1"
+            )
+        return self
+
+
+class GraphConfig(Section):
+    """What an edge and an angle are: see docs/method.md. Shared by all models, stored in every shard and checkpoint."""
+
+    where: ClassVar[str] = "graph"
+    cutoff: float = Field(5.0, gt=0, le=12)  # Å
+    three_body_cutoff: float = Field(4.0, gt=0)  # Å, angles between edges shorter than this
+    min_neighbours: int = Field(12, ge=1)  # isolated atoms get at least so many, whatever their distance
+    max_neighbours: int | None = Field(None, ge=1)  # cap, widened to whole shells so that ties break no symmetry
+    shards: int = Field(8, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.three_body_cutoff > self.cutoff:
+            raise ConfigError(
+                f"graph.three_body_cutoff: found {self.three_body_cutoff} Å, expected at most graph.cutoff = {self.cutoff} Å"
+            )
+        return self
+
+
+class EquivariantConfig(Section):
+    """Size of the equivariant network (models/equivariant.py)."""
+
+    where: ClassVar[str] = "tiers.*.model"
+    architecture: Literal["equivariant"]
+    channels: int = Field(32, ge=1)  # features per irrep on an atom
+    edge_channels: int = Field(32, ge=1)  # width of the invariant edge branch
+    layers: int = Field(2, ge=1)
+    l_max: int = Field(1, ge=0, le=4)  # highest degree of the spherical harmonics
+    neighbours: int | None = Field(16, ge=1)  # nearest so many, whole shells; null: all edges of the shards
+    n_radial: int = Field(8, ge=1)  # radial basis functions
+    angle_radial: int = Field(3, ge=0)  # radial x angular basis of the 3-body fingerprint; 0: no angles (ablation)
+    angle_angular: int = Field(6, ge=1)
+    pooling: Literal["mean", "attention"] = "mean"
+
+
+class CGCNNConfig(Section):
+    """Size of the CGCNN baseline (Xie & Grossman, PRL 120, 145301 (2018)), built from PyG's CGConv."""
+
+    where: ClassVar[str] = "tiers.cgcnn.model"
+    architecture: Literal["cgcnn"]
+    channels: int = Field(64, ge=1)
+    layers: int = Field(3, ge=1)
+    neighbours: int | None = Field(12, ge=1)
+    n_radial: int = Field(41, ge=1)
+
+
+ModelConfig = Annotated[EquivariantConfig | CGCNNConfig, Field(discriminator="architecture")]
+
+
+class TrainingConfig(Section):
+    """How a model is trained (training/loop.py)."""
+
+    where: ClassVar[str] = "tiers.*.training"
+    crystals_seen: int = Field(100_000, ge=1)  # length of the schedule; epochs = crystals_seen / training set size ...
+    max_epochs: int = Field(100, ge=1)  # ... but no more epochs than this (small sets)
+    min_epochs: int = Field(5, ge=1)  # ... and no fewer than this (large sets)
+    patience: int = Field(50, ge=1)  # epochs without a better validation error after which training stops
+    batch_size: int = Field(32, ge=1)  # crystals
+    learning_rate: float = Field(2e-3, gt=0)  # peak; linear warm-up, then cosine to zero
+    warmup: float = Field(0.05, ge=0, lt=1)  # share of the steps
+    weight_decay: float = Field(1e-5, ge=0)
+    gradient_clip: float = Field(1.0, gt=0)  # norm
+    ema_decay: float = Field(0.99, ge=0, lt=1)  # weights that are evaluated and kept: moving average; 0: none
+    loss: Literal["l1", "huber", "mse"] = "l1"  # on the transformed target
+    transform: bool = True  # the property's own scale (log, asinh); false: identity for all (ablation)
+    composition_reference: bool = True  # subtract a per-element least-squares fit of the training fold
+    seeds: int = Field(1, ge=1)  # members of the ensemble inside the one checkpoint
+    init: Literal["scratch", "multitask"] = "scratch"  # single-task models: start from the tier's multi-task trunk
+    task_weights: Literal["uniform", "learned"] = (
+        "uniform"  # multi-task: 1 per task on standardised targets, or learned
+    )
+    hold_out: Literal["strict", "masked"] = "strict"  # multi-task: drop, or only mask, structures held out elsewhere
+    outliers: Literal["ignore", "report", "drop"] = "report"  # extreme training labels: see results/data/outliers.csv
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    compile: bool = False  # torch.compile: worth its minutes of warm-up in long runs only
+    save_every_seconds: float = Field(60, gt=0)
+
+
+class TierConfig(Section):
+    """One row of models: an architecture with its size, and how it is trained."""
+
+    where: ClassVar[str] = "tiers.*"
+    model: ModelConfig
+    training: TrainingConfig = TrainingConfig()
+
+
+class MatrixConfig(Section):
+    """Which models `rule all` builds and the page compares."""
+
+    where: ClassVar[str] = "matrix"
+    tiers: tuple[str, ...] = ("lite", "std", "pro", "cgcnn")
+    properties: tuple[str, ...] = tuple(PROPERTIES)
+    multitask: bool = True
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in self.properties:
+            if name not in PROPERTIES:
+                raise ConfigError(f"matrix.properties: unknown property {name!r}{nearest(name, PROPERTIES)}")
+        if not self.tiers or not self.properties:
+            raise ConfigError("matrix: found no tier or no property, expected at least one of each")
+        return self
+
+
+class ReportConfig(Section):
+    """What the comparison page shows beside our models."""
+
+    where: ClassVar[str] = "report"
+    published: str | None = None  # folder with <model>/AI-SinglePropertyPrediction-<field>-dft_3d-test-mae.csv.zip
+    composition_baseline: bool = True  # gradient boosting on the composition, as a floor
+    bootstrap: int = Field(2000, ge=100)  # resamples of the intervals and of the paired comparisons
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+
+
+class ScreenConfig(Section):
+    """`results/screen/<name>.csv`: your structures, predicted with one model."""
+
+    where: ClassVar[str] = "screen.*"
+    structures: str  # file or folder: CIF, POSCAR, extended XYZ, JARVIS JSON
+    model: str = "results/lite/multitask.pt"
+
+
+class Config(Section):
+    """The whole of config.yaml."""
+
+    where: ClassVar[str] = "config.yaml"
+    data: DataConfig = DataConfig()
+    graph: GraphConfig = GraphConfig()
+    matrix: MatrixConfig = MatrixConfig()
+    tiers: dict[str, TierConfig]
+    report: ReportConfig = ReportConfig()
+    screen: dict[str, ScreenConfig] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in self.matrix.tiers:
+            if name not in self.tiers:
+                raise ConfigError(f"matrix.tiers: unknown tier {name!r}{nearest(name, self.tiers)}")
+        return self
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The columns of the matrix: the properties, then `multitask`."""
+        return self.matrix.properties + ((MULTITASK,) if self.matrix.multitask else ())
+
+    def check_pair(self, tier: str, task: str) -> None:
+        """Raise ConfigError, listing what exists, unless results/<tier>/<task>.pt is in the matrix."""
+        if tier not in self.matrix.tiers:
+            raise ConfigError(
+                f"results/{tier}/{task}.pt: no tier {tier!r} in the matrix{nearest(tier, self.matrix.tiers)}"
+            )
+        if task not in self.tasks:
+            raise ConfigError(
+                f"results/{tier}/{task}.pt: no property {task!r} in the matrix{nearest(task, self.tasks)}"
+            )
+
+
+def load(path: Path) -> Config:
+    """Read and validate a configuration file. Raises ConfigError."""
+    return Config.parse(yaml.safe_load(path.read_text()))

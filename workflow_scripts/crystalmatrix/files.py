@@ -1,0 +1,94 @@
+"""Files that are either absent or complete, and tables that know what they are.
+
+In: content and a final path.  Out: the file, written under a temporary name, synced and renamed; a parquet table carries
+its schema version and a JSON dictionary of metadata.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crystalmatrix.errors import DataError
+
+_KEY = b"crystalmatrix"
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success sync it and rename it to `path`, on failure remove it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text atomically, in UTF-8."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON atomically: sorted keys, two spaces, no NaN."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON. Raises DataError for a missing or damaged file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: not found") from None
+    except ValueError as error:
+        raise DataError(f"{path}: not valid JSON ({error}); delete it and run again") from None
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def write_table(path: Path, table: pa.Table, *, version: int, metadata: dict[str, Any], **options: Any) -> None:
+    """Write a parquet table atomically, with its schema version and metadata; `options` go to pyarrow's writer."""
+    content = json.dumps({"version": version, **metadata}, sort_keys=True).encode()
+    table = table.replace_schema_metadata({_KEY: content})
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, **{"compression": "zstd", **options})
+
+
+def read_metadata(path: Path, *, version: int) -> dict[str, Any]:
+    """The metadata of a table of ours. Raises DataError for a missing or damaged file or another version."""
+    try:
+        raw = (pq.read_schema(path).metadata or {}).get(_KEY)
+    except FileNotFoundError:
+        raise DataError(f"{path}: not found") from None
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again") from None
+    if raw is None:
+        raise DataError(f"{path}: no schema version, so not a file of this workflow")
+    metadata = json.loads(raw)
+    if metadata["version"] != version:
+        raise DataError(f"{path}: schema {metadata['version']}, this version reads {version}; delete it and run again")
+    return metadata
+
+
+def read_table(path: Path, *, version: int, columns: list[str] | None = None) -> tuple[pa.Table, dict[str, Any]]:
+    """Read a table of ours and its metadata. Raises DataError for a missing or damaged file or another version."""
+    metadata = read_metadata(path, version=version)
+    try:
+        return pq.read_table(path, columns=columns), metadata
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again") from None
