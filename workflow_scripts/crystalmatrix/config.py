@@ -95,7 +95,8 @@ class GraphConfig(Section):
     def _check(self) -> Self:
         if self.three_body_cutoff > self.cutoff:
             raise ConfigError(
-                f"graph.three_body_cutoff: found {self.three_body_cutoff} Å, expected at most graph.cutoff = {self.cutoff} Å"
+                f"graph.three_body_cutoff: found {self.three_body_cutoff} Å, "
+                f"expected at most graph.cutoff = {self.cutoff} Å"
             )
         return self
 

@@ -1,7 +1,7 @@
 """Files that are either absent or complete, and tables that know what they are.
 
-In: content and a final path.  Out: the file, written under a temporary name, synced and renamed; a parquet table carries
-its schema version and a JSON dictionary of metadata.
+In: content and a final path.  Out: the file, written under a temporary name, synced and renamed; a parquet table
+carries its schema version and a JSON dictionary of metadata.
 """
 
 import hashlib
