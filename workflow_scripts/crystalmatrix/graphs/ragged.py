@@ -1,8 +1,8 @@
 """The graphs of many crystals as flat arrays with pointers: what shards are read into and everything else works on.
 
 Edge direction, stated once: edge e of centre atom i points from i to its neighbour j,
-`edge_vector[e] = x_j + offset - x_i`, and carries information from j to i. Edges are sorted by centre, then by distance (then by j and offset, so that the
-order is a function of the crystal alone).
+`edge_vector[e] = x_j + offset - x_i`, and carries information from j to i. Edges are sorted by centre, then by distance
+(then by j and offset, so that the order is a function of the crystal alone).
 
 Angles: for each centre, the unordered pairs (0,1), (0,2) ... (0,k-1), (1,2) ... of its first k = `n_angle_edges` edges,
 which are those within the 3-body cutoff. The order is implied, so no index of a pair is stored.
