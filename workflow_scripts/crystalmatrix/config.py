@@ -5,6 +5,8 @@ that names the nearest known one.
 """
 
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -25,12 +27,10 @@ class Section(BaseModel):
     @classmethod
     def _reject_unknown_keys(cls, values: Any) -> Any:
         if not isinstance(values, dict):
-            raise ConfigError(
-                f"{cls.where}: found {values!r}, expected a section with keys: {', '.join(cls.model_fields)}"
-            )
+            raise ValueError(f"found {values!r}, expected a section with keys: {', '.join(cls.model_fields)}")
         for key in values:
             if key not in cls.model_fields:
-                raise ConfigError(f"{cls.where}: unknown key {key!r}{nearest(str(key), cls.model_fields)}")
+                raise ValueError(f"unknown key {key!r}{nearest(str(key), cls.model_fields)}")
         return values
 
     @classmethod
@@ -39,18 +39,33 @@ class Section(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise ConfigError(f"{cls.where}.{place}: found {first['input']!r}: {first['msg']}") from None
+            raise ConfigError(_one_line(cls.where, error)) from None
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The inverse of `to_json`: how settings travel from the Snakefile to a script's command line."""
         return cls.parse(json.loads(text))
 
-    def to_json(self) -> str:
-        """Compact JSON with sorted keys, so that equal settings are equal text."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    def to_json(self, *keys: str) -> str:
+        """Compact JSON with sorted keys, so that equal settings are equal text.
+
+        With `keys`, only those: a stage that is given no more than it reads does not run again for the rest.
+        """
+        content = self.model_dump(mode="json", include=set(keys) or None)
+        return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def _one_line(where: str, error: ValidationError) -> str:
+    """The first error as `config: tiers.pro.training: unknown key 'seed'; did you mean 'seeds'?`."""
+    first = error.errors()[0]
+    # After `model` pydantic puts the architecture that it chose, which is no key of the file.
+    place = [str(part) for before, part in pairwise(("", *first["loc"])) if before != "model"]
+    start = ": ".join([where, ".".join(place)] if place else [where])
+    if first["type"] == "value_error":
+        return f"{start}: {first['ctx']['error']}"
+    if first["type"] == "missing":
+        return f"{start}: not found, expected a value"
+    return f"{start}: found {first['input']!r}, expected otherwise: {first['msg']}"
 
 
 class DataConfig(Section):
@@ -71,12 +86,11 @@ class DataConfig(Section):
     def _check(self) -> Self:
         for name in self.fields:
             if name not in PROPERTIES and name not in AUXILIARY_FIELDS:
-                raise ConfigError(
-                    f"data.fields: unknown property {name!r}{nearest(name, [*PROPERTIES, *AUXILIARY_FIELDS])}"
-                )
+                known = [*PROPERTIES, *AUXILIARY_FIELDS]
+                raise ValueError(f"fields: unknown property {name!r}{nearest(name, known)}")
         if min(self.split_fractions) <= 0 or abs(sum(self.split_fractions) - 1) > 1e-6:
-            raise ConfigError(
-                f"data.split_fractions: found {self.split_fractions}, expected three positive numbers that sum to 1"
+            raise ValueError(
+                f"split_fractions: found {self.split_fractions}, expected three positive numbers that sum to 1"
             )
         return self
 
@@ -94,9 +108,8 @@ class GraphConfig(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.three_body_cutoff > self.cutoff:
-            raise ConfigError(
-                f"graph.three_body_cutoff: found {self.three_body_cutoff} Å, "
-                f"expected at most graph.cutoff = {self.cutoff} Å"
+            raise ValueError(
+                f"three_body_cutoff: found {self.three_body_cutoff} Å, expected at most cutoff = {self.cutoff} Å"
             )
         return self
 
@@ -180,9 +193,9 @@ class MatrixConfig(Section):
     def _check(self) -> Self:
         for name in self.properties:
             if name not in PROPERTIES:
-                raise ConfigError(f"matrix.properties: unknown property {name!r}{nearest(name, PROPERTIES)}")
+                raise ValueError(f"properties: unknown property {name!r}{nearest(name, PROPERTIES)}")
         if not self.tiers or not self.properties:
-            raise ConfigError("matrix: found no tier or no property, expected at least one of each")
+            raise ValueError("found no tier or no property, expected at least one of each")
         return self
 
 
@@ -204,10 +217,23 @@ class ScreenConfig(Section):
     model: str = "results/lite/multitask.pt"
 
 
+# Folders of results/ that are no tier.
+RESERVED = (
+    "benchmarks",
+    "composition",
+    "data",
+    "graphs",
+    "leaderboard",
+    "logs",
+    "report",
+    "runs",
+    "screen",
+)
+
+
 class Config(Section):
     """The whole of config.yaml."""
 
-    where: ClassVar[str] = "config.yaml"
     data: DataConfig = DataConfig()
     graph: GraphConfig = GraphConfig()
     matrix: MatrixConfig = MatrixConfig()
@@ -217,9 +243,20 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        for name in self.tiers:
+            if name in RESERVED or not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
+                raise ValueError(
+                    f"tiers: found the name {name!r}, expected letters, digits, _ or - and none of the folders "
+                    f"that results/ has anyway: {', '.join(RESERVED)}"
+                )
         for name in self.matrix.tiers:
             if name not in self.tiers:
-                raise ConfigError(f"matrix.tiers: unknown tier {name!r}{nearest(name, self.tiers)}")
+                raise ValueError(f"matrix.tiers: unknown tier {name!r}{nearest(name, self.tiers)}")
+            if self.tiers[name].training.init == "multitask" and not self.matrix.multitask:
+                raise ValueError(
+                    f"tiers.{name}.training.init: found 'multitask' with matrix.multitask false, "
+                    "expected a multi-task model to start from; set it to true, or init to scratch"
+                )
         return self
 
     @property
@@ -237,6 +274,17 @@ class Config(Section):
             raise ConfigError(
                 f"results/{tier}/{task}.pt: no property {task!r} in the matrix{nearest(task, self.tasks)}"
             )
+
+    def check_property(self, name: str) -> None:
+        """Raise ConfigError, listing what exists, unless the property is in the matrix."""
+        if name not in self.matrix.properties:
+            raise ConfigError(f"no property {name!r} in the matrix{nearest(name, self.matrix.properties)}")
+
+    def screening(self, name: str) -> ScreenConfig:
+        """The entry behind results/screen/<name>.csv. Raises ConfigError, listing what exists."""
+        if name not in self.screen:
+            raise ConfigError(f"results/screen/{name}.csv: no {name!r} under `screen:`{nearest(name, self.screen)}")
+        return self.screen[name]
 
 
 def load(path: Path) -> Config:

@@ -3,6 +3,9 @@
 import difflib
 import sys
 from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class UserError(Exception):
@@ -25,10 +28,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; {hint}(known: {', '.join(known)})"
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`, turning a `UserError` into one line on stderr and exit code 2."""
+def or_exit(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function, turning a `UserError` into one line on stderr and exit code 2."""
     try:
-        main()
+        return function(*arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script's `main`: the user's errors end in one line, bugs keep their traceback."""
+    or_exit(main)

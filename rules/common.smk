@@ -1,0 +1,52 @@
+"""What the rules share: the validated configuration, the names of the matrix, and the checks of a requested name.
+
+A mistake of the user ends here, before any job starts, with one line that lists what exists.
+"""
+
+import shutil
+
+from crystalmatrix import columns
+from crystalmatrix.config import Config
+from crystalmatrix.errors import or_exit
+from crystalmatrix.properties import MULTITASK
+
+CONFIG = or_exit(Config.parse, config)
+SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
+MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
+BASELINES = (
+    expand("results/composition/{property}", property=CONFIG.matrix.properties)
+    if CONFIG.report.composition_baseline
+    else []
+)
+PAGE_CODE = sorted(str(path) for path in (SCRIPTS / "crystalmatrix" / "report").rglob("*.*") if path.suffix != ".pyc")
+LEADERBOARD_TIER = "pro" if "pro" in CONFIG.matrix.tiers else CONFIG.matrix.tiers[0]
+
+# One trainer at a time owns the GPU; without one, trainers share the cores and nothing waits for a GPU.
+GPU = int(any(map(shutil.which, ["nvidia-smi", "rocm-smi"])))
+
+
+def trunk(wildcards):
+    """The tier's multi-task model where single-task models start from it (`init: multitask`), else nothing.
+
+    Every name of a model leads here, so here an undeclared one is refused.
+    """
+    or_exit(CONFIG.check_pair, wildcards.tier, wildcards.task)
+    if wildcards.task == MULTITASK or CONFIG.tiers[wildcards.tier].training.init == "scratch":
+        return []
+    return f"results/{wildcards.tier}/{MULTITASK}.pt"
+
+
+def trains_early(wildcards):
+    """Longest first, so that the last hours are not one multi-task model on an otherwise idle machine."""
+    return 10 if wildcards.task == MULTITASK else 0
+
+
+def declared_property(wildcards):
+    """The property's name, once it is known to be in the matrix."""
+    or_exit(CONFIG.check_property, wildcards.property)
+    return wildcards.property
+
+
+def screening(wildcards):
+    """The entry of config.yaml's `screen` section."""
+    return or_exit(CONFIG.screening, wildcards.name)

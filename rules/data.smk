@@ -1,0 +1,66 @@
+"""From the source to validated crystals and their folds."""
+
+
+rule fetch:
+    """The raw data set, complete and checked: a release, a URL, a file, a folder or the bundled minerals."""
+    output:
+        raw="results/data/raw.json.zip",
+        meta="results/data/raw.meta.json",
+    log:
+        "results/logs/fetch.log",
+    conda:
+        "../envs/data.yaml"
+    params:
+        settings=CONFIG.data.to_json("source", "mirrors", "sha256", "id_key", "fields"),
+    message:
+        "Fetching {CONFIG.data.source} (progress: {log})"
+    shell:
+        'python "$SCRIPTS"/fetch.py --settings {params.settings:q} --out {output.raw} --meta {output.meta} &> {log}'
+
+
+rule records:
+    """One typed row per crystal; every dropped row with its reason; the quality of the labels."""
+    input:
+        raw="results/data/raw.json.zip",
+        meta="results/data/raw.meta.json",
+    output:
+        records="results/data/records.parquet",
+        quality="results/data/quality.json",
+        dropped="results/data/dropped.parquet",
+    log:
+        "results/logs/records.log",
+    conda:
+        "../envs/data.yaml"
+    threads: 4
+    params:
+        version=columns.RECORDS_VERSION,
+        settings=CONFIG.data.to_json("source", "id_key", "fields", "max_drop_rate"),
+    message:
+        "Checking every crystal and label"
+    shell:
+        'python "$SCRIPTS"/records.py --settings {params.settings:q} --raw {input.raw} --meta {input.meta}'
+        " --out {output.records} --quality {output.quality} --dropped {output.dropped} &> {log}"
+
+
+rule splits:
+    """The fold of every crystal in every property, extreme training labels, and test crystals with a twin in training."""
+    input:
+        records="results/data/records.parquet",
+    output:
+        splits="results/data/splits.parquet",
+        outliers="results/data/outliers.csv",
+        leakage="results/data/leakage.parquet",
+        coverage="results/data/coverage.json",
+    log:
+        "results/logs/splits.log",
+    conda:
+        "../envs/data.yaml"
+    params:
+        version=columns.SPLITS_VERSION,
+        settings=CONFIG.data.to_json("source", "splits", "split_fractions", "split_seed"),
+    message:
+        "Splitting: {CONFIG.data.splits}"
+    shell:
+        'python "$SCRIPTS"/splits.py --settings {params.settings:q} --records {input.records}'
+        " --out {output.splits} --outliers {output.outliers}"
+        " --leakage {output.leakage} --coverage {output.coverage} &> {log}"

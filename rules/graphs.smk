@@ -1,0 +1,25 @@
+"""From crystals to graphs with 3-body angles, one job per shard."""
+
+
+rule graph_shard:
+    """Neighbour edges and the cosines of all angles between them, for one part of the crystals."""
+    input:
+        records="results/data/records.parquet",
+    output:
+        "results/graphs/shard-{shard}.parquet",
+    log:
+        "results/logs/graphs/shard-{shard}.log",
+    benchmark:
+        "results/benchmarks/graphs/shard-{shard}.tsv"
+    wildcard_constraints:
+        shard=r"\d+",
+    conda:
+        "../envs/data.yaml"
+    params:
+        version=columns.GRAPHS_VERSION,
+        settings=CONFIG.graph.to_json(),
+    message:
+        "Building graphs, shard {wildcards.shard}"
+    shell:
+        'python "$SCRIPTS"/graphs.py --settings {params.settings:q} --records {input.records}'
+        " --shard {wildcards.shard} --out {output} &> {log}"

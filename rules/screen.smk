@@ -1,0 +1,26 @@
+"""Your own crystals, through one of the models."""
+
+
+rule screen:
+    """The values of config.yaml's `screen: <name>: {structures, model}`, with units, intervals and warnings."""
+    input:
+        structures=lambda wildcards: screening(wildcards).structures,
+        model=lambda wildcards: screening(wildcards).model,
+    output:
+        "results/screen/{name}.csv",
+    log:
+        "results/logs/screen/{name}.log",
+    conda:
+        "../envs/train.yaml"
+    threads: 4
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=240,
+    params:
+        version=columns.PREDICTIONS_VERSION,
+    message:
+        "Screening {wildcards.name} with {input.model}"
+    shell:
+        'python "$SCRIPTS"/screen.py {input.structures:q} --model {input.model:q} --out {output}'
+        " --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"

@@ -1,0 +1,65 @@
+"""From graphs to trained models and their predictions: the only rules that use a GPU."""
+
+
+rule train:
+    """One model. Its state lives in results/runs/{tier}/{task}, undeclared, so that an interrupted run resumes."""
+    input:
+        records="results/data/records.parquet",
+        splits="results/data/splits.parquet",
+        outliers="results/data/outliers.csv",
+        shards=SHARDS,
+        init=trunk,
+    output:
+        "results/{tier}/{task}.pt",
+    log:
+        "results/logs/train/{tier}/{task}.log",
+    benchmark:
+        "results/benchmarks/train/{tier}/{task}.tsv"
+    priority: trains_early
+    conda:
+        "../envs/train.yaml"
+    threads: 4
+    resources:
+        gpu=GPU,
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        version=columns.CHECKPOINT_VERSION,
+        settings=lambda wildcards: CONFIG.tiers[wildcards.tier].to_json(),
+        init=lambda wildcards, input: f"--init {input.init}" if input.init else "",
+    message:
+        "Training {wildcards.tier}/{wildcards.task} (a line an epoch: {log})"
+    shell:
+        'python "$SCRIPTS"/train.py --tier {wildcards.tier} --task {wildcards.task} --settings {params.settings:q}'
+        " --records {input.records} --splits {input.splits} --outliers {input.outliers} --shards {input.shards}"
+        " --run results/runs/{wildcards.tier}/{wildcards.task} {params.init} --out {output}"
+        " --threads {threads} --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"
+
+
+rule predict:
+    """The model's values and intervals for the validation and test crystals: what everything after reads."""
+    input:
+        model="results/{tier}/{task}.pt",
+        records="results/data/records.parquet",
+        splits="results/data/splits.parquet",
+        shards=SHARDS,
+    output:
+        "results/{tier}/{task}.predictions.parquet",
+    log:
+        "results/logs/predict/{tier}/{task}.log",
+    priority: 100
+    conda:
+        "../envs/train.yaml"
+    threads: 4
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=60,
+    params:
+        version=columns.PREDICTIONS_VERSION,
+    message:
+        "Predicting with {wildcards.tier}/{wildcards.task}"
+    shell:
+        'python "$SCRIPTS"/predict.py --model {input.model} --records {input.records} --splits {input.splits}'
+        " --shards {input.shards} --out {output}"
+        " --threads {threads} --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"
