@@ -1,0 +1,57 @@
+"""Compare all models: the page, the same for machines, and figures for papers.
+
+In: metrics and predictions of every model, the data stage's tables.
+Out: comparison.html, comparison.json, comparison.csv and figures/*.svg in --out-dir.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from crystalmatrix.config import ReportConfig
+from crystalmatrix.errors import run
+from crystalmatrix.evaluation.summary import comparison_json, comparison_table
+from crystalmatrix.files import write_json, write_text
+from crystalmatrix.report.figures import write_figures
+from crystalmatrix.report.inputs import read_inputs
+from crystalmatrix.report.page import render
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", default="{}", help="section `report` of the configuration, as JSON")
+    parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="metrics.json of each model")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="predictions of each model")
+    parser.add_argument("--records", type=Path, required=True, help="records.parquet")
+    parser.add_argument("--splits", type=Path, required=True, help="splits.parquet")
+    parser.add_argument("--quality", type=Path, required=True, help="quality.json")
+    parser.add_argument("--coverage", type=Path, required=True, help="coverage.json")
+    parser.add_argument("--leakage", type=Path, required=True, help="leakage.parquet")
+    parser.add_argument("--dropped", type=Path, required=True, help="dropped.parquet")
+    parser.add_argument("--outliers", type=Path, required=True, help="outliers.csv")
+    parser.add_argument("--config-json", default="{}", help="the configuration of the run, shown on the page")
+    parser.add_argument("--out-dir", type=Path, required=True, help="folder for the page, the tables and figures/")
+    args = parser.parse_args()
+
+    inputs = read_inputs(
+        metrics=args.metrics,
+        predictions=args.predictions,
+        records=args.records,
+        splits=args.splits,
+        quality=args.quality,
+        coverage=args.coverage,
+        leakage=args.leakage,
+        dropped=args.dropped,
+        outliers=args.outliers,
+        config=json.loads(args.config_json),
+        settings=ReportConfig.from_json(args.settings),
+    )
+    out: Path = args.out_dir
+    write_json(out / "comparison.json", comparison_json(inputs.boards, inputs.metrics))
+    write_text(out / "comparison.csv", comparison_table(inputs.boards, inputs.metrics).to_csv(index=False))
+    write_figures(out / "figures", inputs.boards)
+    write_text(out / "comparison.html", render(inputs))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,119 @@
+"""comparison.json and comparison.csv: what the page says, for machines.
+
+In: boards (see comparison.py) and the metrics of each model.  Out: plain dictionaries and a long table.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from crystalmatrix.evaluation.bootstrap import Difference
+from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board
+from crystalmatrix.evaluation.published import FULL_TEST
+
+Metrics = dict[tuple[str, str], dict[str, Any]]  # by (tier, task): metrics.json
+
+
+def comparison_json(boards: dict[str, Board], metrics: Metrics) -> dict[str, Any]:
+    """Everything by property: models with intervals and ratios, paired differences, the recommendation."""
+    return {"properties": {name: _property(name, board, metrics) for name, board in boards.items()}}
+
+
+def _property(name: str, board: Board, metrics: Metrics) -> dict[str, Any]:
+    best = board.best_published
+    return {
+        "label": board.quantity.label,
+        "unit": board.quantity.unit,
+        "n_test": board.n,
+        "constant": {"value": board.constant, "mae": board.mae(CONSTANT)},
+        "recommended": board.recommended,
+        "lowest_test_mae": board.lowest,
+        "best_published_on_these_ids": best,
+        "models": {key: _model(key, board, metrics) for key in board.ours},
+        "published": {key: _entry(key, board) for key in board.published},
+        "published_full_test": vars(FULL_TEST[name]) if name in FULL_TEST else None,
+        "differences": differences(board),
+    }
+
+
+def _model(key: str, board: Board, metrics: Metrics) -> dict[str, Any]:
+    scores = property_metrics(key, board, metrics)
+    return {**_entry(key, board), **{k: v for k, v in scores.items() if k not in ("mae", "mae_low", "mae_high")}}
+
+
+def property_metrics(key: str, board: Board, metrics: Metrics) -> dict[str, Any]:
+    """The part of metrics.json that belongs to one column and property."""
+    tier, _, task = key.partition("/")
+    return metrics[tier, task or board.quantity.name]["properties"][board.quantity.name]
+
+
+def _entry(key: str, board: Board) -> dict[str, Any]:
+    low, high = board.mae_interval(key)
+    mae = board.mae(key)
+    best = board.best_published
+    return {
+        "label": board.label(key),
+        "n": board.n_covered(key),
+        "mae": mae,
+        "mae_low": low,
+        "mae_high": high,
+        "ratio_to_constant": mae / board.mae(CONSTANT),
+        "ratio_to_best_published": mae / board.mae(best) if best else None,
+    }
+
+
+def differences(board: Board) -> list[dict[str, Any]]:
+    """The comparisons that the page speaks of, each with its paired bootstrap interval.
+
+    `against`: published (the recommended model against each), constant and composition (each network against it),
+    task (multi-task against single, in a tier), tier (each tier's single model against every other's), best (each model
+    against the recommended one).
+    """
+    chosen = board.recommended
+    pairs = [("published", chosen, key) for key in board.published]
+    pairs += [("constant", key, CONSTANT) for key in board.ours]
+    if COMPOSITION in board.ours:
+        pairs += [("composition", key, COMPOSITION) for key in board.networks]
+    single = [key for key in board.networks if "/" not in key]
+    pairs += [("task", f"{tier}/multitask", tier) for tier in single if f"{tier}/multitask" in board.ours]
+    pairs += [("tier", a, b) for i, b in enumerate(single) for a in single[i + 1 :]]
+    pairs += [("best", key, chosen) for key in board.ours if key != chosen]
+    return [{"against": kind, "a": a, "b": b, **as_dict(board.difference(a, b))} for kind, a, b in pairs]
+
+
+def as_dict(difference: Difference) -> dict[str, Any]:
+    """A difference for JSON."""
+    return {**vars(difference), "verdict": difference.verdict}
+
+
+def comparison_table(boards: dict[str, Board], metrics: Metrics) -> pd.DataFrame:
+    """One row per property and model, ours and published, in the order of the page."""
+    rows = []
+    for name, board in boards.items():
+        for key in [*board.ours, *board.published, CONSTANT]:
+            scores = property_metrics(key, board, metrics) if key in board.ours else {}
+            rows.append(
+                {
+                    "property": name,
+                    "unit": board.quantity.unit,
+                    "model": key,
+                    "kind": "ours" if key in board.ours else "constant" if key == CONSTANT else "published",
+                    **{k: v for k, v in _entry(key, board).items() if k != "label"},
+                    **{k: scores.get(k) for k in _COLUMNS},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+_COLUMNS = (
+    "n_train",
+    "n_val",
+    "val_mae",
+    "median_ae",
+    "rmse",
+    "bias",
+    "n_twins",
+    "mae_without_twins",
+    "interval_coverage",
+    "interval_width",
+)

@@ -1,0 +1,91 @@
+"""Everything the page is made from, read once and checked to belong together.
+
+In: the paths of metrics, predictions and the data stage's tables.  Out: Inputs.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crystalmatrix import columns as c
+from crystalmatrix.config import ReportConfig
+from crystalmatrix.errors import DataError
+from crystalmatrix.evaluation.comparison import Board, build_boards
+from crystalmatrix.evaluation.predictions import ModelPredictions, read_predictions
+from crystalmatrix.evaluation.summary import Metrics
+from crystalmatrix.files import read_json, read_metadata, read_table
+
+_RECORD_COLUMNS = [c.JID, c.FORMULA, c.N_ATOMS, c.SPECIES, c.SPACE_GROUP, "band_gap"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The material of one comparison."""
+
+    settings: ReportConfig
+    config: dict[str, Any]  # the configuration of the run
+    models: list[ModelPredictions]
+    metrics: Metrics
+    boards: dict[str, Board]  # by property
+    records: pd.DataFrame  # indexed by id: formula, n_atoms, species, space_group, band_gap
+    source: dict[str, Any]  # metadata of records.parquet
+    splits: dict[str, Any]  # metadata of splits.parquet
+    quality: dict[str, Any]
+    coverage: dict[str, Any]
+    leakage: pd.DataFrame
+    dropped: pd.DataFrame
+    outliers: pd.DataFrame
+
+
+def read_inputs(
+    *,
+    metrics: list[Path],
+    predictions: list[Path],
+    records: Path,
+    splits: Path,
+    quality: Path,
+    coverage: Path,
+    leakage: Path,
+    dropped: Path,
+    outliers: Path,
+    config: dict[str, Any],
+    settings: ReportConfig,
+) -> Inputs:
+    """Read and check. Raises DataError for damaged files, or metrics and predictions that do not belong together."""
+    models = [read_predictions(path) for path in predictions]
+    scores = {(content["tier"], content["task"]): content for content in map(read_json, metrics)}
+    table, source = read_table(records, version=c.RECORDS_VERSION, columns=_RECORD_COLUMNS)
+    boards = build_boards(models, settings)
+    _check_metrics(models, scores)
+    return Inputs(
+        settings=settings,
+        config=config,
+        models=models,
+        metrics=scores,
+        boards=boards,
+        records=table.to_pandas().set_index(c.JID),
+        source=source,
+        splits=read_metadata(splits, version=c.SPLITS_VERSION),
+        quality=read_json(quality),
+        coverage=read_json(coverage),
+        leakage=read_table(leakage, version=c.SPLITS_VERSION)[0].to_pandas(),
+        dropped=read_table(dropped, version=c.RECORDS_VERSION)[0].to_pandas(),
+        outliers=pd.read_csv(outliers),
+    )
+
+
+def _check_metrics(models: list[ModelPredictions], metrics: Metrics) -> None:
+    for model in models:
+        name = f"{model.tier}/{model.task}"
+        if (model.tier, model.task) not in metrics:
+            raise DataError(f"{name}: found predictions but no metrics.json, expected both; run evaluate.py on it")
+        for key, scores in metrics[model.tier, model.task]["properties"].items():
+            mae = float(model.folds[key, c.TEST].error.mean()) if (key, c.TEST) in model.folds else np.nan
+            if not np.isclose(mae, scores["mae"], rtol=1e-9, atol=1e-12):
+                raise DataError(
+                    f"{name}: its metrics.json says MAE {scores['mae']:.6g} for {key}, its predictions give {mae:.6g}; "
+                    f"delete the metrics and run again"
+                )

@@ -1,0 +1,44 @@
+"""Score one model on the test fold.
+
+In: results/{tier}/{task}.predictions.parquet, splits, leakage report.  Out: results/{tier}/{task}.metrics.json.
+"""
+
+import argparse
+from pathlib import Path
+
+from crystalmatrix import columns as c
+from crystalmatrix.config import ReportConfig
+from crystalmatrix.errors import run
+from crystalmatrix.evaluation.predictions import read_predictions
+from crystalmatrix.evaluation.score import check_targets, model_scores
+from crystalmatrix.files import read_table, write_json
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--predictions", type=Path, required=True, help="predictions of one model, parquet")
+    parser.add_argument("--records", type=Path, required=True, help="records.parquet: the targets must agree with it")
+    parser.add_argument("--splits", type=Path, required=True, help="splits.parquet")
+    parser.add_argument("--leakage", type=Path, required=True, help="leakage.parquet: test crystals with a twin")
+    parser.add_argument("--settings", default="{}", help="section `report` of the configuration, as JSON")
+    parser.add_argument("--out", type=Path, required=True, help="metrics.json to write")
+    args = parser.parse_args()
+
+    predictions = read_predictions(args.predictions)
+    records, _ = read_table(args.records, version=c.RECORDS_VERSION, columns=[c.JID, *predictions.properties])
+    check_targets(predictions, records.to_pandas())
+    splits, _ = read_table(args.splits, version=c.SPLITS_VERSION)
+    leakage, _ = read_table(args.leakage, version=c.SPLITS_VERSION)
+    write_json(
+        args.out,
+        model_scores(
+            predictions,
+            splits=splits.to_pandas(),
+            leakage=leakage.to_pandas(),
+            settings=ReportConfig.from_json(args.settings),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    run(main)
