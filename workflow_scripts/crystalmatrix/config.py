@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
@@ -65,7 +65,9 @@ def _one_line(where: str, error: ValidationError) -> str:
         return f"{start}: {first['ctx']['error']}"
     if first["type"] == "missing":
         return f"{start}: not found, expected a value"
-    return f"{start}: found {first['input']!r}, expected otherwise: {first['msg']}"
+    if first["type"] == "union_tag_invalid":
+        return f"{start}: unknown architecture {first['ctx']['tag']!r}; known: {first['ctx']['expected_tags']}"
+    return f"{start}: found {first['input']!r}: {first['msg']}"
 
 
 class DataConfig(Section):
@@ -82,17 +84,21 @@ class DataConfig(Section):
     split_fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # train, val, test; random and grouped only
     split_seed: int = 0
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        for name in self.fields:
-            if name not in PROPERTIES and name not in AUXILIARY_FIELDS:
-                known = [*PROPERTIES, *AUXILIARY_FIELDS]
-                raise ValueError(f"fields: unknown property {name!r}{nearest(name, known)}")
-        if min(self.split_fractions) <= 0 or abs(sum(self.split_fractions) - 1) > 1e-6:
-            raise ValueError(
-                f"split_fractions: found {self.split_fractions}, expected three positive numbers that sum to 1"
-            )
-        return self
+    @field_validator("fields")
+    @classmethod
+    def _check_fields(cls, fields: dict[str, str]) -> dict[str, str]:
+        known = [*PROPERTIES, *AUXILIARY_FIELDS]
+        for name in fields:
+            if name not in known:
+                raise ValueError(f"unknown property {name!r}{nearest(name, known)}")
+        return fields
+
+    @field_validator("split_fractions")
+    @classmethod
+    def _check_fractions(cls, fractions: tuple[float, float, float]) -> tuple[float, float, float]:
+        if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+            raise ValueError(f"found {fractions}, expected three positive numbers that sum to 1")
+        return fractions
 
 
 class GraphConfig(Section):
@@ -185,18 +191,17 @@ class MatrixConfig(Section):
     """Which models `rule all` builds and the page compares."""
 
     where: ClassVar[str] = "matrix"
-    tiers: tuple[str, ...] = ("lite", "std", "pro", "cgcnn")
-    properties: tuple[str, ...] = tuple(PROPERTIES)
+    tiers: tuple[str, ...] = Field(("lite", "std", "pro", "cgcnn"), min_length=1)
+    properties: tuple[str, ...] = Field(tuple(PROPERTIES), min_length=1)
     multitask: bool = True
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        for name in self.properties:
+    @field_validator("properties")
+    @classmethod
+    def _check_properties(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
             if name not in PROPERTIES:
-                raise ValueError(f"properties: unknown property {name!r}{nearest(name, PROPERTIES)}")
-        if not self.tiers or not self.properties:
-            raise ValueError("found no tier or no property, expected at least one of each")
-        return self
+                raise ValueError(f"unknown property {name!r}{nearest(name, PROPERTIES)}")
+        return names
 
 
 class ReportConfig(Section):
