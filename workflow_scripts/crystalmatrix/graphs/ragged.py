@@ -9,9 +9,14 @@ which are those within the 3-body cutoff. The order is implied, so no index of a
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from crystalmatrix.graphs.compiled import compiled
+from crystalmatrix.graphs.geometry import angle_cosines
+from crystalmatrix.graphs.neighbours import SHELL_TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -31,3 +36,98 @@ class Graphs:
     @property
     def n_crystals(self) -> int:
         return len(self.jid)
+
+    def select(self, index: NDArray[np.integer]) -> Self:
+        """The crystals at `index` [n], in that order; a crystal may be taken more than once."""
+        atoms = self.atom_pointer[index], self.atom_pointer[index + 1]  # [n] first and end of each crystal's atoms
+        edges = self.edge_pointer[atoms[0]], self.edge_pointer[atoms[1]]
+        angles = self.angle_pointer[atoms[0]], self.angle_pointer[atoms[1]]
+        return type(self)(
+            jid=self.jid[index],
+            atom_pointer=_pointer(atoms[1] - atoms[0]),
+            species=_take(self.species, *atoms),
+            edge_pointer=_pointer(_take(np.diff(self.edge_pointer), *atoms)),
+            neighbour=_take(self.neighbour, *edges),
+            edge_vector=_take(self.edge_vector, *edges),
+            n_angle_edges=_take(self.n_angle_edges, *atoms),
+            angle_pointer=_pointer(_take(np.diff(self.angle_pointer), *atoms)),
+            cosine=_take(self.cosine, *angles),
+        )
+
+
+def concatenate(parts: list[Graphs]) -> Graphs:
+    """All crystals of `parts` (at least one), in order."""
+    return Graphs(
+        jid=np.concatenate([part.jid for part in parts]),
+        atom_pointer=_join_pointers([part.atom_pointer for part in parts]),
+        species=np.concatenate([part.species for part in parts]),
+        edge_pointer=_join_pointers([part.edge_pointer for part in parts]),
+        neighbour=np.concatenate([part.neighbour for part in parts]),
+        edge_vector=np.concatenate([part.edge_vector for part in parts]),
+        n_angle_edges=np.concatenate([part.n_angle_edges for part in parts]),
+        angle_pointer=_join_pointers([part.angle_pointer for part in parts]),
+        cosine=np.concatenate([part.cosine for part in parts]),
+    )
+
+
+def nearest(graphs: Graphs, n: int) -> Graphs:
+    """Each centre's `n` nearest edges and the rest of the last one's shell (see neighbours.py), and their angles."""
+    count = _count_nearest(graphs.edge_vector, graphs.edge_pointer, n)  # [n_atoms]
+    first = graphs.edge_pointer[:-1]
+    edge_pointer = _pointer(count)
+    edge_vector = _take(graphs.edge_vector, first, first + count)
+    n_angle_edges = np.minimum(graphs.n_angle_edges, count).astype(np.int32)
+    angle_pointer, cosine = angle_cosines(edge_vector, edge_pointer, n_angle_edges)
+    return Graphs(
+        jid=graphs.jid,
+        atom_pointer=graphs.atom_pointer,
+        species=graphs.species,
+        edge_pointer=edge_pointer,
+        neighbour=_take(graphs.neighbour, first, first + count),
+        edge_vector=edge_vector,
+        n_angle_edges=n_angle_edges,
+        angle_pointer=angle_pointer,
+        cosine=cosine,
+    )
+
+
+def _pointer(count: NDArray[np.integer]) -> NDArray[np.int64]:
+    """[n + 1] running sum of `count` [n], from zero."""
+    pointer = np.zeros(len(count) + 1, np.int64)
+    np.cumsum(count, out=pointer[1:])
+    return pointer
+
+
+def _join_pointers(pointers: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return _pointer(np.concatenate([np.diff(pointer) for pointer in pointers]))
+
+
+def _take(values: NDArray, first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray:
+    """The rows first[k]:end[k] of `values`, for all k, one after the other."""
+    pointer = _pointer(end - first)
+    out = np.empty((pointer[-1], *values.shape[1:]), values.dtype)
+    width = values.itemsize * int(np.prod(values.shape[1:]))  # bytes of a row; one compiled copy serves all dtypes
+    raw = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+    _copy(raw, first * width, pointer * width, out.reshape(-1).view(np.uint8))
+    return out
+
+
+@compiled
+def _copy(source, first, pointer, out):  # type: ignore[no-untyped-def]
+    for k in range(len(first)):
+        out[pointer[k] : pointer[k + 1]] = source[first[k] : first[k] + pointer[k + 1] - pointer[k]]
+
+
+@compiled
+def _count_nearest(edge_vector, edge_pointer, n):  # type: ignore[no-untyped-def]
+    """[n_atoms] edges of each centre among its n nearest, or in the shell of the n-th."""
+    count = np.empty(len(edge_pointer) - 1, np.int64)
+    for i in range(len(count)):
+        first, end = edge_pointer[i], edge_pointer[i + 1]
+        past = min(first + n, end)
+        if past < end:
+            farthest = np.linalg.norm(edge_vector[past - 1]) + SHELL_TOLERANCE
+            while past < end and np.linalg.norm(edge_vector[past]) <= farthest:
+                past += 1
+        count[i] = past - first
+    return count

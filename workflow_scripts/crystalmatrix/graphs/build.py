@@ -1,0 +1,116 @@
+"""Crystals in, Graphs out: what shards are made with and what a structure of the user goes through.
+
+In: many crystals as flat arrays, or rows of results/data/records.parquet.  Out: Graphs. A crystal's graph is a function
+of that crystal and the settings alone, bit for bit, whatever stands beside it.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from crystalmatrix import columns
+from crystalmatrix.config import GraphConfig
+from crystalmatrix.errors import DataError
+from crystalmatrix.graphs.geometry import angle_cosines, edge_vectors
+from crystalmatrix.graphs.neighbours import MAX_ATOMS, MAX_IMAGE, MAX_RADIUS, Edges, find
+from crystalmatrix.graphs.ragged import Graphs
+
+CLOSEST = 0.05  # Å: atoms closer than this are one atom given twice
+
+
+@dataclass(frozen=True)
+class Crystals:
+    """Many crystals as flat arrays."""
+
+    jid: NDArray[np.str_]  # [n_crystals]
+    atom_pointer: NDArray[np.int64]  # [n_crystals + 1]
+    species: NDArray[np.uint8]  # [n_atoms] atomic number Z
+    fractional: NDArray[np.float64]  # [n_atoms, 3] in [0, 1)
+    lattice: NDArray[np.float64]  # [n_crystals, 3, 3] rows a, b, c in Å
+
+    @classmethod
+    def from_records(cls, table: pa.Table) -> Self:
+        """From the columns JID, SPECIES, FRACTIONAL and LATTICE of a table of records (or of graphs)."""
+        species = table[columns.SPECIES].combine_chunks()
+        return cls(
+            jid=table[columns.JID].to_numpy().astype(np.str_),
+            atom_pointer=species.offsets.to_numpy().astype(np.int64) - species.offsets[0].as_py(),
+            species=species.flatten().to_numpy(),
+            fractional=table[columns.FRACTIONAL].combine_chunks().flatten().to_numpy().reshape(-1, 3),
+            lattice=table[columns.LATTICE].combine_chunks().flatten().to_numpy().reshape(-1, 3, 3),
+        )
+
+
+def build(
+    jid: NDArray[np.str_],  # [n_crystals]
+    species: NDArray[np.uint8],  # [n_atoms] atomic number Z
+    atom_pointer: NDArray[np.int64],  # [n_crystals + 1] atoms of crystal c: atom_pointer[c]:atom_pointer[c + 1]
+    fractional: NDArray[np.float64],  # [n_atoms, 3]
+    lattice: NDArray[np.float64],  # [n_crystals, 3, 3] rows a, b, c in Å
+    *,
+    settings: GraphConfig,
+) -> Graphs:
+    """Graphs of many crystals. Raises DataError, naming the crystal, for a geometry that is none."""
+    wrapped = fractional - np.floor(fractional)
+    wrapped[wrapped >= 1] = 0  # -1e-17 wraps to 1.0
+    crystals = Crystals(jid, atom_pointer, species, wrapped, lattice)
+    return graphs_of(crystals, edges_of(crystals, settings=settings))
+
+
+def from_records(table: pa.Table, *, settings: GraphConfig) -> Graphs:
+    """Graphs of rows of results/data/records.parquet. Raises DataError as `build` does."""
+    crystals = Crystals.from_records(table)
+    return graphs_of(crystals, edges_of(crystals, settings=settings))
+
+
+def edges_of(crystals: Crystals, *, settings: GraphConfig) -> Edges:
+    """The edges of checked crystals. Raises DataError, naming the crystal, for a geometry that is none."""
+    _check(crystals)
+    edges = find(crystals.atom_pointer, crystals.fractional, crystals.lattice, settings=settings)
+    if edges.failed >= 0:
+        raise DataError(
+            f"{crystals.jid[edges.failed]}: an atom has fewer than {settings.min_neighbours} neighbours within "
+            f"{MAX_RADIUS:.0f} Å or {MAX_IMAGE} lattice vectors; is the lattice in Å?"
+        )
+    return edges
+
+
+def graphs_of(crystals: Crystals, edges: Edges) -> Graphs:
+    """Edge vectors and angle cosines, from what a shard stores."""
+    vector = edge_vectors(
+        crystals.atom_pointer,
+        crystals.fractional,
+        crystals.lattice,
+        edges.edge_pointer,
+        edges.neighbour,
+        edges.offset,
+    )
+    angle_pointer, cosine = angle_cosines(vector, edges.edge_pointer, edges.n_angle_edges)
+    return Graphs(
+        jid=crystals.jid,
+        atom_pointer=crystals.atom_pointer,
+        species=crystals.species,
+        edge_pointer=edges.edge_pointer,
+        neighbour=edges.neighbour.astype(np.int32),
+        edge_vector=vector,
+        n_angle_edges=edges.n_angle_edges,
+        angle_pointer=angle_pointer,
+        cosine=cosine,
+    )
+
+
+def _check(crystals: Crystals) -> None:
+    """Raise DataError for a lattice or coordinates that are no numbers, an empty or too large cell."""
+    n_atoms = np.diff(crystals.atom_pointer)
+    volume = np.abs(np.linalg.det(crystals.lattice))
+    finite = np.isfinite(np.add.reduceat(crystals.fractional.sum(1), crystals.atom_pointer[:-1])) & np.isfinite(volume)
+    wrong = np.flatnonzero(~finite | ~(volume > 0) | (n_atoms < 1) | (n_atoms > MAX_ATOMS))
+    if len(wrong):
+        c = wrong[0]
+        raise DataError(
+            f"{crystals.jid[c]}: found {n_atoms[c]} atoms in {volume[c]:.3g} Å3, "
+            f"expected 1 to {MAX_ATOMS} atoms with finite coordinates in a positive volume"
+        )

@@ -1,0 +1,225 @@
+"""Periodic neighbours: the definition of an edge, and the one search that applies it.
+
+In: the geometry of many crystals as flat arrays.  Out: Edges, sorted by centre, then distance, j and image.
+
+Definition. Distances are compared as whole multiples q of 1e-6 Å (rounded), so that atoms of one ideal shell are equal.
+- Atom j in image n is a neighbour of centre i when q(distance) <= q(cutoff) + 1. The one step past the cutoff takes
+  whole the ideal shells that lie exactly on it: fcc with a = cutoff has 18 neighbours, not 12.
+- An atom with fewer than `min_neighbours` inside gets its `min_neighbours` nearest ones instead, whatever their
+  distance, and the rest of the last one's shell.
+- With `max_neighbours`, an atom keeps its `max_neighbours` nearest ones and the rest of the last one's shell.
+- The rest of a shell is what lies within SHELL_TOLERANCE of its last edge, so that no cap breaks a crystal's symmetry.
+- Angle edges are those with q(distance) <= q(three_body_cutoff) + 1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crystalmatrix.config import GraphConfig
+from crystalmatrix.graphs.compiled import compiled
+
+SHELL_TOLERANCE = 1e-3  # Å: relaxed cells scatter the atoms of a shell by less, and distinct shells lie further apart
+MAX_RADIUS = 130.0  # Å
+MAX_IMAGE = 63  # lattice vectors
+MAX_ATOMS = 65_535  # in one crystal
+
+# During the search an edge is one integer that sorts as the contract demands: q | j | image a | image b | image c.
+_IMAGE_BITS, _ATOM_BITS = 7, 16
+_B, _A, _J, _Q = _IMAGE_BITS, 2 * _IMAGE_BITS, 3 * _IMAGE_BITS, 3 * _IMAGE_BITS + _ATOM_BITS
+_IMAGE_ZERO, _IMAGE_MASK, _ATOM_MASK = 1 << (_IMAGE_BITS - 1), (1 << _IMAGE_BITS) - 1, (1 << _ATOM_BITS) - 1
+_STEPS_PER_ANGSTROM = 1e6
+_SHELL_STEPS = round(SHELL_TOLERANCE * _STEPS_PER_ANGSTROM)
+_GROWTH = 1.3  # of the search radius, until `min_neighbours` are inside
+_MARGIN = 1e-5  # Å, by which a box around the sphere is wider: the step past the cutoff, and what rounding could lose
+
+
+@dataclass(frozen=True)
+class Edges:
+    """The neighbours of every atom of many crystals; edges are concatenated over atoms."""
+
+    edge_pointer: NDArray[np.int64]  # [n_atoms + 1]
+    neighbour: NDArray[np.uint16]  # [n_edges] atom j, counted within its own crystal
+    offset: NDArray[np.int8]  # [n_edges, 3] image of j, in lattice vectors
+    n_angle_edges: NDArray[np.int32]  # [n_atoms] the first so many edges of an atom lie within the 3-body cutoff
+    failed: int  # first crystal with an atom without `min_neighbours` inside MAX_RADIUS and MAX_IMAGE; -1: none
+
+
+def find(
+    atom_pointer: NDArray[np.int64],  # [n_crystals + 1]
+    fractional: NDArray[np.float64],  # [n_atoms, 3] in [0, 1)
+    lattice: NDArray[np.float64],  # [n_crystals, 3, 3] rows a, b, c in Å
+    *,
+    settings: GraphConfig,
+) -> Edges:
+    """Neighbours of all atoms, in time proportional to their number; crystals do not depend on each other."""
+    key, edge_pointer, n_angle_edges, failed = _search(
+        atom_pointer,
+        fractional,
+        lattice,
+        settings.cutoff,
+        settings.three_body_cutoff,
+        settings.min_neighbours,
+        settings.max_neighbours or MAX_ATOMS,
+    )
+    neighbour, offset = _unpack(key)
+    return Edges(edge_pointer, neighbour, offset, n_angle_edges, int(failed))
+
+
+@compiled
+def _search(atom_pointer, fractional, lattice, cutoff, three_body_cutoff, fewest, most):  # type: ignore[no-untyped-def]
+    n_atoms = atom_pointer[-1]
+    key = np.empty(64 * n_atoms + 1024, np.int64)  # grows as needed
+    edge_pointer = np.zeros(n_atoms + 1, np.int64)
+    n_angle_edges = np.empty(n_atoms, np.int32)
+    for crystal in range(len(lattice)):
+        first_atom, end_atom = atom_pointer[crystal], atom_pointer[crystal + 1]
+        position, cell = fractional[first_atom:end_atom], lattice[crystal]
+        spacing = _plane_spacings(cell)
+        n_bins = np.maximum(1, (spacing / cutoff).astype(np.int64))
+        n_bins = np.minimum(n_bins, 1 + len(position) // 8)  # a mostly empty cell needs no fine grid
+        member, start = _sort_into_bins(position, n_bins)
+        for i in range(end_atom - first_atom):
+            first = edge_pointer[first_atom + i]
+            radius, limit = cutoff, most
+            while True:
+                key, end = _within(key, first, i, radius, position, cell, spacing, n_bins, member, start)
+                if end < 0:
+                    return key[:first], edge_pointer, n_angle_edges, crystal
+                if end - first >= fewest:
+                    key[first:end].sort()
+                    whole_shell = (key[first + fewest - 1] >> _Q) + _SHELL_STEPS <= _steps(radius)
+                    if radius == cutoff or whole_shell:
+                        break
+                radius, limit = radius * _GROWTH, fewest
+            end = _past_shell(key, first, end, limit)
+            edge_pointer[first_atom + i + 1] = end
+            n_angle_edges[first_atom + i] = _count_within(key, first, end, three_body_cutoff)
+    return key[: edge_pointer[-1]], edge_pointer, n_angle_edges, -1
+
+
+@compiled
+def _within(key, end, i, radius, position, cell, spacing, n_bins, member, start):  # type: ignore[no-untyped-def]
+    """Append the neighbours of atom i within `radius` to `key` (or a larger copy): (key, end); end -1: too far."""
+    # no neighbour is further away than this along a, b and c, in lattice vectors
+    outer = radius + _MARGIN
+    reach = (outer / spacing[0], outer / spacing[1], outer / spacing[2])
+    if radius > MAX_RADIUS or max(reach) > MAX_IMAGE - 1:
+        return key, -1
+    low_a, n_a = _bins_within(position[i, 0], reach[0], n_bins[0])
+    low_b, n_b = _bins_within(position[i, 1], reach[1], n_bins[1])
+    low_c, n_c = _bins_within(position[i, 2], reach[2], n_bins[2])
+    for a in range(low_a, low_a + n_a):
+        for b in range(low_b, low_b + n_b):
+            for c in range(low_c, low_c + n_c):
+                index = (a % n_bins[0] * n_bins[1] + b % n_bins[1]) * n_bins[2] + c % n_bins[2]
+                for slot in range(start[index], start[index + 1]):
+                    key, end = _append_images(key, end, i, member[slot], radius, reach, position, cell)
+    return key, end
+
+
+@compiled
+def _append_images(key, end, i, j, radius, reach, position, cell):  # type: ignore[no-untyped-def]
+    """Append the images of atom j within `radius` of atom i to `key` (or a larger copy): (key, end)."""
+    # as a difference of coordinates plus an integer, the edge j -> i has exactly the length of i -> j
+    da, db, dc = position[j, 0] - position[i, 0], position[j, 1] - position[i, 1], position[j, 2] - position[i, 2]
+    low_a, high_a = np.int64(np.ceil(-reach[0] - da)), np.int64(np.floor(reach[0] - da))
+    low_b, high_b = np.int64(np.ceil(-reach[1] - db)), np.int64(np.floor(reach[1] - db))
+    low_c, high_c = np.int64(np.ceil(-reach[2] - dc)), np.int64(np.floor(reach[2] - dc))
+    if low_a > high_a or low_b > high_b or low_c > high_c:
+        return key, end
+    room = end + (high_a - low_a + 1) * (high_b - low_b + 1) * (high_c - low_c + 1)
+    if room > len(key):
+        larger = np.empty(2 * room, np.int64)
+        larger[:end] = key[:end]
+        key = larger
+    farthest = _steps(radius) + 1
+    farthest_squared = (radius + _MARGIN) ** 2
+    for na in range(low_a, high_a + 1):
+        for nb in range(low_b, high_b + 1):
+            xab = (da + na) * cell[0, 0] + (db + nb) * cell[1, 0]
+            yab = (da + na) * cell[0, 1] + (db + nb) * cell[1, 1]
+            zab = (da + na) * cell[0, 2] + (db + nb) * cell[1, 2]
+            for nc in range(low_c, high_c + 1):
+                x, y, z = xab + (dc + nc) * cell[2, 0], yab + (dc + nc) * cell[2, 1], zab + (dc + nc) * cell[2, 2]
+                squared = x * x + y * y + z * z
+                if squared > farthest_squared or (i == j and na == 0 and nb == 0 and nc == 0):
+                    continue
+                q = _steps(np.sqrt(squared))
+                key[end] = (
+                    (q << _Q) | (j << _J) | (na + _IMAGE_ZERO << _A) | (nb + _IMAGE_ZERO << _B) | (nc + _IMAGE_ZERO)
+                )
+                end += q <= farthest
+    return key, end
+
+
+@compiled
+def _steps(distance):  # type: ignore[no-untyped-def]
+    return np.int64(distance * _STEPS_PER_ANGSTROM + 0.5)
+
+
+@compiled
+def _past_shell(key, first, end, n):  # type: ignore[no-untyped-def]
+    """Where the shell of the n-th of the sorted edges first:end ends."""
+    if end - first <= n:
+        return end
+    last = (key[first + n - 1] >> _Q) + _SHELL_STEPS
+    past = first + n
+    while past < end and key[past] >> _Q <= last:
+        past += 1
+    return past
+
+
+@compiled
+def _count_within(key, first, end, radius):  # type: ignore[no-untyped-def]
+    """How many of the sorted edges first:end are at most `radius` long."""
+    return np.searchsorted(key[first:end], (_steps(radius) + 2) << _Q)
+
+
+@compiled
+def _unpack(key):  # type: ignore[no-untyped-def]
+    neighbour = np.empty(len(key), np.uint16)
+    offset = np.empty((len(key), 3), np.int8)
+    for e in range(len(key)):
+        neighbour[e] = (key[e] >> _J) & _ATOM_MASK
+        offset[e, 0] = ((key[e] >> _A) & _IMAGE_MASK) - _IMAGE_ZERO
+        offset[e, 1] = ((key[e] >> _B) & _IMAGE_MASK) - _IMAGE_ZERO
+        offset[e, 2] = (key[e] & _IMAGE_MASK) - _IMAGE_ZERO
+    return neighbour, offset
+
+
+@compiled
+def _plane_spacings(cell):  # type: ignore[no-untyped-def]
+    """[3] distance between neighbouring lattice planes across a, b and c, Å."""
+    volume = abs(np.linalg.det(cell))
+    spacing = np.empty(3)
+    for axis in range(3):
+        spacing[axis] = volume / np.linalg.norm(np.cross(cell[(axis + 1) % 3], cell[(axis + 2) % 3]))
+    return spacing
+
+
+@compiled
+def _sort_into_bins(position, n_bins):  # type: ignore[no-untyped-def]
+    """Group atoms by bin: (member [n_atoms], start [n_bins + 1]); bin b holds member[start[b] : start[b + 1]]."""
+    bin_of = np.zeros(len(position), np.int64)
+    start = np.zeros(n_bins.prod() + 1, np.int64)
+    for i in range(len(position)):
+        for axis in range(3):
+            bin_of[i] = bin_of[i] * n_bins[axis] + np.int64(position[i, axis] * n_bins[axis])
+        start[bin_of[i] + 1] += 1
+    start = np.cumsum(start)
+    filled = start.copy()
+    member = np.empty(len(position), np.int64)
+    for i in range(len(position)):
+        member[filled[bin_of[i]]] = i
+        filled[bin_of[i]] += 1
+    return member, start
+
+
+@compiled
+def _bins_within(position, reach, n_bins):  # type: ignore[no-untyped-def]
+    """The bins along one axis that hold images within `reach` of `position`: (first, count), to be taken modulo."""
+    first = np.int64(np.floor((position - reach) * n_bins))
+    last = np.int64(np.floor((position + reach) * n_bins))
+    return first, min(last - first + 1, n_bins)
