@@ -204,6 +204,17 @@ class MatrixConfig(Section):
         return names
 
 
+class SubmissionConfig(Section):
+    """Who submits results/leaderboard/<property>/ to the JARVIS-Leaderboard: what no run can know."""
+
+    where: ClassVar[str] = "report.submission"
+    model_name: str = "crystalmatrix"
+    team_name: str = ""
+    author_email: str = ""
+    project_url: str = ""
+    date_submitted: str = ""  # month-day-year, as the leaderboard writes it
+
+
 class ReportConfig(Section):
     """What the comparison page shows beside our models."""
 
@@ -212,6 +223,7 @@ class ReportConfig(Section):
     composition_baseline: bool = True  # gradient boosting on the composition, as a floor
     bootstrap: int = Field(2000, ge=100)  # resamples of the intervals and of the paired comparisons
     confidence: float = Field(0.95, gt=0.5, lt=1)
+    submission: SubmissionConfig = SubmissionConfig()
 
 
 class ScreenConfig(Section):

@@ -1,0 +1,174 @@
+"""Reading published predictions; and the known errors of published models on the ids held, to their printed digits."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crystalmatrix.config import ReportConfig
+from crystalmatrix.data.official import official_folds
+from crystalmatrix.errors import DataError
+from crystalmatrix.evaluation import metrics
+from crystalmatrix.evaluation.comparison import ENSEMBLE, Board
+from crystalmatrix.evaluation.predictions import Fold
+from crystalmatrix.evaluation.published import FULL_TEST, aligned, archive_name, read_archive, read_published
+from crystalmatrix.properties import PROPERTIES
+
+SHARED = Path(__file__).parents[2].parent / "shared/data"
+PREDICTIONS = SHARED / "leaderboard_predictions"
+CRYSTALS = SHARED / "jarvis_dft_3d_part.json.zip"
+
+needs_shared_data = pytest.mark.skipif(not PREDICTIONS.is_dir(), reason=f"needs {PREDICTIONS.name} of ../shared/data")
+
+# MAE of published models on exactly the test ids held in the part, as printed elsewhere: {property: (n, {model: text})}
+KNOWN = {
+    "formation_energy": (
+        885,
+        {"coGN": "0.0288", "coNGN": "0.0317", "potnet": "0.0310", "alignn": "0.0395", "matformer_256": "0.0346"},
+    ),
+    "band_gap": (885, {"coGN": "0.228", "coNGN": "0.229", "potnet": "0.232", "alignn": "0.249"}),
+    "band_gap_mbj": (298, {"coGN": "0.391", "coNGN": "0.406", "potnet": "0.415", "alignn": "0.381"}),
+    "bulk_modulus": (284, {"coGN": "9.09", "coNGN": "8.29", "alignn": "11.14", "schnet": "11.60"}),
+    "shear_modulus": (284, {"coGN": "8.05", "coNGN": "7.22", "alignn": "9.17", "cgcnn": "9.92"}),
+    "dielectric": (118, {"coNGN": "30.7", "alignn": "28.8", "schnet": "27.9"}),
+    "piezoelectric": (85, {"coGN": "10.87", "alignn": "16.6", "cgcnn": "10.37"}),
+    "spillage": (111, {"coGN": "0.348", "coNGN": "0.375", "alignn": "0.386"}),
+    "ehull": (
+        888,
+        {"coGN": "0.0532", "coNGN": "0.0659", "potnet": "0.0674", "alignn": "0.0868", "matminer_xgboost": "0.0616"},
+    ),
+}
+# the constant that no other constant beats on these ids: the median of the test targets themselves
+KNOWN_CONSTANT = {
+    "formation_energy": "0.857",
+    "band_gap": "1.358",
+    "band_gap_mbj": "2.131",
+    "bulk_modulus": "50.9",
+    "shear_modulus": "27.3",
+    "dielectric": "36.5",
+    "piezoelectric": "9.82",
+    "spillage": "0.454",
+    "ehull": "0.854",
+}
+FOLDERS = {
+    "coGN": "kgcnn_coGN",
+    "coNGN": "kgcnn_coNGN",
+    "alignn": "alignn_model",
+    "schnet": "kgcnn_schnet",
+    "cgcnn": "kgcnn_cgcnn",
+}
+
+
+def printed(value: float, like: str) -> str:
+    """`value` with as many decimals as `like`."""
+    return f"{value:.{len(like.partition('.')[2])}f}"
+
+
+@pytest.fixture(scope="module")
+def labels() -> dict[str, dict]:
+    """{id: JARVIS entry} of the part."""
+    with zipfile.ZipFile(CRYSTALS) as archive:
+        return {row["jid"]: row for row in json.loads(archive.read(archive.namelist()[0]))}
+
+
+@pytest.fixture(scope="module")
+def boards(labels: dict[str, dict]) -> dict[str, Board]:
+    """A board a property with the published models, and the best constant in the place of ours."""
+    result = {}
+    settings = ReportConfig(published=str(PREDICTIONS), bootstrap=200)
+    for name, row in PROPERTIES.items():
+        test = sorted(jid for jid, fold in official_folds(name).items() if fold == "test" and jid in labels)
+        target = np.array([float(labels[jid][row.field]) for jid in test])
+        published = {k: aligned(v, np.array(test)) for k, v in read_published(PREDICTIONS, name).items()}
+        constant = float(np.median(target))
+        ours = Fold(np.array(test), target, np.full(len(test), constant), None, None, None)
+        result[name] = Board(row, ours.jid, target, {"lite": ours}, {"lite": 1.0}, published, constant, settings)
+    return result
+
+
+@needs_shared_data
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_errors_are_reproduced_to_their_digits(boards: dict[str, Board], name: str) -> None:
+    board = boards[name]
+    n, known = KNOWN[name]
+    assert board.n == n
+    ours = {model: printed(board.mae(FOLDERS.get(model, model)), text) for model, text in known.items()}
+    assert ours == known
+    assert printed(board.mae("constant"), KNOWN_CONSTANT[name]) == KNOWN_CONSTANT[name]
+    assert all(board.n_covered(key) == n for key in board.published)
+
+
+@needs_shared_data
+@pytest.mark.parametrize("name", [name for name in KNOWN if name != "piezoelectric"])
+def test_best_published_is_the_best_known(boards: dict[str, Board], name: str) -> None:
+    known = KNOWN[name][1]
+    best = min(known, key=lambda model: float(known[model]))
+    assert boards[name].best_published == FOLDERS.get(best, best)
+
+
+@needs_shared_data
+def test_no_published_model_beats_the_constant_for_piezoelectric(boards: dict[str, Board]) -> None:
+    board = boards["piezoelectric"]
+    assert all(board.mae(key) > board.mae("constant") for key in board.published)
+
+
+@needs_shared_data
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("formation_energy", "0.0272"), ("band_gap", "0.204"), ("band_gap_mbj", "0.351"), ("ehull", "0.0484")],
+)
+def test_the_median_of_four_published_models_beats_each(boards: dict[str, Board], name: str, expected: str) -> None:
+    board = boards[name]
+    four = [board.published[key] for key in ENSEMBLE]
+    error = metrics.mae(board.target, np.median(four, axis=0))
+    assert printed(error, expected) == expected
+    assert error < board.mae(board.best_published)
+
+
+def test_full_test_table_has_every_property_and_the_official_counts() -> None:
+    assert list(FULL_TEST) == list(PROPERTIES)
+    for name, row in FULL_TEST.items():
+        folds = list(official_folds(name).values())
+        assert row.n_test == folds.count("test")
+        assert row.best < row.cgcnn
+        assert abs(row.n_train - folds.count("train")) <= 4  # ids that stand in two folds are held out
+
+
+def write_archive(folder: Path, text: str, field: str = "ehull") -> Path:
+    path = folder / "some_model" / archive_name(field)
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(path.name.removesuffix(".zip"), text)
+    return path
+
+
+def test_an_archive_with_spaces_and_a_repeated_id(tmp_path: Path) -> None:
+    path = write_archive(tmp_path, "id,prediction\nJVASP-1, 0.5\nJVASP-2,1\nJVASP-1,9\n")
+    assert read_archive(path) == {"JVASP-1": 0.5, "JVASP-2": 1.0}
+    assert read_published(tmp_path, "ehull") == {"some_model": {"JVASP-1": 0.5, "JVASP-2": 1.0}}
+    assert read_published(tmp_path, "spillage") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("id,value\nJVASP-1,1\n", "expected id and prediction"),
+        ("id,prediction\nJVASP-1,none\n", "not a finite number"),
+        ("", "not a csv in a zip"),
+    ],
+)
+def test_a_bad_archive_is_one_line(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(DataError, match=complaint) as caught:
+        read_archive(write_archive(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_zip_and_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / archive_name("ehull")
+    path.write_text("<html>")
+    with pytest.raises(DataError, match="not a csv in a zip"):
+        read_archive(path)
+    with pytest.raises(DataError, match="no such folder"):
+        read_published(tmp_path / "nowhere", "ehull")

@@ -1,0 +1,48 @@
+"""Pack the predictions of one model on one property for the JARVIS-Leaderboard, and check the archive offline.
+
+In: results/{tier}/{property}.predictions.parquet.
+Out: in --out-dir the archive, metadata.json, run.sh and check.json, which lists what a valid submission still lacks.
+"""
+
+import argparse
+from pathlib import Path
+
+from crystalmatrix import columns as c
+from crystalmatrix.config import ReportConfig
+from crystalmatrix.data.official import official_folds
+from crystalmatrix.errors import DataError, run
+from crystalmatrix.evaluation.predictions import read_predictions
+from crystalmatrix.evaluation.published import archive_name, read_archive
+from crystalmatrix.evaluation.submission import check, metadata, pack
+from crystalmatrix.files import atomic, write_json, write_text
+from crystalmatrix.properties import PROPERTIES
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--property", required=True, choices=list(PROPERTIES), help="property to submit")
+    parser.add_argument("--predictions", type=Path, required=True, help="predictions of the model")
+    parser.add_argument("--tier", required=True, help="tier of the model: part of its name on the leaderboard")
+    parser.add_argument("--settings", default="{}", help="section `report` of the configuration, as JSON")
+    parser.add_argument("--out-dir", type=Path, required=True, help="folder to write")
+    args = parser.parse_args()
+    name: str = args.property
+
+    model = read_predictions(args.predictions)
+    if (name, c.TEST) not in model.folds or model.tier != args.tier:
+        raise DataError(f"{args.predictions}: found {model.tier}/{model.task}, expected {args.tier} with {name}")
+    fold = model.folds[name, c.TEST]
+    archive = args.out_dir / archive_name(PROPERTIES[name].field)
+    with atomic(archive) as temporary:
+        temporary.write_bytes(pack(fold, name))
+    about = metadata(model, name, ReportConfig.from_json(args.settings).submission)
+    official = {jid for jid, kind in official_folds(name).items() if kind == c.TEST}
+    result = check(read_archive(archive), fold, name, official=official, metadata=about)
+    write_json(args.out_dir / "metadata.json", about)
+    write_text(args.out_dir / "run.sh", f"#!/bin/bash\nsnakemake results/leaderboard/{name} --cores all\n")
+    write_json(args.out_dir / "check.json", result.to_json())
+    print("\n".join(result.lines()))
+
+
+if __name__ == "__main__":
+    run(main)
