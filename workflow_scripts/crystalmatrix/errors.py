@@ -24,8 +24,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'? (known: x, y, z)`, for the end of an error about an unknown name."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"; {hint}(known: {', '.join(known) or 'none'})"
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{hint} (known: {', '.join(known) or 'none'})"
 
 
 def or_exit(function: Callable[..., T], *arguments: Any) -> T:

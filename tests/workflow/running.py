@@ -1,0 +1,32 @@
+"""Running Snakemake as a user does, in a folder of its own, and reading its plan."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`snakemake --directory folder ...`; what it prints on stdout and stderr stands together in `stdout`."""
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments, "--directory", str(folder)],
+        env={**os.environ, **environment},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def jobs(output: str) -> dict[str, int]:
+    """Rule: number of jobs, from Snakemake's table `Job stats`; empty where there is nothing to be done."""
+    counts: dict[str, int] = {}
+    for line in output.partition("Job stats:")[2].strip().splitlines()[2:]:
+        rule, _, count = line.partition(" ")
+        if not count.strip().isdigit():
+            break
+        counts[rule] = int(count)
+    return counts

@@ -1,0 +1,108 @@
+"""What Snakemake plans before any job runs: the whole matrix, single targets, and mistakes in names."""
+
+import resource
+from pathlib import Path
+
+import pytest
+from running import jobs, snakemake
+
+pytestmark = pytest.mark.workflow
+
+PROPERTIES = "(known: band_gap, band_gap_mbj, bulk_modulus, dielectric, ehull, formation_energy, "
+
+
+def test_the_whole_matrix(tmp_path: Path) -> None:
+    result = snakemake(tmp_path, "--dry-run")
+    assert result.returncode == 0
+    assert jobs(result.stdout) == {
+        "fetch": 1,
+        "records": 1,
+        "splits": 1,
+        "graph_shard": 8,
+        "train": 40,
+        "predict": 40,
+        "composition": 9,
+        "evaluate": 49,
+        "leaderboard": 9,
+        "compare": 1,
+        "all": 1,
+        "total": 160,
+    }
+
+
+def test_planning_is_quick_and_imports_nothing_heavy(tmp_path: Path) -> None:
+    """Under 2 s of processor time; the clock would also count whatever else the machine does."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    snakemake(tmp_path, "--dry-run", "--quiet", "all")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
+
+    lines = snakemake(tmp_path, "--dry-run", PYTHONPROFILEIMPORTTIME="1").stdout.splitlines()
+    modules = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time")}
+    assert "crystalmatrix.config" in modules
+    assert not {"torch", "pandas", "numba", "e3nn", "matplotlib", "sklearn"} & modules
+
+
+def test_one_model_needs_the_data_and_nothing_else(tmp_path: Path) -> None:
+    result = snakemake(tmp_path, "results/pro/dielectric.pt", "--cores", "16", "--resources", "gpu=1", "--dry-run")
+    assert jobs(result.stdout) == {"fetch": 1, "records": 1, "splits": 1, "graph_shard": 8, "train": 1, "total": 12}
+
+
+@pytest.mark.parametrize(("init", "trainings"), [("scratch", 1), ("multitask", 2)])
+def test_fine_tuning_waits_for_the_multitask_model(tmp_path: Path, init: str, trainings: int) -> None:
+    result = snakemake(
+        tmp_path,
+        "results/lite/dielectric.pt",
+        "--dry-run",
+        "--printshellcmds",
+        "--config",
+        f'tiers={{"lite": {{"training": {{"init": "{init}"}}}}}}',
+    )
+    assert jobs(result.stdout)["train"] == trainings
+    assert ("--init results/lite/multitask.pt" in result.stdout) == (init == "multitask")
+
+
+def test_smaller_matrix_by_config(tmp_path: Path) -> None:
+    matrix = 'matrix={"tiers": ["lite"], "properties": ["ehull"], "multitask": false}'
+    result = snakemake(tmp_path, "--dry-run", "--config", matrix, 'report={"composition_baseline": false}')
+    counts = jobs(result.stdout)
+    assert (counts["train"], counts["evaluate"], counts.get("composition", 0)) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("results/pro/dielectic.pt", "no property 'dielectic' in the matrix; did you mean 'dielectric'? " + PROPERTIES),
+        (
+            "results/prp/dielectric.pt",
+            "no tier 'prp' in the matrix; did you mean 'pro'? (known: cgcnn, lite, pro, std)",
+        ),
+        ("results/lite/ehul.predictions.parquet", "no property 'ehul' in the matrix; did you mean 'ehull'? "),
+        ("results/lit/ehull.metrics.json", "no tier 'lit' in the matrix; did you mean 'lite'? "),
+        ("results/composition/bandgap.metrics.json", "no property 'bandgap' in the matrix; did you mean 'band_gap'? "),
+        ("results/leaderboard/spilage", "no property 'spilage' in the matrix; did you mean 'spillage'? "),
+        ("results/screen/mine.csv", "results/screen/mine.csv: no 'mine' under `screen:` (known: none)"),
+    ],
+)
+def test_undeclared_target_fails_with_one_sentence(tmp_path: Path, target: str, expected: str) -> None:
+    result = snakemake(tmp_path, target, "--cores", "1")
+    errors = [line for line in result.stdout.splitlines() if line.startswith("error: ")]
+    assert result.returncode == 2
+    assert len(errors) == 1
+    assert expected in errors[0]
+    assert "Traceback" not in result.stdout
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ('matrix={"tiers": ["pros"]}', "error: config: matrix.tiers: unknown tier 'pros'; did you mean 'pro'?"),
+        ('graph={"cutof": 4}', "error: config: graph: unknown key 'cutof'; did you mean 'cutoff'?"),
+    ],
+)
+def test_bad_config_fails_with_one_line(tmp_path: Path, config: str, expected: str) -> None:
+    result = snakemake(tmp_path, "--cores", "1", "--config", config)
+    assert result.returncode == 2
+    assert expected in result.stdout
+    assert "Traceback" not in result.stdout
