@@ -61,26 +61,48 @@ SPLITS = pa.schema(
     ]
 )
 
+TWIN_JID = "twin_jid"
+KIND = "kind"
+SAME, SIMILAR = "same structure", "similar"
+
+# Test crystals with a twin in the training fold: same composition and space group, volumes per atom within 2 %.
+LEAKAGE = pa.schema(
+    [
+        pa.field(JID, pa.string(), nullable=False),  # at most once per property, with its closest twin
+        pa.field(PROPERTY, pa.string(), nullable=False),
+        pa.field(TWIN_JID, pa.string(), nullable=False),  # in the training fold of this property
+        pa.field(KIND, pa.string(), nullable=False),  # same structure: the interatomic distances agree too; or similar
+        pa.field("volume_difference", pa.float64(), nullable=False),  # of the volumes per atom, relative
+        pa.field("distance_difference", pa.float64(), nullable=False),  # see data/leakage.py; 1 = (volume per atom)^1/3
+    ]
+)
+
 N_NEIGHBOURS = "n_neighbours"
 NEIGHBOUR = "neighbour"
-OFFSET = "offset"
+OFFSETS = ("offset_a", "offset_b", "offset_c")
 N_ANGLE_EDGES = "n_angle_edges"
 COSINE = "cosine"
 COSINE_SCALE = 32767  # cosine = stored int16 / COSINE_SCALE; error at most 1.6e-5
 
+
+def list_of(kind: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("element", kind, nullable=False))  # no nulls inside: half the work to write and to read
+
+
 GRAPHS = pa.schema(
     [
         pa.field(JID, pa.string(), nullable=False),
-        pa.field(SPECIES, pa.list_(pa.uint8()), nullable=False),  # [n_atoms]
-        pa.field(FRACTIONAL, pa.list_(pa.float64()), nullable=False),  # [n_atoms * 3] as in RECORDS
+        pa.field(SPECIES, list_of(pa.uint8()), nullable=False),  # [n_atoms]
+        pa.field(FRACTIONAL, list_of(pa.float64()), nullable=False),  # [n_atoms * 3] as in RECORDS
         pa.field(LATTICE, pa.list_(pa.float64(), 9), nullable=False),  # [9] Å
-        pa.field(N_NEIGHBOURS, pa.list_(pa.uint16()), nullable=False),  # [n_atoms] edges of each centre
-        pa.field(NEIGHBOUR, pa.list_(pa.uint16()), nullable=False),  # [n_edges] atom j; by centre, then by distance
-        pa.field(OFFSET, pa.list_(pa.int8()), nullable=False),  # [n_edges * 3] image of j, in lattice vectors
+        pa.field(N_NEIGHBOURS, list_of(pa.uint16()), nullable=False),  # [n_atoms] edges of each centre
+        pa.field(NEIGHBOUR, list_of(pa.uint16()), nullable=False),  # [n_edges] atom j; by centre, then by distance
+        # [n_edges] image of j, in lattice vectors: edge vector = (f_j + offset - f_i) @ lattice
+        *(pa.field(name, list_of(pa.int8()), nullable=False) for name in OFFSETS),
         # [n_atoms] the first so many edges of each centre lie within the 3-body cutoff
-        pa.field(N_ANGLE_EDGES, pa.list_(pa.uint16()), nullable=False),
+        pa.field(N_ANGLE_EDGES, list_of(pa.uint16()), nullable=False),
         # [n_angles] for each centre, the pairs (0,1), (0,2) ... (1,2) ... of its first n_angle_edges edges
-        pa.field(COSINE, pa.list_(pa.int16()), nullable=False),
+        pa.field(COSINE, list_of(pa.int16()), nullable=False),
     ]
 )
 

@@ -1,0 +1,97 @@
+"""One entry of a JARVIS-style data set, read and checked.
+
+In: {"jid", "atoms": {"lattice_mat", "coords", "elements", "cartesian"}, <field>: value or "na"}.
+Out: an Entry of plain arrays and floats; or InvalidEntryError, with the reason, which the caller counts and lists.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase.data import atomic_numbers
+from numpy.typing import NDArray
+
+MISSING = (None, "", "na", "NA", "n/a", "nan", "NaN", "None")  # all seen in JARVIS releases; so is an empty list
+
+NO_ID = "no id"
+DUPLICATE_ID = "duplicate id"
+NO_STRUCTURE = "no structure"
+MALFORMED = "malformed structure"
+UNKNOWN_ELEMENT = "unknown element"
+NOT_FINITE = "not a finite number"
+ZERO_VOLUME = "zero volume"
+ATOMS_TOO_CLOSE = "atoms too close"
+
+_Z = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}  # ASE's "X" is no element
+
+
+class InvalidEntryError(Exception):
+    """A row that is dropped: `reason` is one of the constants above, `detail` says what was found."""
+
+    def __init__(self, reason: str, detail: str = "", jid: str | None = None) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail, self.jid = reason, detail, jid
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A crystal as the data set gives it."""
+
+    jid: str
+    species: NDArray[np.uint8]  # [n_atoms] atomic number Z
+    lattice: NDArray[np.float64]  # [3, 3] rows are a, b, c in Å
+    coordinates: NDArray[np.float64]  # [n_atoms, 3] in Å or in lattice vectors, see `cartesian`
+    cartesian: bool
+    labels: dict[str, float | None]  # property or auxiliary field: value, None where not computed
+    unreadable: dict[str, str]  # labels that are neither a number nor a known mark of a missing value
+
+
+def read_entry(raw: Mapping[str, Any], *, id_key: str, fields: Mapping[str, str]) -> Entry:
+    """Read one entry; `fields` maps property (or auxiliary field) to the entry's key. Raises InvalidEntryError."""
+    identity = raw.get(id_key)
+    if identity in MISSING:
+        raise InvalidEntryError(NO_ID, f"no {id_key!r} among the keys {', '.join(list(raw)[:6])}")
+    jid = str(identity)
+    atoms = raw.get("atoms")
+    if not isinstance(atoms, Mapping):
+        raise InvalidEntryError(NO_STRUCTURE, f"'atoms' is {atoms!r:.40}", jid)
+    try:
+        species = np.array([_Z[symbol.strip()] for symbol in atoms["elements"]], np.uint8)
+        lattice = np.array(atoms["lattice_mat"], np.float64)
+        coordinates = np.array(atoms["coords"], np.float64)
+        cartesian = bool(atoms["cartesian"])
+    except KeyError as error:
+        key = str(error.args[0])
+        if key in ("elements", "lattice_mat", "coords", "cartesian"):
+            raise InvalidEntryError(MALFORMED, f"no {key!r} in 'atoms'", jid) from None
+        raise InvalidEntryError(UNKNOWN_ELEMENT, key, jid) from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InvalidEntryError(MALFORMED, str(error)[:80], jid) from None
+    if len(species) == 0 or lattice.shape != (3, 3) or coordinates.shape != (len(species), 3):
+        shapes = f"{len(species)} elements, lattice {lattice.shape}, coordinates {coordinates.shape}"
+        raise InvalidEntryError(MALFORMED, shapes, jid)
+
+    labels, unreadable = {}, {}
+    for name, key in fields.items():
+        value = raw.get(key)
+        labels[name] = number = read_number(value)
+        if number is None and not _is_missing(value):
+            unreadable[name] = repr(value)[:40]
+    return Entry(jid, species, lattice, coordinates, cartesian, labels, unreadable)
+
+
+def _is_missing(value: Any) -> bool:
+    return value == [] or (not isinstance(value, list | dict) and value in MISSING)
+
+
+def read_number(value: Any) -> float | None:
+    """A finite number, given as one or as text; None for anything else. Some columns mix both."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,179 @@
+"""Records: one typed row per crystal, and a reason for every row that is dropped.
+
+In: entries in JARVIS's format.  Out: Records: the table (columns.RECORDS), the dropped rows (columns.DROPPED), and the
+labels that could not be read.
+
+The entries are read here; geometry and symmetry, nine tenths of the work, go to worker processes in batches.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from ase.data import chemical_symbols
+from numpy.typing import NDArray
+
+from crystalmatrix import columns as c
+from crystalmatrix.data.entries import DUPLICATE_ID, Entry, InvalidEntryError, read_entry
+from crystalmatrix.data.geometry import check_geometry
+from crystalmatrix.data.parallel import in_order
+from crystalmatrix.data.symmetry import SYMPREC, Symmetry, SymmetryFinder
+from crystalmatrix.errors import DataError
+from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
+
+LABELS = (*PROPERTIES, *AUXILIARY_FIELDS)
+BATCH = 256  # entries handed to a worker at once
+
+
+class Crystal(NamedTuple):
+    """A valid entry and what was derived from it."""
+
+    entry: Entry
+    fractional: NDArray[np.float64]  # [n_atoms, 3] in [0, 1)
+    volume: float  # Å3
+    symmetry: Symmetry
+
+
+@dataclass(frozen=True)
+class Records:
+    """The data set after validation."""
+
+    table: pa.Table  # columns.RECORDS, in the order of the source
+    dropped: pa.Table  # columns.DROPPED
+    unreadable: dict[str, Counter[str]]  # label: how often which text was no number and no mark of a missing one
+
+
+def fields_of(chosen: dict[str, str]) -> dict[str, str]:
+    """{property or auxiliary field: key in the data set}: JARVIS's keys, unless the config names others."""
+    default = {name: row.field for name, row in PROPERTIES.items()} | {name: name for name in AUXILIARY_FIELDS}
+    return default | chosen
+
+
+def build_records(entries: Iterable[dict[str, Any]], *, id_key: str, fields: dict[str, str], workers: int) -> Records:
+    """Validate entries and derive what the table holds. `workers` processes; 1 stays in this one. Same result."""
+    drops: list[InvalidEntryError] = []
+    unreadable: dict[str, Counter[str]] = {}
+    batches: list[pa.RecordBatch] = []
+
+    def batched() -> Iterator[list[Entry]]:
+        seen: set[str] = set()
+        batch: list[Entry] = []
+        for raw in entries:
+            try:
+                entry = read_entry(raw, id_key=id_key, fields=fields)
+                if entry.jid in seen:
+                    raise InvalidEntryError(DUPLICATE_ID, "the first row of this id is kept", entry.jid)
+            except InvalidEntryError as invalid:
+                drops.append(invalid)
+                continue
+            seen.add(entry.jid)
+            batch.append(entry)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+        yield batch
+
+    for results in in_order(examine, batched(), workers=workers):
+        crystals = [result for result in results if isinstance(result, Crystal)]
+        drops.extend(result for result in results if isinstance(result, InvalidEntryError))
+        batches.append(_record_batch(crystals))
+        for crystal in crystals:
+            for name, text in crystal.entry.unreadable.items():
+                unreadable.setdefault(name, Counter())[text] += 1
+    table = pa.Table.from_batches(batches, c.RECORDS).combine_chunks()
+    dropped = [{c.JID: drop.jid, "reason": drop.reason, "detail": drop.detail} for drop in drops]
+    return Records(table, pa.Table.from_pylist(dropped, c.DROPPED), unreadable)
+
+
+_finder = SymmetryFinder()  # one per process, so that each remembers the prototypes it met
+
+
+def examine(entries: list[Entry]) -> list[Crystal | InvalidEntryError]:
+    """The part of the work that runs in workers."""
+    results: list[Crystal | InvalidEntryError] = []
+    for entry in entries:
+        try:
+            fractional, volume = check_geometry(entry)
+        except InvalidEntryError as invalid:
+            results.append(invalid)
+            continue
+        results.append(Crystal(entry, fractional, volume, _finder(entry.lattice, fractional, entry.species)))
+    return results
+
+
+def hill_formula(species: NDArray[np.uint8]) -> str:
+    """Reduced formula in Hill order: carbon, hydrogen, then by letter; without carbon all by letter. "MgO", "CH4"."""
+    numbers, counts = np.unique(species, return_counts=True)
+    divisor = np.gcd.reduce(counts)
+    count = {chemical_symbols[z]: int(n) // int(divisor) for z, n in zip(numbers, counts, strict=True)}
+    first = [symbol for symbol in ("C", "H") if symbol in count and "C" in count]
+    order = first + sorted(count.keys() - set(first))
+    return "".join(symbol + (str(count[symbol]) if count[symbol] > 1 else "") for symbol in order)
+
+
+def _record_batch(crystals: list[Crystal]) -> pa.RecordBatch:
+    entries = [crystal.entry for crystal in crystals]
+    symmetries = [crystal.symmetry for crystal in crystals]
+    n_atoms = [len(entry.species) for entry in entries]
+    values = {
+        c.JID: [entry.jid for entry in entries],
+        c.FORMULA: [hill_formula(entry.species) for entry in entries],
+        c.N_ATOMS: n_atoms,
+        c.SPECIES: _lists([entry.species for entry in entries], n_atoms),
+        c.FRACTIONAL: _lists([crystal.fractional.ravel() for crystal in crystals], [3 * n for n in n_atoms]),
+        c.LATTICE: [entry.lattice.ravel() for entry in entries],
+        c.VOLUME: [crystal.volume for crystal in crystals],
+        c.SPACE_GROUP: [symmetry.space_group for symmetry in symmetries],
+        c.POINT_GROUP: [symmetry.point_group for symmetry in symmetries],
+        c.HAS_INVERSION: [symmetry.has_inversion for symmetry in symmetries],
+        **{name: [entry.labels[name] for entry in entries] for name in LABELS},
+    }
+    arrays = [
+        column if isinstance(column := values[item.name], pa.Array) else pa.array(column, item.type)
+        for item in c.RECORDS
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=c.RECORDS)
+
+
+def _lists(rows: list[NDArray], lengths: list[int]) -> pa.ListArray:
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(offsets, np.concatenate(rows) if rows else [])
+
+
+def check_drop_rate(records: Records, *, limit: float, listed_in: Path) -> None:
+    """Raise DataError where more than `limit` of the rows were dropped, or all of them."""
+    n_dropped, n_kept = records.dropped.num_rows, records.table.num_rows
+    reasons = Counter(records.dropped["reason"].to_pylist()).most_common()
+    counted = ", ".join(f"{n} {reason}" for reason, n in reasons)
+    if n_kept == 0:
+        raise DataError(f"no valid crystal among {n_dropped} rows ({counted}); each is listed in {listed_in}")
+    if n_dropped > limit * (n_dropped + n_kept):
+        raise DataError(
+            f"{n_dropped} of {n_dropped + n_kept} rows are invalid ({counted}), expected at most {limit:.2%}; "
+            f"each is listed in {listed_in}; raise data.max_drop_rate to go on without them"
+        )
+
+
+def records_metadata(records: Records, origin: dict[str, Any], fields: dict[str, str]) -> dict[str, Any]:
+    """What records.parquet says of itself; `origin` is raw.meta.json."""
+    return {
+        "source": origin["source"],
+        "release": origin["release"],
+        "raw_sha256": origin["sha256"],
+        "digest": table_digest(records.table),
+        "symprec": SYMPREC,
+        "fields": fields,
+    }
+
+
+def table_digest(table: pa.Table) -> str:
+    """Hex sha256 of a table's content, in Arrow's own serialisation."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return hashlib.sha256(sink.getvalue()).hexdigest()

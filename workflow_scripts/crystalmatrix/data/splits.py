@@ -1,0 +1,108 @@
+"""The fold of every labelled crystal in every property.
+
+In: records.  Out: the table columns.SPLITS in long format, and what of the official folds the data set holds.
+
+official: the JARVIS-Leaderboard's folds, drawn per property; crystals without one are not used.
+random:   each property is split afresh over its own labelled crystals ... with one draw for all of them, so that a
+          crystal is in the same fold of every property.
+grouped:  as random, but crystals of one composition and space group stay together.
+"""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from crystalmatrix import columns as c
+from crystalmatrix.config import DataConfig
+from crystalmatrix.data.official import official_folds
+from crystalmatrix.errors import DataError
+from crystalmatrix.properties import PROPERTIES
+
+FOLDS = (c.TRAIN, c.VAL, c.TEST)
+Folds = dict[str, dict[str, str]]  # property: {jid: fold}, only labelled crystals
+
+
+def assign_folds(records: pa.Table, config: DataConfig) -> Folds:
+    """Folds by the configured scheme. Raises DataError where no crystal is in any official fold."""
+    labelled = {name: _labelled(records, name) for name in PROPERTIES}
+    if config.splits == "official":
+        folds = {name: _restrict(official_folds(name), labelled[name]) for name in PROPERTIES}
+        if not any(folds.values()):
+            raise DataError(
+                f"data.splits: official, but none of the {records.num_rows} crystals is in a JARVIS-Leaderboard fold; "
+                "expected ids like JVASP-1002; set data.splits to random or grouped"
+            )
+        return folds
+    groups = _groups(records) if config.splits == "grouped" else np.arange(records.num_rows)
+    drawn = draw_folds(groups, fractions=config.split_fractions, seed=config.split_seed)
+    fold_of = dict(zip(records[c.JID].to_pylist(), drawn.tolist(), strict=True))
+    return {name: _restrict(fold_of, labelled[name]) for name in PROPERTIES}
+
+
+def draw_folds(groups: NDArray[np.int64], *, fractions: tuple[float, float, float], seed: int) -> NDArray[np.str_]:
+    """A fold for each row: whole groups in random order fill test, then val, to their share of rows; the rest trains.
+
+    `groups`: [n_rows] label of each row's group.
+    """
+    rng = np.random.default_rng(seed)
+    _, label, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(sizes))
+    filled = np.cumsum(sizes[order]) - sizes[order] / 2  # a group belongs where its middle row falls
+    _, val, test = (share * len(groups) for share in fractions)
+    fold = np.where(filled < test, c.TEST, np.where(filled < test + val, c.VAL, c.TRAIN))
+    of_group = np.empty(len(sizes), fold.dtype)
+    of_group[order] = fold
+    return of_group[label]
+
+
+def splits_table(records: pa.Table, folds: Folds) -> pa.Table:
+    """Long format, property by property in the order of the records, with the `strict` flag."""
+    held_out = {jid for fold_of in folds.values() for jid, fold in fold_of.items() if fold != c.TRAIN}
+    rows: dict[str, list[Any]] = {name: [] for name in c.SPLITS.names}
+    for name, fold_of in folds.items():
+        jids = [jid for jid in records[c.JID].to_pylist() if jid in fold_of]
+        rows[c.JID] += jids
+        rows[c.PROPERTY] += [name] * len(jids)
+        rows[c.FOLD] += [fold_of[jid] for jid in jids]
+        rows[c.STRICT] += [fold_of[jid] != c.TRAIN or jid not in held_out for jid in jids]
+    return pa.table(rows, c.SPLITS)
+
+
+def coverage(records: pa.Table, splits: pa.Table, *, scheme: str) -> dict[str, Any]:
+    """{property: {"official": published counts or null, "held": counts here, "strict_train", "without_fold"}}.
+
+    `without_fold`: labelled crystals that the scheme puts in no fold (official: new in a later release).
+    """
+    held: dict[str, Counter[str]] = {name: Counter() for name in PROPERTIES}
+    strict: Counter[str] = Counter()
+    columns = (splits[name].to_pylist() for name in (c.PROPERTY, c.FOLD, c.STRICT))
+    for name, fold, is_strict in zip(*columns, strict=True):
+        held[name][fold] += 1
+        strict[name] += fold == c.TRAIN and is_strict
+    official = {name: Counter(official_folds(name).values()) if scheme == "official" else None for name in PROPERTIES}
+    return {
+        name: {
+            "official": None if (counts := official[name]) is None else {fold: counts[fold] for fold in FOLDS},
+            "held": {fold: held[name][fold] for fold in FOLDS},
+            "strict_train": strict[name],
+            "without_fold": records.num_rows - records[name].null_count - held[name].total(),
+        }
+        for name in PROPERTIES
+    }
+
+
+def _labelled(records: pa.Table, name: str) -> list[str]:
+    return records[c.JID].filter(records[name].is_valid()).to_pylist()
+
+
+def _restrict(fold_of: dict[str, str], jids: list[str]) -> dict[str, str]:
+    return {jid: fold_of[jid] for jid in jids if jid in fold_of}
+
+
+def _groups(records: pa.Table) -> NDArray[np.int64]:
+    pairs = zip(records[c.FORMULA].to_pylist(), records[c.SPACE_GROUP].to_pylist(), strict=True)
+    number: dict[tuple[str, int | None], int] = {}
+    return np.array([number.setdefault(pair, len(number)) for pair in pairs], np.int64)

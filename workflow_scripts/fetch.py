@@ -1,0 +1,26 @@
+"""Fetch the raw data set: a JARVIS release, a URL, a file, a folder or the bundled minerals.
+
+In: the `data` section of config.yaml.  Out: results/data/raw.json.zip and its origin, raw.meta.json.
+"""
+
+import argparse
+from pathlib import Path
+
+from crystalmatrix.config import DataConfig
+from crystalmatrix.data.sources import fetch
+from crystalmatrix.errors import run
+from crystalmatrix.files import write_json
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", required=True, help="JSON of the `data` section of config.yaml")
+    parser.add_argument("--out", type=Path, required=True, help="raw.json.zip: a JSON list of entries, zipped")
+    parser.add_argument("--meta", type=Path, required=True, help="raw.meta.json: origin, size, sha256, entry count")
+    args = parser.parse_args()
+
+    write_json(args.meta, fetch(DataConfig.from_json(args.settings), args.out))
+
+
+if __name__ == "__main__":
+    run(main)

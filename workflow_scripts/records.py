@@ -1,0 +1,42 @@
+"""Turn the raw data set into records: one typed, validated row per crystal, with its symmetry and its labels.
+
+In: raw.json.zip and its origin.  Out: records.parquet, quality.json, and dropped.parquet with a reason for every row
+that is not in the records.
+"""
+
+import argparse
+from pathlib import Path
+
+from crystalmatrix.columns import RECORDS_VERSION
+from crystalmatrix.config import DataConfig
+from crystalmatrix.data.archive import read_entries
+from crystalmatrix.data.parallel import available_cores
+from crystalmatrix.data.quality import quality
+from crystalmatrix.data.records import build_records, check_drop_rate, fields_of, records_metadata
+from crystalmatrix.errors import run
+from crystalmatrix.files import read_json, write_json, write_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", required=True, help="JSON of the `data` section of config.yaml")
+    parser.add_argument("--raw", type=Path, required=True, help="raw.json.zip of fetch.py")
+    parser.add_argument("--meta", type=Path, required=True, help="raw.meta.json of fetch.py")
+    parser.add_argument("--out", type=Path, required=True, help="records.parquet to write")
+    parser.add_argument("--quality", type=Path, required=True, help="quality.json to write")
+    parser.add_argument("--dropped", type=Path, required=True, help="dropped.parquet to write")
+    parser.add_argument("--workers", type=int, default=available_cores(), help="processes (default: all cores)")
+    args = parser.parse_args()
+
+    config = DataConfig.from_json(args.settings)
+    meta = read_json(args.meta)
+    fields = fields_of(config.fields)
+    records = build_records(read_entries(args.raw), id_key=config.id_key, fields=fields, workers=args.workers)
+    write_table(args.dropped, records.dropped, version=RECORDS_VERSION, metadata={"raw_sha256": meta["sha256"]})
+    write_json(args.quality, quality(records, source=meta))
+    check_drop_rate(records, limit=config.max_drop_rate, listed_in=args.dropped)
+    write_table(args.out, records.table, version=RECORDS_VERSION, metadata=records_metadata(records, meta, fields))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,48 @@
+"""Put every labelled crystal into a fold, list extreme training labels, and find test crystals with a known twin.
+
+In: records.parquet.  Out: splits.parquet, coverage.json, outliers.csv, leakage.parquet.
+"""
+
+import argparse
+import csv
+import io
+from pathlib import Path
+
+from crystalmatrix.columns import RECORDS_VERSION, SPLITS_VERSION
+from crystalmatrix.config import DataConfig
+from crystalmatrix.data.leakage import leakage_table
+from crystalmatrix.data.outliers import COLUMNS, find_outliers
+from crystalmatrix.data.splits import assign_folds, coverage, splits_table
+from crystalmatrix.errors import run
+from crystalmatrix.files import read_table, write_json, write_table, write_text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", required=True, help="JSON of the `data` section of config.yaml")
+    parser.add_argument("--records", type=Path, required=True, help="records.parquet of records.py")
+    parser.add_argument("--out", type=Path, required=True, help="splits.parquet to write")
+    parser.add_argument("--outliers", type=Path, required=True, help="outliers.csv to write")
+    parser.add_argument("--leakage", type=Path, required=True, help="leakage.parquet to write")
+    parser.add_argument("--coverage", type=Path, required=True, help="coverage.json to write")
+    args = parser.parse_args()
+
+    config = DataConfig.from_json(args.settings)
+    records, origin = read_table(args.records, version=RECORDS_VERSION)
+    splits = splits_table(records, assign_folds(records, config))
+    about = {
+        "scheme": config.splits,
+        "seed": None if config.splits == "official" else config.split_seed,
+        "source": origin["source"],
+        "records_digest": origin["digest"],
+    }
+    write_json(args.coverage, coverage(records, splits, scheme=config.splits))
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n").writerows([COLUMNS, *find_outliers(records, splits)])
+    write_text(args.outliers, lines.getvalue())
+    write_table(args.leakage, leakage_table(records, splits), version=SPLITS_VERSION, metadata=about)
+    write_table(args.out, splits, version=SPLITS_VERSION, metadata=about)
+
+
+if __name__ == "__main__":
+    run(main)
