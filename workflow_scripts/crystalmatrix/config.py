@@ -166,12 +166,14 @@ class TrainingConfig(Section):
     ema_decay: float = Field(0.99, ge=0, lt=1)  # weights that are evaluated and kept: moving average; 0: none
     loss: Literal["l1", "huber", "mse"] = "l1"  # on the transformed target
     transform: bool = True  # the property's own scale (log, asinh); false: identity for all (ablation)
+    hurdle: bool = False  # zero-inflated properties: one more output, the probability of a value that is not zero
     composition_reference: bool = True  # subtract a per-element least-squares fit of the training fold
     seeds: int = Field(1, ge=1)  # members of the ensemble inside the one checkpoint
     init: Literal["scratch", "multitask"] = "scratch"  # single-task models: start from the tier's multi-task trunk
     task_weights: Literal["uniform", "learned"] = (
         "uniform"  # multi-task: 1 per task on standardised targets, or learned
     )
+    auxiliary: bool = True  # multi-task: also learn epsx, epsy, epsz, which JARVIS gives for free
     hold_out: Literal["strict", "masked"] = "strict"  # multi-task: drop, or only mask, structures held out elsewhere
     outliers: Literal["ignore", "report", "drop"] = "report"  # extreme training labels: see results/data/outliers.csv
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"

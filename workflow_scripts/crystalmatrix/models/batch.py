@@ -1,0 +1,25 @@
+"""What a model sees: a batch of crystals in dense rows of neighbours.
+
+Every atom has the same number K of neighbour slots, so sums over neighbours are matrix products and shapes are regular.
+An empty slot holds the atom itself at a distance of its envelope radius, where the envelope is exactly zero: no mask.
+
+In: tensors on one device (training/dataset.py).  Out: Batch.
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+N_SPECIES = 119  # atomic numbers 1 to 118; row 0 of an embedding is never used
+
+
+class Batch(NamedTuple):
+    """`n_atoms` atoms of `n_crystals` crystals with K neighbour slots each."""
+
+    species: Tensor  # [n_atoms] int64, atomic number Z
+    neighbour: Tensor  # [n_atoms, K] int64, atom j of each slot, counted within the batch
+    vector: Tensor  # [n_atoms, K, 3] Å, from the centre to its neighbour
+    envelope_radius: Tensor  # [n_atoms] Å, the distance at which a neighbour's weight is zero
+    angular: Tensor  # [n_atoms, K, n_angular] fingerprint of the precomputed 3-body angles of each edge
+    crystal: Tensor  # [n_atoms] int64, crystal of each atom
+    n_crystals: int

@@ -1,0 +1,101 @@
+"""A checkpoint is self-describing: everything that a prediction needs, and nothing that must be executed.
+
+In: the members of an ensemble and their context.  Out: results/{tier}/{task}.pt, loadable with weights_only=True.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from crystalmatrix import columns
+from crystalmatrix.config import GraphConfig, TierConfig
+from crystalmatrix.errors import DataError
+from crystalmatrix.files import atomic
+from crystalmatrix.models.crystal import CrystalModel
+from crystalmatrix.training.dense import angular_width
+from crystalmatrix.training.targets import Target
+
+State = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One trained model: an ensemble of `len(members)` networks of the same shape."""
+
+    tier: str
+    task: str
+    settings: TierConfig
+    graph: GraphConfig
+    targets: list[Target]  # one per head; auxiliary heads last
+    properties: list[str]  # the heads that are predicted
+    elements: list[int]  # atomic numbers in the training fold
+    members: list[State]
+    calibration: dict[str, dict[str, list[float]]]  # property: validation `residual` and `spread`
+    summary: dict[str, Any]  # cost, history, versions, digests: see columns.PREDICTIONS' metadata
+
+    def models(self, device: torch.device) -> list[CrystalModel]:
+        """The networks, ready to predict."""
+        return [self._model(member).to(device).eval() for member in self.members]
+
+    def _model(self, member: State) -> CrystalModel:
+        model = build_model(self.settings, self.targets)
+        model.load_state_dict(member)
+        return model
+
+
+def build_model(settings: TierConfig, targets: list[Target]) -> CrystalModel:
+    """The network that a tier's settings and a list of targets ask for, freshly initialised."""
+    return CrystalModel(
+        settings.model,
+        n_angular=angular_width(settings.model),
+        outputs_per_head=[target.n_outputs for target in targets],
+    )
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically. Tensors as they are, the rest as JSON."""
+    header = {
+        "version": columns.CHECKPOINT_VERSION,
+        "tier": checkpoint.tier,
+        "task": checkpoint.task,
+        "settings": checkpoint.settings.model_dump(mode="json"),
+        "graph": checkpoint.graph.model_dump(mode="json"),
+        "targets": [target.to_dict() for target in checkpoint.targets],
+        "properties": checkpoint.properties,
+        "elements": checkpoint.elements,
+        "calibration": checkpoint.calibration,
+        "summary": checkpoint.summary,
+    }
+    with atomic(path) as temporary:
+        torch.save({"header": json.dumps(header, sort_keys=True), "members": checkpoint.members}, temporary)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint. Raises DataError for a missing, damaged or foreign file or another version."""
+    if not path.exists():
+        raise DataError(f"{path}: not found; build it with: snakemake {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        header = json.loads(content["header"])
+    except Exception as error:  # a cut or foreign file fails in many ways: zip, pickle, keys
+        raise DataError(f"{path}: not a checkpoint of this workflow, or damaged ({type(error).__name__})") from None
+    if header["version"] != columns.CHECKPOINT_VERSION:
+        raise DataError(
+            f"{path}: checkpoint schema {header['version']}, this version reads {columns.CHECKPOINT_VERSION}; "
+            "delete it and train again"
+        )
+    return Checkpoint(
+        tier=header["tier"],
+        task=header["task"],
+        settings=TierConfig.parse(header["settings"]),
+        graph=GraphConfig.parse(header["graph"]),
+        targets=[Target(**target) for target in header["targets"]],
+        properties=header["properties"],
+        elements=header["elements"],
+        members=content["members"],
+        calibration=header["calibration"],
+        summary=header["summary"],
+    )

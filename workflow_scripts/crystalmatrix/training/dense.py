@@ -1,0 +1,140 @@
+"""From ragged graphs to dense rows of K neighbours per atom, with the angular fingerprint of every edge.
+
+Slots: the nearest K edges of an atom, weighted by an envelope that vanishes at the distance of the (K+1)-th, or at the
+cutoff where there are fewer. A shell that the cap would cut has weight zero as a whole, so ties break no symmetry and
+predictions are continuous when neighbours swap ranks. K >= 12 never leaves an atom alone (kissing number).
+
+Fingerprint of edge p of atom i, from the precomputed cosines of the angles between its edges within the 3-body cutoff
+r3:
+    F[p, n, t] = f(r_p / r3) * sum over q != p of f(r_q / r3) * G_n(r_q) * P_t(cos pq) / sqrt(12)
+with f the envelope, G_n Gaussians and P_t Legendre polynomials: the same information as products of densities A_lm
+(addition theorem), but resolved per edge.
+
+In: Graphs, sizes.  Out: DenseGraphs.
+"""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig
+from crystalmatrix.graphs.ragged import Graphs
+
+_ATOMS_PER_BLOCK = 32768
+
+
+@dataclass(frozen=True)
+class DenseGraphs:
+    """`n_atoms` atoms of `n_crystals` crystals, K slots each; an empty slot holds the atom itself at its radius."""
+
+    jid: NDArray[np.str_]  # [n_crystals]
+    atom_pointer: NDArray[np.int64]  # [n_crystals + 1]
+    species: NDArray[np.uint8]  # [n_atoms]
+    neighbour: NDArray[np.int16]  # [n_atoms, K] atom j, counted within its crystal
+    vector: NDArray[np.float32]  # [n_atoms, K, 3] Å
+    envelope_radius: NDArray[np.float32]  # [n_atoms] Å
+    angular: NDArray[np.float16]  # [n_atoms, K, n_angular]
+
+
+def angular_width(model: EquivariantConfig | CGCNNConfig) -> int:
+    """Length of the fingerprint of an edge; 0 for models without angles."""
+    return model.angle_radial * model.angle_angular if isinstance(model, EquivariantConfig) else 0
+
+
+def densify(graphs: Graphs, *, graph: GraphConfig, model: EquivariantConfig | CGCNNConfig) -> DenseGraphs:
+    """Lay out graphs for a model. Where the model takes all neighbours, K is the largest number that occurs."""
+    counts = np.diff(graphs.edge_pointer)
+    n_slots = model.neighbours or max(int(counts.max(initial=0)), 1)
+    n_atoms = len(graphs.species)
+    n_radial, n_legendre = (model.angle_radial, model.angle_angular) if isinstance(model, EquivariantConfig) else (0, 0)
+    starts = np.repeat(graphs.atom_pointer[:-1], np.diff(graphs.atom_pointer))
+    neighbour = np.empty((n_atoms, n_slots), np.int16)
+    vector = np.empty((n_atoms, n_slots, 3), np.float32)
+    radius = np.empty(n_atoms, np.float32)
+    angular = np.zeros((n_atoms, n_slots, n_radial * n_legendre), np.float16)
+    own = np.arange(n_atoms) - starts
+    _fill_slots(graphs.edge_pointer, graphs.neighbour, graphs.edge_vector, own, graph.cutoff, neighbour, vector, radius)
+    for first in range(0, n_atoms if n_radial else 0, _ATOMS_PER_BLOCK):
+        last = min(first + _ATOMS_PER_BLOCK, n_atoms)
+        block = np.zeros((last - first, n_slots, n_radial * n_legendre), np.float32)  # numba has no float16
+        _fill_fingerprints(
+            graphs.edge_pointer[first : last + 1],
+            graphs.edge_vector,
+            graphs.n_angle_edges[first:last],
+            graphs.angle_pointer[first:last],
+            graphs.cosine,
+            graph.three_body_cutoff,
+            n_radial,
+            n_legendre,
+            block,
+        )
+        angular[first:last] = block
+    return DenseGraphs(graphs.jid, graphs.atom_pointer, graphs.species, neighbour, vector, radius, angular)
+
+
+@numba.njit(cache=True)
+def _fill_slots(edge_pointer, neighbour, edge_vector, own, cutoff, out_neighbour, out_vector, out_radius):
+    n_slots = out_neighbour.shape[1]
+    for atom in range(len(own)):
+        start, n_edges = edge_pointer[atom], edge_pointer[atom + 1] - edge_pointer[atom]
+        last = edge_vector[start + min(n_slots, n_edges - 1)]
+        farthest = np.float32(np.sqrt((last * last).sum()))
+        radius = np.float32(cutoff)
+        if n_edges > n_slots:
+            radius = farthest if farthest > cutoff else min(radius, farthest)
+        elif farthest >= radius:
+            radius = np.float32(1.1) * farthest  # isolated: its nearest neighbours lie beyond the cutoff
+        out_radius[atom] = radius
+        for slot in range(n_slots):
+            out_neighbour[atom, slot] = own[atom]
+            out_vector[atom, slot, 0] = 0.0
+            out_vector[atom, slot, 1] = 0.0
+            out_vector[atom, slot, 2] = radius
+        for slot in range(min(n_slots, n_edges)):
+            edge = edge_vector[start + slot]
+            if np.sqrt((edge * edge).sum()) >= radius * np.float32(1 - 1e-6):
+                break
+            out_neighbour[atom, slot] = neighbour[start + slot]
+            out_vector[atom, slot] = edge
+
+
+@numba.njit(cache=True)
+def _fill_fingerprints(
+    edge_pointer, edge_vector, n_angle_edges, angle_pointer, cosine, cutoff, n_radial, n_legendre, out
+):
+    n_slots = out.shape[1]
+    centre = np.linspace(1.5, cutoff, n_radial) if n_radial > 1 else np.array([0.5 * (1.5 + cutoff)])
+    width = (cutoff - 1.5) / max(n_radial - 1, 1)
+    for atom in range(out.shape[0]):
+        n_edges, start = n_angle_edges[atom], edge_pointer[atom]
+        radial = np.empty((n_edges, n_radial), np.float32)
+        weight = np.empty(n_edges, np.float32)
+        total = np.zeros((n_edges, n_radial, n_legendre), np.float32)
+        for p in range(n_edges):
+            edge = edge_vector[start + p]
+            distance = np.sqrt((edge * edge).sum())
+            ratio = min(distance / cutoff, 1.0)
+            weight[p] = 1 - 28 * ratio**6 + 48 * ratio**7 - 21 * ratio**8
+            for n in range(n_radial):
+                radial[p, n] = weight[p] * np.exp(-0.5 * ((distance - centre[n]) / width) ** 2)
+        angle = angle_pointer[atom]
+        legendre = np.empty(n_legendre, np.float32)
+        for p in range(n_edges):
+            for q in range(p + 1, n_edges):
+                c = cosine[angle]
+                angle += 1
+                legendre[0] = 1.0
+                if n_legendre > 1:
+                    legendre[1] = c
+                for t in range(2, n_legendre):
+                    legendre[t] = ((2 * t - 1) * c * legendre[t - 1] - (t - 1) * legendre[t - 2]) / t
+                for n in range(n_radial):
+                    for t in range(n_legendre):
+                        total[p, n, t] += radial[q, n] * legendre[t]
+                        total[q, n, t] += radial[p, n] * legendre[t]
+        for p in range(min(n_edges, n_slots)):
+            for n in range(n_radial):
+                for t in range(n_legendre):
+                    out[atom, p, n * n_legendre + t] = weight[p] * total[p, n, t] * np.float32(12**-0.5)

@@ -1,0 +1,256 @@
+"""The training loop of one network: every step is a function of settings, data, seed and step number.
+
+In: TrainingData, Dataset, settings, a run folder.  Out: Member (weights of the best epoch, history, cost); meanwhile
+run/state.pt, from which a killed run continues to the same weights, and run/log.jsonl, one line an epoch.
+"""
+
+import copy
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from crystalmatrix.config import TierConfig
+from crystalmatrix.files import write_text
+from crystalmatrix.models.crystal import CrystalModel
+from crystalmatrix.training.checkpoint import State
+from crystalmatrix.training.data import VAL, TrainingData
+from crystalmatrix.training.dataset import Dataset, epoch_batches
+from crystalmatrix.training.objective import Objective
+from crystalmatrix.training.prediction import predict
+from crystalmatrix.training.state import load_state, save_state
+from crystalmatrix.training.stop import StopRequest, TrainingStoppedError
+from crystalmatrix.training.targets import FloatArray, Target
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained network: its best weights by validation error, and how it got there."""
+
+    weights: State
+    history: list[dict[str, Any]]  # per epoch: epoch, train_loss, val_mae {property: value}, learning_rate, seconds
+    seconds: float
+    crystals_per_second: float
+    epochs: int
+
+
+class Trainer:
+    """Trains one network of one task. `targets` are those of all heads, the first `n_properties` are validated."""
+
+    def __init__(
+        self,
+        model: CrystalModel,
+        data: TrainingData,
+        dataset: Dataset,
+        targets: list[Target],
+        fractions: FloatArray,
+        *,
+        settings: TierConfig,
+        n_properties: int,
+        seed: int,
+        run: Path,
+        digest: str,
+        stop: StopRequest,
+    ) -> None:
+        self.config = settings.training
+        self.data, self.dataset, self.targets, self.fractions = data, dataset, targets, fractions
+        self.n_properties, self.seed, self.run, self.digest, self.stop = n_properties, seed, run, digest, stop
+        self.device = dataset.device
+        self.model = model.to(self.device)
+        self.average = copy.deepcopy(self.model).requires_grad_(False)  # moving average of the weights: what is kept
+        self.forward = torch.compile(self.model, dynamic=True) if self.config.compile else self.model
+        self.objective = Objective(data, targets, fractions, config=self.config, device=self.device)
+        parameters = [*self.model.parameters(), *self.objective.parameters()]
+        self.optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=self.config.weight_decay)
+        n_train = len(self.objective.crystals)
+        self.batches_per_epoch = -(-n_train // self.config.batch_size)
+        self.epochs = int(np.clip(self.config.crystals_seen // n_train, self.config.min_epochs, self.config.max_epochs))
+        self.validation = np.flatnonzero((data.fold[:, :n_properties] == VAL).any(axis=1))
+        self.chunks = 1  # a batch is computed in so many parts; doubled when the device runs out of memory
+        self.step = 0
+        self.seconds = 0.0
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Any] = {"score": math.inf, "epoch": 0, "weights": self.average.state_dict()}
+
+    def train(self) -> Member:
+        """Train to the end, from the saved state where there is one. TrainingStoppedError after a signal."""
+        self._resume()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
+            while not self._finished:
+                self._epoch()
+        self._save()
+        rates = [entry["crystals_per_second"] for entry in self.history]
+        return Member(self.best["weights"], self.history, self.seconds, float(np.median(rates)), len(self.history))
+
+    @property
+    def _finished(self) -> bool:
+        done = len(self.history)
+        return done >= self.epochs or done - self.best["epoch"] >= self.config.patience
+
+    def _epoch(self) -> None:
+        """The rest of the current epoch, from the step that is reached."""
+        epoch = len(self.history)
+        first = self.step - epoch * self.batches_per_epoch
+        batches = epoch_batches(
+            self.objective.crystals,
+            self.dataset.n_atoms,
+            batch_size=self.config.batch_size,
+            seed=self.seed,
+            epoch=epoch,
+        )
+        begun = started = saved = time.monotonic()
+        bar = tqdm(
+            batches[first:], desc=f"epoch {epoch + 1}/{self.epochs}", leave=False, disable=not sys.stderr.isatty()
+        )
+        self.model.train()
+        for crystals in bar:
+            self._step(crystals)
+            now = time.monotonic()
+            if self.stop.number is not None:
+                self.seconds += now - started
+                self._save()
+                raise TrainingStoppedError(self.stop.number)
+            if now - saved > self.config.save_every_seconds:
+                self.seconds += now - started
+                started = saved = now
+                self._save()
+        train_loss = float(self.loss_sum) / len(self.objective.crystals)
+        now = time.monotonic()
+        self.seconds += now - started
+        self._end_epoch(train_loss, rate=sum(map(len, batches[first:])) / max(now - begun, 1e-9))
+
+    def _step(self, crystals: NDArray[np.int64]) -> None:
+        rate = self._learning_rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        while True:
+            try:
+                self.optimizer.zero_grad(set_to_none=True)
+                loss = sum(self._backward(part, len(crystals)) for part in np.array_split(crystals, self.chunks))
+                break
+            except torch.OutOfMemoryError:
+                if self.chunks >= len(crystals):
+                    raise
+                self.chunks *= 2
+                print(f"out of memory: computing each batch in {self.chunks} parts from now on", flush=True)
+                torch.cuda.empty_cache()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        self.optimizer.step()
+        self.step += 1
+        self.loss_sum += loss
+        self._update_average()
+
+    def _backward(self, crystals: NDArray[np.int64], n_batch: int) -> torch.Tensor:
+        """Gradients of a part of a batch of `n_batch` crystals; returns its sum of losses."""
+        outputs = self.forward(self.dataset.batch(crystals))
+        loss = self.objective(outputs.float(), torch.from_numpy(crystals).to(self.device))
+        (loss / n_batch).backward()
+        return loss.detach()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))  # short memory at the start
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+        for kept, current in zip(self.average.buffers(), self.model.buffers(), strict=True):
+            kept.copy_(current)
+
+    def _learning_rate(self) -> float:
+        """Linear warm-up, then cosine to zero at the last step."""
+        total = self.epochs * self.batches_per_epoch
+        warmup = max(self.config.warmup * total, 1)
+        if self.step < warmup:
+            return self.config.learning_rate * (self.step + 1) / warmup
+        return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * (self.step - warmup) / max(total - warmup, 1)))
+
+    def _end_epoch(self, train_loss: float, *, rate: float) -> None:
+        """Validate the averaged weights, keep them if they are the best, write the log."""
+        mae = self._validation_errors()
+        score = float(np.mean([mae[t.name] / t.deviation for t in self.targets[: self.n_properties] if t.name in mae]))
+        epoch = len(self.history) + 1
+        if score < self.best["score"]:
+            weights = {name: tensor.detach().cpu().clone() for name, tensor in self.average.state_dict().items()}
+            self.best = {"score": score, "epoch": epoch, "weights": weights}
+        self.loss_sum.zero_()
+        entry = {
+            "epoch": epoch,
+            "train_loss": train_loss,
+            "val_mae": mae,
+            "val_score": score,
+            "learning_rate": self._learning_rate(),
+            "crystals_per_second": rate,
+            "seconds": self.seconds,
+        }
+        self.history.append(entry)
+        write_text(self.run / "log.jsonl", "".join(json.dumps(line) + "\n" for line in self.history))
+        remaining = (self.epochs - epoch) * self.seconds / epoch
+        print(f"epoch {epoch}/{self.epochs}  {self._in_words(mae, score)}  lr {entry['learning_rate']:.1e}  "
+              f"{rate:,.0f} crystals/s  eta {_duration(remaining)}", flush=True)  # fmt: skip
+
+    def _validation_errors(self) -> dict[str, float]:
+        """MAE of the averaged weights on the validation fold of each property, in its unit."""
+        values, _ = predict(
+            [self.average],
+            self.dataset,
+            self.validation,
+            targets=self.targets,
+            fractions=self.fractions[self.validation],
+            zero=self.data.zero[self.validation],
+        )
+        errors = np.abs(values - self.data.values[self.validation])
+        held = self.data.fold[self.validation] == VAL
+        return {
+            target.name: float(errors[held[:, task], task].mean())
+            for task, target in enumerate(self.targets[: self.n_properties])
+            if held[:, task].any()
+        }
+
+    def _in_words(self, mae: dict[str, float], score: float) -> str:
+        if len(mae) != 1:
+            return f"val_mae/deviation {score:.4f} over {len(mae)} properties"
+        target = self.targets[0]
+        return f"val_mae {mae[target.name]:.4g} {target.unit}".removesuffix(" 1")
+
+    def _save(self) -> None:
+        save_state(
+            self.run,
+            {
+                "digest": self.digest,
+                "model": self.model.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "objective": self.objective.state_dict(),
+                "step": self.step,  # with the seed this also fixes the schedule and the sampler
+                "loss_sum": self.loss_sum,
+                "seconds": self.seconds,
+                "history": self.history,
+                "best": self.best,
+            },
+        )
+
+    def _resume(self) -> None:
+        state = load_state(self.run, digest=self.digest)
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.objective.load_state_dict(state["objective"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.history, self.best = state["history"], state["best"]
+        self.loss_sum = state["loss_sum"].to(self.device)
+        print(f"continuing at step {self.step} (epoch {len(self.history) + 1}/{self.epochs})", flush=True)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,75 @@
+"""The loss of a batch: masked, per head, weighted so that small sets are not drowned by large ones.
+
+Label weights: a label of a set of n labels weighs n^-1/2 (single-task: 1). Targets are standardised by their mean
+absolute deviation, so this is the fixed 1/MAD weighting; `learned` adds one scale per task (Kendall et al., CVPR 2018,
+for L1).
+
+In: outputs of all heads.  Out: one number per batch, about 1 for the best constant.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from crystalmatrix.config import TrainingConfig
+from crystalmatrix.training.data import TRAIN, TrainingData
+from crystalmatrix.training.dataset import to_device
+from crystalmatrix.training.targets import FloatArray, Target, head_loss
+
+
+class Objective(nn.Module):
+    """Holds the standardised labels of all crystals on the device: [n_crystals, n_tasks] each."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        targets: list[Target],
+        fractions: FloatArray,
+        *,
+        config: TrainingConfig,
+        device: torch.device,
+    ) -> None:
+        super().__init__()
+        self.targets = targets
+        self.kind = config.loss
+        label, learned = standardised_labels(data, targets, fractions)
+        count = learned.sum(axis=0)
+        weight = learned * (count / count.max()) ** -0.5
+        self.crystals: NDArray[np.int64] = np.flatnonzero(learned.any(axis=1))  # that have something to teach
+        self.label = to_device(label, device)
+        self.weight = to_device(weight / (weight.sum() / len(self.crystals)), device)
+        self.nonzero = to_device(data.values != 0, device)
+        learns_weights = config.task_weights == "learned" and len(targets) > 1
+        self.log_scale = nn.Parameter(torch.zeros(len(targets), device=device)) if learns_weights else None
+
+    def forward(self, outputs: Tensor, crystals: Tensor) -> Tensor:
+        """Sum over the crystals of their weighted losses (their number times the mean); outputs [n, n_outputs]."""
+        total = outputs.new_zeros(())
+        heads = outputs.split([target.n_outputs for target in self.targets], dim=1)
+        for task, (target, output) in enumerate(zip(self.targets, heads, strict=True)):
+            loss = head_loss(
+                output,
+                self.label[crystals, task],
+                self.nonzero[crystals, task],
+                hurdle=target.hurdle,
+                kind=self.kind,
+            )
+            if self.log_scale is not None:
+                loss = loss * torch.exp(-self.log_scale[task]) + self.log_scale[task]
+            total = total + (self.weight[crystals, task] * loss).sum()
+        return total
+
+
+def standardised_labels(
+    data: TrainingData, targets: list[Target], fractions: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Labels on the scale of the heads (0 where there is none) and which of them are learned from, [n, n_tasks]."""
+    learned = data.fold == TRAIN
+    label = np.zeros(data.values.shape)
+    for task, target in enumerate(targets):
+        if target.zero_by_symmetry:
+            learned[:, task] &= ~data.zero
+        known = ~np.isnan(data.values[:, task])
+        label[known, task] = target.standardise(data.values[known, task], fractions[known])
+    return label, learned

@@ -1,0 +1,49 @@
+"""Predictions of an ensemble in physical units, in any order of crystals and any size of batch.
+
+In: models, a data set, targets.  Out: values and their spread, [n_crystals, n_properties].
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from crystalmatrix.models.crystal import CrystalModel
+from crystalmatrix.training.dataset import Dataset, inference_batches
+from crystalmatrix.training.targets import FloatArray, Target
+
+
+@torch.no_grad()
+def raw_outputs(model: CrystalModel, dataset: Dataset, crystals: NDArray[np.int64]) -> torch.Tensor:
+    """Outputs of all heads, [len(crystals), n_outputs], on the CPU."""
+    model.eval()
+    parts, order = [], []
+    for group in inference_batches(dataset.n_atoms[crystals]):
+        parts.append(model(dataset.batch(crystals[group])).float().cpu())
+        order.append(group)
+    if not parts:
+        return torch.empty(0, model.n_outputs)
+    return torch.cat(parts)[torch.from_numpy(np.argsort(np.concatenate(order)))]
+
+
+def predict(
+    models: list[CrystalModel],
+    dataset: Dataset,
+    crystals: NDArray[np.int64],
+    *,
+    targets: list[Target],
+    fractions: FloatArray,
+    zero: NDArray[np.bool_],
+) -> tuple[FloatArray, FloatArray]:
+    """Median and standard deviation over the ensemble, [len(crystals), len(targets)]; fractions, zero per crystal.
+
+    `targets` are those of all heads of the models, in order. The spread of a single model is NaN.
+    """
+    members = []
+    for model in models:
+        outputs = raw_outputs(model, dataset, crystals).split([target.n_outputs for target in targets], dim=1)
+        members.append(
+            np.stack([t.predict(out, fractions, zero) for t, out in zip(targets, outputs, strict=True)], axis=1)
+        )
+    stacked = np.stack(members)  # [n_members, n, n_targets]
+    spread = stacked.std(axis=0, ddof=1) if len(members) > 1 else np.full(stacked.shape[1:], np.nan)
+    return np.median(stacked, axis=0), spread

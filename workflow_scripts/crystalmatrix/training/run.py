@@ -1,0 +1,192 @@
+"""One target of the matrix, from files to checkpoint: an ensemble of seeds, calibrated on the validation fold.
+
+In: TrainingData, settings.  Out: Checkpoint.
+"""
+
+import hashlib
+import platform
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import crystalmatrix
+from crystalmatrix.config import TierConfig
+from crystalmatrix.models.crystal import CrystalModel
+from crystalmatrix.properties import AUXILIARY_FIELDS
+from crystalmatrix.training.checkpoint import Checkpoint, build_model
+from crystalmatrix.training.data import TRAIN, VAL, TrainingData, fit_arguments
+from crystalmatrix.training.dataset import Dataset
+from crystalmatrix.training.dense import densify
+from crystalmatrix.training.loop import Member, Trainer
+from crystalmatrix.training.prediction import predict
+from crystalmatrix.training.state import run_lock
+from crystalmatrix.training.stop import StopRequest
+from crystalmatrix.training.targets import FloatArray, Target, composition
+
+FINE_TUNING_RATE = 0.3  # of the tier's learning rate, when the weights come from the multi-task model
+
+
+def train(
+    data: TrainingData,
+    *,
+    tier: str,
+    task: str,
+    settings: TierConfig,
+    run: Path,
+    device: torch.device,
+    init: Checkpoint | None = None,
+) -> Checkpoint:
+    """Train, or finish training, all members. TrainingStoppedError after a signal, state saved in `run`."""
+    set_precision(settings.training.precision)
+    fractions = composition(data.graphs.species, data.graphs.atom_pointer)
+    targets = fit_targets(data, fractions, settings=settings)
+    properties = [name for name in data.tasks if name not in AUXILIARY_FIELDS]
+    if init is not None:
+        rate = settings.training.learning_rate * FINE_TUNING_RATE
+        settings = settings.model_copy(
+            update={"training": settings.training.model_copy(update={"learning_rate": rate})}
+        )
+    stop = StopRequest()
+    with run_lock(run), stop.listening():
+        dataset = Dataset(densify(data.graphs, graph=data.graph, model=settings.model), device)
+        members = []
+        for seed in range(settings.training.seeds):
+            torch.manual_seed(seed)
+            model = build_model(settings, targets)
+            if init is not None:
+                warm_start(model, init, member=seed, task=task)
+            _announce(tier, task, model, data, settings, seed)
+            trainer = Trainer(
+                model,
+                data,
+                dataset,
+                targets,
+                fractions,
+                settings=settings,
+                n_properties=len(properties),
+                seed=seed,
+                run=run / f"seed-{seed}",
+                digest=_digest(data, settings, init, seed),
+                stop=stop,
+            )
+            members.append(trainer.train())
+    checkpoint = Checkpoint(
+        tier=tier,
+        task=task,
+        settings=settings,
+        graph=data.graph,
+        targets=targets,
+        properties=properties,
+        elements=_elements(data),
+        members=[member.weights for member in members],
+        calibration={},
+        summary=_summary(data, targets[: len(properties)], members, model, device, settings),
+    )
+    checkpoint.calibration.update(_calibrate(checkpoint, data, dataset, fractions))
+    return checkpoint
+
+
+def fit_targets(data: TrainingData, fractions: FloatArray, *, settings: TierConfig) -> list[Target]:
+    """One Target per task, from its training fold alone."""
+    targets = []
+    for column, name in enumerate(data.tasks):
+        rows = data.fold[:, column] == TRAIN
+        arguments: dict[str, Any] = fit_arguments(name, settings.training)
+        targets.append(Target.fit(data.values[rows, column], fractions[rows], **arguments))
+    return targets
+
+
+def warm_start(model: CrystalModel, source: Checkpoint, *, member: int, task: str) -> None:
+    """Copy everything but the heads, and the head of `task`, from a member of a multi-task checkpoint."""
+    weights = source.members[member % len(source.members)]
+    head = f"heads.{source.properties.index(task)}."
+    kept = {name: value for name, value in weights.items() if not name.startswith("heads.")}
+    kept |= {"heads.0." + name.removeprefix(head): value for name, value in weights.items() if name.startswith(head)}
+    model.load_state_dict(kept)
+
+
+def set_precision(precision: str) -> None:
+    """TF32 products on the GPU for `tf32` and `bfloat16`; full float32 otherwise."""
+    torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
+
+
+def _calibrate(
+    checkpoint: Checkpoint, data: TrainingData, dataset: Dataset, fractions: FloatArray
+) -> dict[str, dict[str, list[float]]]:
+    """Validation residuals and spreads of each property: what split-conformal intervals are made from."""
+    rows = np.flatnonzero((data.fold[:, : len(checkpoint.properties)] == VAL).any(axis=1))
+    models = checkpoint.models(dataset.device)
+    values, spread = predict(
+        models, dataset, rows, targets=checkpoint.targets, fractions=fractions[rows], zero=data.zero[rows]
+    )
+    calibration = {}
+    for column, name in enumerate(checkpoint.properties):
+        held = data.fold[rows, column] == VAL
+        residual = np.abs(values[held, column] - data.values[rows[held], column])
+        calibration[name] = {
+            "residual": residual.tolist(),
+            "spread": [] if np.isnan(spread).any() else spread[held, column].tolist(),
+        }
+    return calibration
+
+
+def _elements(data: TrainingData) -> list[int]:
+    crystals = data.of_fold(TRAIN)
+    return sorted(int(z) for z in np.unique(data.graphs.select(crystals).species))
+
+
+def _summary(
+    data: TrainingData,
+    targets: list[Target],
+    members: list[Member],
+    model: CrystalModel,
+    device: torch.device,
+    settings: TierConfig,
+) -> dict[str, Any]:
+    on_gpu = device.type == "cuda"
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return {
+        "architecture": settings.model.architecture,
+        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "device": torch.cuda.get_device_name(device) if on_gpu else f"CPU, {torch.get_num_threads()} threads",
+        "train_seconds": sum(member.seconds for member in members),
+        "peak_memory_mb": torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else kilobytes / 1024,
+        "crystals_per_second": float(np.median([member.crystals_per_second for member in members])),
+        "seeds": len(members),
+        "epochs": members[0].epochs,
+        "n_train": {target.name: target.n_train for target in targets},
+        "train_median": {target.name: target.median for target in targets},
+        "history": members[0].history,
+        "versions": {
+            "crystalmatrix": crystalmatrix.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "data_digest": data.data_digest,
+        "fold": settings.training.hold_out if len(targets) > 1 else "official",
+    }
+
+
+def _digest(data: TrainingData, settings: TierConfig, init: Checkpoint | None, seed: int) -> str:
+    """Of everything that decides the weights: a state with another digest is not continued."""
+    content = hashlib.sha256(settings.to_json().encode())
+    content.update(data.graph.to_json().encode())
+    content.update(data.data_digest.encode())
+    content.update(",".join(data.tasks).encode())
+    content.update(data.fold.tobytes())
+    if init is not None:
+        content.update(init.summary["data_digest"].encode() + init.settings.to_json().encode())
+    return f"{content.hexdigest()}-{seed}"
+
+
+def _announce(tier: str, task: str, model: CrystalModel, data: TrainingData, settings: TierConfig, seed: int) -> None:
+    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    print(
+        f"{tier}/{task}: {n_parameters:,} parameters, {len(data.of_fold(TRAIN)):,} training crystals, "
+        f"member {seed + 1} of {settings.training.seeds}",
+        flush=True,
+    )

@@ -1,0 +1,61 @@
+"""The resumable state of a training run: written atomically, the previous one kept, one trainer per folder.
+
+In: a dictionary of tensors and plain values.  Out: run/state.pt, run/state.previous.pt; the newest readable one.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from crystalmatrix.errors import DataError
+from crystalmatrix.files import atomic
+
+STATE = "state.pt"
+PREVIOUS = "state.previous.pt"
+
+
+@contextmanager
+def run_lock(run: Path) -> Iterator[None]:
+    """Hold the run folder. Raises DataError when another trainer holds it (a kill releases the lock)."""
+    run.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise DataError(
+            f"{run}: another trainer works in this folder (left over from a killed snakemake?); wait for it or stop it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def save_state(run: Path, state: dict[str, Any]) -> None:
+    """Write the state; the one before becomes the previous."""
+    with atomic(run / STATE) as temporary:
+        torch.save(state, temporary)
+        if (run / STATE).exists():
+            (run / STATE).replace(run / PREVIOUS)
+
+
+def load_state(run: Path, *, digest: str) -> dict[str, Any] | None:
+    """The newest readable state of the same settings and data, or None. Says what it skips."""
+    for name in (STATE, PREVIOUS):
+        path = run / name
+        if not path.exists():
+            continue
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a cut file fails in many ways: zip, pickle, tensor sizes
+            print(f"{path}: damaged ({type(error).__name__}), trying the one before", flush=True)
+            continue
+        if state["digest"] == digest:
+            return state
+        print(f"{path}: made with other settings or data, starting afresh", flush=True)
+        return None
+    return None

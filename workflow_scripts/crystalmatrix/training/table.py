@@ -1,0 +1,70 @@
+"""Predictions of a checkpoint on the held-out folds, as the table that everything downstream reads.
+
+In: Checkpoint, TrainingData.  Out: columns.PREDICTIONS, sorted by property and id.
+"""
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from crystalmatrix import columns
+from crystalmatrix.errors import DataError
+from crystalmatrix.evaluation.uncertainty import conformal_interval
+from crystalmatrix.training.checkpoint import Checkpoint
+from crystalmatrix.training.data import TEST, VAL, TrainingData
+from crystalmatrix.training.dataset import Dataset
+from crystalmatrix.training.dense import densify
+from crystalmatrix.training.prediction import predict
+from crystalmatrix.training.targets import composition
+
+LEVEL = 0.9  # nominal coverage of the stored intervals
+
+
+def predictions_table(checkpoint: Checkpoint, data: TrainingData, *, device: torch.device) -> pa.Table:
+    """Rows of the validation and test folds of every property. Raises DataError for other graph settings."""
+    if data.graph.model_dump(exclude={"shards"}) != checkpoint.graph.model_dump(exclude={"shards"}):
+        raise DataError(
+            f"shards made with {data.graph.to_json()}, the model was trained with {checkpoint.graph.to_json()}; "
+            "build the shards with the model's settings, or train again"
+        )
+    rows = data.of_fold(VAL, TEST)
+    graphs = data.graphs.select(rows)
+    dataset = Dataset(densify(graphs, graph=data.graph, model=checkpoint.settings.model), device)
+    values, spread = predict(
+        checkpoint.models(device),
+        dataset,
+        np.arange(len(rows)),
+        targets=checkpoint.targets,
+        fractions=composition(graphs.species, graphs.atom_pointer),
+        zero=data.zero[rows],
+    )
+    parts = []
+    for column, name in enumerate(checkpoint.properties):
+        held = np.isin(data.fold[rows, column], (VAL, TEST))
+        prediction, deviation = values[held, column], spread[held, column]
+        lower, upper = conformal_interval(
+            prediction,
+            None if np.isnan(deviation).any() else deviation,
+            validation_residual=np.array(checkpoint.calibration[name]["residual"]),
+            validation_spread=np.array(checkpoint.calibration[name]["spread"]) if len(checkpoint.members) > 1 else None,
+            level=LEVEL,
+        )
+        jid = data.graphs.jid[rows][held]
+        order = np.argsort(jid)
+        fold = np.where(data.fold[rows, column][held] == VAL, columns.VAL, columns.TEST)
+        content = {
+            columns.JID: jid,
+            columns.PROPERTY: np.full(len(jid), name),
+            columns.FOLD: fold,
+            columns.TARGET: data.values[rows, column][held],
+            columns.PREDICTION: prediction,
+            columns.SPREAD: deviation,
+            columns.LOWER: lower,
+            columns.UPPER: upper,
+        }
+        part = {
+            key: pa.array(array[order], from_pandas=True, type=columns.PREDICTIONS.field(key).type)
+            for key, array in content.items()
+        }
+        parts.append(pa.table(part, schema=columns.PREDICTIONS))
+    return pa.concat_tables(parts)

@@ -1,0 +1,56 @@
+"""Predict the validation and test folds with one model: results/{tier}/{task}.predictions.parquet."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from crystalmatrix import columns, errors, files
+from crystalmatrix.training.checkpoint import load_checkpoint
+from crystalmatrix.training.data import load
+from crystalmatrix.training.device import claim_device
+from crystalmatrix.training.table import predictions_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="checkpoint, results/{tier}/{task}.pt")
+    parser.add_argument("--records", type=Path, required=True)
+    parser.add_argument("--splits", type=Path, required=True)
+    parser.add_argument("--shards", type=Path, nargs="+", required=True)
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--threads", type=int, help="CPU threads; default: all")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    checkpoint = load_checkpoint(arguments.model)
+    data = load(
+        arguments.records,
+        arguments.splits,
+        None,
+        arguments.shards,
+        task=checkpoint.task,
+        properties=checkpoint.properties,
+        training=checkpoint.settings.training,
+    )
+    device, _lock = claim_device(arguments.device)
+    table = predictions_table(checkpoint, data, device=device)
+    files.write_table(
+        arguments.out,
+        table,
+        version=columns.PREDICTIONS_VERSION,
+        metadata={
+            "model": {
+                "tier": checkpoint.tier,
+                "task": checkpoint.task,
+                "graph": checkpoint.graph.model_dump(mode="json"),
+                "settings": checkpoint.settings.model_dump(mode="json"),
+                **checkpoint.summary,
+            }
+        },
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)
