@@ -4,9 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SET_UP := .venv/.set-up
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
-DEMO := snakemake --directory demo --configfile demo/config.yaml --cores $(CORES) --resources gpu=0 --set-threads train=1 predict=1
-
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+DEMO := $(BIN)/snakemake --directory demo --configfile demo/config.yaml --cores $(CORES) --resources gpu=0 --set-threads train=1 predict=1
 
 .PHONY: help setup demo test check clean
 
@@ -18,23 +16,23 @@ setup: $(SET_UP) ## create .venv
 $(SET_UP): pyproject.toml envs/constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"error: found Python {v.major}.{v.minor}, expected 3.11 or newer; run: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 	$(PYTHON) -m venv .venv
-	python -m pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: setup ## train a small matrix on 503 bundled crystals and compare it: minutes, no network, no GPU
 	@$(DEMO)
-	@python workflow_scripts/summary.py demo/results
+	@$(BIN)/python workflow_scripts/summary.py demo/results
 	@echo "The page: $(CURDIR)/demo/results/report/comparison.html"
 
 test: check ## everything that must hold, a small run of the whole workflow among it
-	pytest
+	$(BIN)/pytest
 
 check: setup ## linters and types
-	ruff check .
-	ruff format --check .
-	snakefmt --check Snakefile rules
-	mypy
-	snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
 
 clean: ## remove the demo's results and caches; results/ and .venv stay
 	rm -rf demo/results demo/.snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis

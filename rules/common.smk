@@ -8,9 +8,11 @@ import shutil
 from crystalmatrix import columns
 from crystalmatrix.config import Config
 from crystalmatrix.errors import or_exit
+from crystalmatrix.files import discard_unreadable
 from crystalmatrix.properties import MULTITASK
 
 CONFIG = or_exit(Config.parse, config)
+SOURCE = [CONFIG.data.source] if Path(CONFIG.data.source).exists() else []
 SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
 BASELINES = (
@@ -23,6 +25,13 @@ LEADERBOARD_TIER = "pro" if "pro" in CONFIG.matrix.tiers else CONFIG.matrix.tier
 
 # One trainer at a time owns the GPU; without one, trainers share the cores and nothing waits for a GPU.
 GPU = int(any(map(shutil.which, ["nvidia-smi", "rocm-smi"])))
+
+
+def shard_records(wildcards):
+    """The records; on the way, a damaged shard is removed so that its job runs again."""
+    if not workflow.dryrun:
+        discard_unreadable(Path(f"results/graphs/shard-{wildcards.shard}.parquet"), version=columns.GRAPHS_VERSION)
+    return "results/data/records.parquet"
 
 
 def trunk(wildcards):

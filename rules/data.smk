@@ -3,11 +3,15 @@
 
 rule fetch:
     """The raw data set, complete and checked: a release, a URL, a file, a folder or the bundled minerals."""
+    input:
+        SOURCE,
     output:
         raw="results/data/raw.json.zip",
         meta="results/data/raw.meta.json",
     log:
         "results/logs/fetch.log",
+    # On a cluster the computing nodes often have no network.
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -39,7 +43,7 @@ rule records:
         "Checking every crystal and label"
     shell:
         'python "$SCRIPTS"/records.py --settings {params.settings:q} --raw {input.raw} --meta {input.meta}'
-        " --out {output.records} --quality {output.quality} --dropped {output.dropped} &> {log}"
+        " --out {output.records} --quality {output.quality} --dropped {output.dropped} --workers {threads} &> {log}"
 
 
 rule splits:

@@ -4,7 +4,7 @@
 rule graph_shard:
     """Neighbour edges and the cosines of all angles between them, for one part of the crystals."""
     input:
-        records="results/data/records.parquet",
+        records=shard_records,
     output:
         "results/graphs/shard-{shard}.parquet",
     log:

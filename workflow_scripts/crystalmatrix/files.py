@@ -7,6 +7,7 @@ carries its schema version and a JSON dictionary of metadata.
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,12 +62,27 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+@contextmanager
+def table_writer(
+    path: Path, schema: pa.Schema, *, version: int, metadata: dict[str, Any], **options: Any
+) -> Iterator[pq.ParquetWriter]:
+    """Write a parquet table atomically and piece by piece, with its schema version and metadata.
+
+    Pages carry checksums, so that a reader notices a damaged one; `options` go to pyarrow's writer.
+    """
+    content = json.dumps({"version": version, **metadata}, sort_keys=True).encode()
+    options = {"compression": "zstd", "write_page_checksum": True, **options}
+    with (
+        atomic(path) as temporary,
+        pq.ParquetWriter(temporary, schema.with_metadata({_KEY: content}), **options) as writer,
+    ):
+        yield writer
+
+
 def write_table(path: Path, table: pa.Table, *, version: int, metadata: dict[str, Any], **options: Any) -> None:
     """Write a parquet table atomically, with its schema version and metadata; `options` go to pyarrow's writer."""
-    content = json.dumps({"version": version, **metadata}, sort_keys=True).encode()
-    table = table.replace_schema_metadata({_KEY: content})
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, **{"compression": "zstd", **options})
+    with table_writer(path, table.schema, version=version, metadata=metadata, **options) as writer:
+        writer.write_table(table)
 
 
 def read_metadata(path: Path, *, version: int) -> dict[str, Any]:
@@ -89,6 +105,17 @@ def read_table(path: Path, *, version: int, columns: list[str] | None = None) ->
     """Read a table of ours and its metadata. Raises DataError for a missing or damaged file or another version."""
     metadata = read_metadata(path, version=version)
     try:
-        return pq.read_table(path, columns=columns), metadata
+        return pq.read_table(path, columns=columns, page_checksum_verification=True), metadata
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again") from None
+
+
+def discard_unreadable(path: Path, *, version: int) -> None:
+    """Remove a table of ours that no reader would accept, saying why, so that the workflow builds it again."""
+    if not path.exists():
+        return
+    try:
+        read_metadata(path, version=version)
+    except DataError as error:
+        print(f"{str(error).removesuffix('; delete it and run again')}; removed, to be built again", file=sys.stderr)
+        path.unlink()
