@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from crystalmatrix import columns
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.errors import DataError
-from crystalmatrix.graphs.geometry import angle_cosines, edge_vectors
+from crystalmatrix.graphs.geometry import edge_vectors
 from crystalmatrix.graphs.neighbours import MAX_ATOMS, MAX_IMAGE, MAX_RADIUS, Edges, find
-from crystalmatrix.graphs.ragged import Graphs
+from crystalmatrix.graphs.ragged import Graphs, from_edges
 
-CLOSEST = 0.05  # Å: atoms closer than this are one atom given twice
+CLOSEST = 0.1  # Å: atoms closer than this are one atom given twice
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Crystals:
     """Many crystals as flat arrays."""
 
     jid: NDArray[np.str_]  # [n_crystals]
-    atom_pointer: NDArray[np.int64]  # [n_crystals + 1]
+    atom_pointer: NDArray[np.int64]  # [n_crystals + 1] atoms of crystal c: atom_pointer[c]:atom_pointer[c + 1]
     species: NDArray[np.uint8]  # [n_atoms] atomic number Z
     fractional: NDArray[np.float64]  # [n_atoms, 3] in [0, 1)
     lattice: NDArray[np.float64]  # [n_crystals, 3, 3] rows a, b, c in Å
 
     @classmethod
-    def from_records(cls, table: pa.Table) -> Self:
-        """From the columns JID, SPECIES, FRACTIONAL and LATTICE of a table of records (or of graphs)."""
+    def from_table(cls, table: pa.Table) -> Self:
+        """From the columns JID, SPECIES, FRACTIONAL and LATTICE of records or of a shard."""
         species = table[columns.SPECIES].combine_chunks()
         return cls(
             jid=table[columns.JID].to_numpy().astype(np.str_),
@@ -62,12 +62,12 @@ def build(
 
 def from_records(table: pa.Table, *, settings: GraphConfig) -> Graphs:
     """Graphs of rows of results/data/records.parquet. Raises DataError as `build` does."""
-    crystals = Crystals.from_records(table)
+    crystals = Crystals.from_table(table)
     return graphs_of(crystals, edges_of(crystals, settings=settings))
 
 
 def edges_of(crystals: Crystals, *, settings: GraphConfig) -> Edges:
-    """The edges of checked crystals. Raises DataError, naming the crystal, for a geometry that is none."""
+    """The edges of many crystals. Raises DataError, naming the crystal, for a geometry that is none."""
     _check(crystals)
     edges = find(crystals.atom_pointer, crystals.fractional, crystals.lattice, settings=settings)
     if edges.failed >= 0:
@@ -79,7 +79,7 @@ def edges_of(crystals: Crystals, *, settings: GraphConfig) -> Edges:
 
 
 def graphs_of(crystals: Crystals, edges: Edges) -> Graphs:
-    """Edge vectors and angle cosines, from what a shard stores."""
+    """Edge vectors and angles, from what a shard stores. Raises DataError for atoms on top of each other."""
     vector = edge_vectors(
         crystals.atom_pointer,
         crystals.fractional,
@@ -88,8 +88,12 @@ def graphs_of(crystals: Crystals, edges: Edges) -> Graphs:
         edges.neighbour,
         edges.offset,
     )
-    angle_pointer, cosine = angle_cosines(vector, edges.edge_pointer, edges.n_angle_edges)
-    return Graphs(
+    closest = vector[edges.edge_pointer[:-1]]  # [n_atoms, 3]; an atom's edges are sorted by distance
+    double = np.flatnonzero((closest * closest).sum(1) < CLOSEST**2)
+    if len(double):
+        crystal = np.searchsorted(crystals.atom_pointer, double[0], side="right") - 1
+        raise DataError(f"{crystals.jid[crystal]}: found two atoms within {CLOSEST} Å, expected one atom per site")
+    return from_edges(
         jid=crystals.jid,
         atom_pointer=crystals.atom_pointer,
         species=crystals.species,
@@ -97,19 +101,18 @@ def graphs_of(crystals: Crystals, edges: Edges) -> Graphs:
         neighbour=edges.neighbour.astype(np.int32),
         edge_vector=vector,
         n_angle_edges=edges.n_angle_edges,
-        angle_pointer=angle_pointer,
-        cosine=cosine,
     )
 
 
 def _check(crystals: Crystals) -> None:
-    """Raise DataError for a lattice or coordinates that are no numbers, an empty or too large cell."""
+    """Raise DataError for an empty or too large cell, or for coordinates or a lattice that are no numbers."""
     n_atoms = np.diff(crystals.atom_pointer)
     volume = np.abs(np.linalg.det(crystals.lattice))
-    finite = np.isfinite(np.add.reduceat(crystals.fractional.sum(1), crystals.atom_pointer[:-1])) & np.isfinite(volume)
-    wrong = np.flatnonzero(~finite | ~(volume > 0) | (n_atoms < 1) | (n_atoms > MAX_ATOMS))
-    if len(wrong):
-        c = wrong[0]
+    wrong = (n_atoms < 1) | (n_atoms > MAX_ATOMS) | ~(volume > 0) | ~np.isfinite(volume)
+    crystal_of_atom = np.repeat(np.arange(len(n_atoms)), n_atoms)
+    wrong[crystal_of_atom[~np.isfinite(crystals.fractional).all(1)]] = True
+    if wrong.any():
+        c = np.flatnonzero(wrong)[0]
         raise DataError(
             f"{crystals.jid[c]}: found {n_atoms[c]} atoms in {volume[c]:.3g} Å3, "
             f"expected 1 to {MAX_ATOMS} atoms with finite coordinates in a positive volume"

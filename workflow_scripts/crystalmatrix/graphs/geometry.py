@@ -12,28 +12,32 @@ from numpy.typing import NDArray
 from crystalmatrix.graphs.compiled import compiled
 
 
-@compiled
 def edge_vectors(
     atom_pointer: NDArray[np.int64],  # [n_crystals + 1]
     fractional: NDArray[np.float64],  # [n_atoms, 3]
     lattice: NDArray[np.float64],  # [n_crystals, 3, 3] rows a, b, c in Å
     edge_pointer: NDArray[np.int64],  # [n_atoms + 1]
     neighbour: NDArray[np.uint16],  # [n_edges]
-    offset: NDArray[np.int8],  # [n_edges, 3]
+    offset: NDArray[np.int8],  # [3, n_edges]
 ) -> NDArray[np.float32]:
     """x_j + offset - x_i of every edge: [n_edges, 3] Å."""
     vector = np.empty((len(neighbour), 3), np.float32)
+    _fill_vectors(atom_pointer, fractional, lattice, edge_pointer, neighbour, offset, vector)
+    return vector
+
+
+@compiled
+def _fill_vectors(atom_pointer, fractional, lattice, edge_pointer, neighbour, offset, vector):
     for crystal in range(len(lattice)):
         first_atom, cell = atom_pointer[crystal], lattice[crystal]
         for i in range(first_atom, atom_pointer[crystal + 1]):
             for e in range(edge_pointer[i], edge_pointer[i + 1]):
                 j = first_atom + neighbour[e]
-                a = fractional[j, 0] - fractional[i, 0] + offset[e, 0]
-                b = fractional[j, 1] - fractional[i, 1] + offset[e, 1]
-                c = fractional[j, 2] - fractional[i, 2] + offset[e, 2]
+                a = fractional[j, 0] - fractional[i, 0] + offset[0, e]
+                b = fractional[j, 1] - fractional[i, 1] + offset[1, e]
+                c = fractional[j, 2] - fractional[i, 2] + offset[2, e]
                 for axis in range(3):
                     vector[e, axis] = a * cell[0, axis] + b * cell[1, axis] + c * cell[2, axis]
-    return vector
 
 
 def angle_pointer(n_angle_edges: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -51,12 +55,13 @@ def angle_cosines(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Angle pointer [n_atoms + 1] and cosines [n_angles]: pairs (0,1), (0,2) ... (1,2) ... of the angle edges."""
     pointer = angle_pointer(n_angle_edges)
-    return pointer, _cosines(edge_vector, edge_pointer, n_angle_edges, pointer)
+    cosine = np.empty(pointer[-1], np.float32)
+    _fill_cosines(edge_vector, edge_pointer, n_angle_edges, pointer, cosine)
+    return pointer, cosine
 
 
 @compiled
-def _cosines(edge_vector, edge_pointer, n_angle_edges, pointer):  # type: ignore[no-untyped-def]
-    cosine = np.empty(pointer[-1], np.float32)
+def _fill_cosines(edge_vector, edge_pointer, n_angle_edges, pointer, cosine):
     # unit vectors of one centre; a row of pairs then reads and writes contiguously, which the compiler vectorises
     unit = np.empty((3, max(1, n_angle_edges.max())), np.float32)
     one = np.float32(1)
@@ -74,4 +79,3 @@ def _cosines(edge_vector, edge_pointer, n_angle_edges, pointer):  # type: ignore
             for f in range(len(row)):
                 row[f] = max(-one, min(one, x * xs[f] + y * ys[f] + z * zs[f]))
             first += len(row)
-    return cosine

@@ -41,7 +41,7 @@ class Edges:
 
     edge_pointer: NDArray[np.int64]  # [n_atoms + 1]
     neighbour: NDArray[np.uint16]  # [n_edges] atom j, counted within its own crystal
-    offset: NDArray[np.int8]  # [n_edges, 3] image of j, in lattice vectors
+    offset: NDArray[np.int8]  # [3, n_edges] image of j, in lattice vectors
     n_angle_edges: NDArray[np.int32]  # [n_atoms] the first so many edges of an atom lie within the 3-body cutoff
     failed: int  # first crystal with an atom without `min_neighbours` inside MAX_RADIUS and MAX_IMAGE; -1: none
 
@@ -68,7 +68,7 @@ def find(
 
 
 @compiled
-def _search(atom_pointer, fractional, lattice, cutoff, three_body_cutoff, fewest, most):  # type: ignore[no-untyped-def]
+def _search(atom_pointer, fractional, lattice, cutoff, three_body_cutoff, fewest, most):
     n_atoms = atom_pointer[-1]
     key = np.empty(64 * n_atoms + 1024, np.int64)  # grows as needed
     edge_pointer = np.zeros(n_atoms + 1, np.int64)
@@ -100,7 +100,7 @@ def _search(atom_pointer, fractional, lattice, cutoff, three_body_cutoff, fewest
 
 
 @compiled
-def _within(key, end, i, radius, position, cell, spacing, n_bins, member, start):  # type: ignore[no-untyped-def]
+def _within(key, end, i, radius, position, cell, spacing, n_bins, member, start):
     """Append the neighbours of atom i within `radius` to `key` (or a larger copy): (key, end); end -1: too far."""
     # no neighbour is further away than this along a, b and c, in lattice vectors
     outer = radius + _MARGIN
@@ -120,7 +120,7 @@ def _within(key, end, i, radius, position, cell, spacing, n_bins, member, start)
 
 
 @compiled
-def _append_images(key, end, i, j, radius, reach, position, cell):  # type: ignore[no-untyped-def]
+def _append_images(key, end, i, j, radius, reach, position, cell):
     """Append the images of atom j within `radius` of atom i to `key` (or a larger copy): (key, end)."""
     # as a difference of coordinates plus an integer, the edge j -> i has exactly the length of i -> j
     da, db, dc = position[j, 0] - position[i, 0], position[j, 1] - position[i, 1], position[j, 2] - position[i, 2]
@@ -155,12 +155,12 @@ def _append_images(key, end, i, j, radius, reach, position, cell):  # type: igno
 
 
 @compiled
-def _steps(distance):  # type: ignore[no-untyped-def]
+def _steps(distance):
     return np.int64(distance * _STEPS_PER_ANGSTROM + 0.5)
 
 
 @compiled
-def _past_shell(key, first, end, n):  # type: ignore[no-untyped-def]
+def _past_shell(key, first, end, n):
     """Where the shell of the n-th of the sorted edges first:end ends."""
     if end - first <= n:
         return end
@@ -172,25 +172,25 @@ def _past_shell(key, first, end, n):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _count_within(key, first, end, radius):  # type: ignore[no-untyped-def]
+def _count_within(key, first, end, radius):
     """How many of the sorted edges first:end are at most `radius` long."""
     return np.searchsorted(key[first:end], (_steps(radius) + 2) << _Q)
 
 
 @compiled
-def _unpack(key):  # type: ignore[no-untyped-def]
+def _unpack(key):
     neighbour = np.empty(len(key), np.uint16)
-    offset = np.empty((len(key), 3), np.int8)
+    offset = np.empty((3, len(key)), np.int8)
     for e in range(len(key)):
         neighbour[e] = (key[e] >> _J) & _ATOM_MASK
-        offset[e, 0] = ((key[e] >> _A) & _IMAGE_MASK) - _IMAGE_ZERO
-        offset[e, 1] = ((key[e] >> _B) & _IMAGE_MASK) - _IMAGE_ZERO
-        offset[e, 2] = (key[e] & _IMAGE_MASK) - _IMAGE_ZERO
+        offset[0, e] = ((key[e] >> _A) & _IMAGE_MASK) - _IMAGE_ZERO
+        offset[1, e] = ((key[e] >> _B) & _IMAGE_MASK) - _IMAGE_ZERO
+        offset[2, e] = (key[e] & _IMAGE_MASK) - _IMAGE_ZERO
     return neighbour, offset
 
 
 @compiled
-def _plane_spacings(cell):  # type: ignore[no-untyped-def]
+def _plane_spacings(cell):
     """[3] distance between neighbouring lattice planes across a, b and c, Å."""
     volume = abs(np.linalg.det(cell))
     spacing = np.empty(3)
@@ -200,7 +200,7 @@ def _plane_spacings(cell):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _sort_into_bins(position, n_bins):  # type: ignore[no-untyped-def]
+def _sort_into_bins(position, n_bins):
     """Group atoms by bin: (member [n_atoms], start [n_bins + 1]); bin b holds member[start[b] : start[b + 1]]."""
     bin_of = np.zeros(len(position), np.int64)
     start = np.zeros(n_bins.prod() + 1, np.int64)
@@ -218,7 +218,7 @@ def _sort_into_bins(position, n_bins):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _bins_within(position, reach, n_bins):  # type: ignore[no-untyped-def]
+def _bins_within(position, reach, n_bins):
     """The bins along one axis that hold images within `reach` of `position`: (first, count), to be taken modulo."""
     first = np.int64(np.floor((position - reach) * n_bins))
     last = np.int64(np.floor((position + reach) * n_bins))

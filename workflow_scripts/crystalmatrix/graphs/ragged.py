@@ -44,13 +44,13 @@ class Graphs:
         angles = self.angle_pointer[atoms[0]], self.angle_pointer[atoms[1]]
         return type(self)(
             jid=self.jid[index],
-            atom_pointer=_pointer(atoms[1] - atoms[0]),
+            atom_pointer=running_sum(atoms[1] - atoms[0]),
             species=_take(self.species, *atoms),
-            edge_pointer=_pointer(_take(np.diff(self.edge_pointer), *atoms)),
+            edge_pointer=running_sum(_take(np.diff(self.edge_pointer), *atoms)),
             neighbour=_take(self.neighbour, *edges),
             edge_vector=_take(self.edge_vector, *edges),
             n_angle_edges=_take(self.n_angle_edges, *atoms),
-            angle_pointer=_pointer(_take(np.diff(self.angle_pointer), *atoms)),
+            angle_pointer=running_sum(_take(np.diff(self.angle_pointer), *atoms)),
             cosine=_take(self.cosine, *angles),
         )
 
@@ -73,17 +73,36 @@ def concatenate(parts: list[Graphs]) -> Graphs:
 def nearest(graphs: Graphs, n: int) -> Graphs:
     """Each centre's `n` nearest edges and the rest of the last one's shell (see neighbours.py), and their angles."""
     count = _count_nearest(graphs.edge_vector, graphs.edge_pointer, n)  # [n_atoms]
-    first = graphs.edge_pointer[:-1]
-    edge_pointer = _pointer(count)
-    edge_vector = _take(graphs.edge_vector, first, first + count)
-    n_angle_edges = np.minimum(graphs.n_angle_edges, count).astype(np.int32)
-    angle_pointer, cosine = angle_cosines(edge_vector, edge_pointer, n_angle_edges)
-    return Graphs(
+    first, end = graphs.edge_pointer[:-1], graphs.edge_pointer[:-1] + count
+    return from_edges(
         jid=graphs.jid,
         atom_pointer=graphs.atom_pointer,
         species=graphs.species,
+        edge_pointer=running_sum(count),
+        neighbour=_take(graphs.neighbour, first, end),
+        edge_vector=_take(graphs.edge_vector, first, end),
+        n_angle_edges=np.minimum(graphs.n_angle_edges, count).astype(np.int32),
+    )
+
+
+def from_edges(
+    *,
+    jid: NDArray[np.str_],
+    atom_pointer: NDArray[np.int64],
+    species: NDArray[np.uint8],
+    edge_pointer: NDArray[np.int64],
+    neighbour: NDArray[np.int32],
+    edge_vector: NDArray[np.float32],
+    n_angle_edges: NDArray[np.int32],
+) -> Graphs:
+    """Graphs with the angles that these edges form; the fields are those of Graphs."""
+    angle_pointer, cosine = angle_cosines(edge_vector, edge_pointer, n_angle_edges)
+    return Graphs(
+        jid=jid,
+        atom_pointer=atom_pointer,
+        species=species,
         edge_pointer=edge_pointer,
-        neighbour=_take(graphs.neighbour, first, first + count),
+        neighbour=neighbour,
         edge_vector=edge_vector,
         n_angle_edges=n_angle_edges,
         angle_pointer=angle_pointer,
@@ -91,7 +110,7 @@ def nearest(graphs: Graphs, n: int) -> Graphs:
     )
 
 
-def _pointer(count: NDArray[np.integer]) -> NDArray[np.int64]:
+def running_sum(count: NDArray[np.integer]) -> NDArray[np.int64]:
     """[n + 1] running sum of `count` [n], from zero."""
     pointer = np.zeros(len(count) + 1, np.int64)
     np.cumsum(count, out=pointer[1:])
@@ -99,12 +118,12 @@ def _pointer(count: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def _join_pointers(pointers: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    return _pointer(np.concatenate([np.diff(pointer) for pointer in pointers]))
+    return running_sum(np.concatenate([np.diff(pointer) for pointer in pointers]))
 
 
 def _take(values: NDArray, first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray:
     """The rows first[k]:end[k] of `values`, for all k, one after the other."""
-    pointer = _pointer(end - first)
+    pointer = running_sum(end - first)
     out = np.empty((pointer[-1], *values.shape[1:]), values.dtype)
     width = values.itemsize * int(np.prod(values.shape[1:]))  # bytes of a row; one compiled copy serves all dtypes
     raw = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
@@ -113,13 +132,13 @@ def _take(values: NDArray, first: NDArray[np.int64], end: NDArray[np.int64]) -> 
 
 
 @compiled
-def _copy(source, first, pointer, out):  # type: ignore[no-untyped-def]
+def _copy(source, first, pointer, out):
     for k in range(len(first)):
         out[pointer[k] : pointer[k + 1]] = source[first[k] : first[k] + pointer[k + 1] - pointer[k]]
 
 
 @compiled
-def _count_nearest(edge_vector, edge_pointer, n):  # type: ignore[no-untyped-def]
+def _count_nearest(edge_vector, edge_pointer, n):
     """[n_atoms] edges of each centre among its n nearest, or in the shell of the n-th."""
     count = np.empty(len(edge_pointer) - 1, np.int64)
     for i in range(len(count)):
