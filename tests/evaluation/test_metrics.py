@@ -61,3 +61,34 @@ def test_bins_of_spread_hold_every_crystal_once_in_rising_order(
     assert sum(part["n"] for part in bins) == len(error)
     assert sum(part["mae"] * part["n"] for part in bins) == pytest.approx(error.sum())
     assert all(a["spread"] <= b["spread"] + 1e-9 for a, b in pairwise(bins))
+
+
+@given(st.integers(0, 1000), st.booleans())
+def test_conformal_intervals_cover_the_stated_share(seed: int, with_spread: bool) -> None:
+    generator = np.random.default_rng(seed)
+    spread = generator.gamma(2.0, 1.0, 4000)
+    target = spread * generator.standard_t(3, 4000)
+    prediction = np.zeros(4000)
+    val, test = slice(0, 2000), slice(2000, None)
+    lower, upper = uncertainty.conformal_interval(
+        prediction[test],
+        spread[test] if with_spread else None,
+        validation_residual=target[val],
+        validation_spread=spread[val] if with_spread else None,
+        level=0.8,
+    )
+    assert uncertainty.coverage(target[test], lower, upper) == pytest.approx(0.8, abs=0.06)
+
+
+def test_conformal_intervals_of_few_or_agreeing_members() -> None:
+    prediction = np.zeros(2)
+    lower, upper = uncertainty.conformal_interval(
+        prediction, None, validation_residual=np.array([1.0, -3.0]), validation_spread=None
+    )
+    assert list(lower) == [-3.0, -3.0]  # too few for 90 %: the largest residual
+    assert list(upper) == [3.0, 3.0]
+    agreeing = np.zeros(2)
+    lower, upper = uncertainty.conformal_interval(
+        prediction, agreeing, validation_residual=np.array([1.0, 3.0]), validation_spread=agreeing
+    )
+    assert list(upper - lower) == [6.0, 6.0]

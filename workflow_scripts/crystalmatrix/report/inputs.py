@@ -13,7 +13,7 @@ import pandas as pd
 from crystalmatrix import columns as c
 from crystalmatrix.config import ReportConfig
 from crystalmatrix.errors import DataError
-from crystalmatrix.evaluation.comparison import Board, build_boards
+from crystalmatrix.evaluation.comparison import COMPOSITION, Board, build_boards, column_key
 from crystalmatrix.evaluation.predictions import ModelPredictions, read_predictions
 from crystalmatrix.evaluation.summary import Metrics
 from crystalmatrix.files import read_json, read_metadata, read_table
@@ -39,6 +39,16 @@ class Inputs:
     dropped: pd.DataFrame
     outliers: pd.DataFrame
 
+    @property
+    def columns(self) -> list[str]:
+        """Keys of our models over all properties, in the order of the matrix."""
+        return list(dict.fromkeys(key for model in self.models for key in [column_key(model)]))
+
+    def n_official(self, name: str) -> int | None:
+        """Size of the official test split of a property; None for splits that are not the official ones."""
+        official = (self.coverage.get(name) or {}).get("official")
+        return official[c.TEST] if official else None
+
 
 def read_inputs(
     *,
@@ -55,7 +65,7 @@ def read_inputs(
     settings: ReportConfig,
 ) -> Inputs:
     """Read and check. Raises DataError for damaged files, or metrics and predictions that do not belong together."""
-    models = [read_predictions(path) for path in predictions]
+    models = _in_matrix_order([read_predictions(path) for path in predictions], config)
     scores = {(content["tier"], content["task"]): content for content in map(read_json, metrics)}
     table, source = read_table(records, version=c.RECORDS_VERSION, columns=_RECORD_COLUMNS)
     boards = build_boards(models, settings)
@@ -75,6 +85,12 @@ def read_inputs(
         dropped=read_table(dropped, version=c.RECORDS_VERSION)[0].to_pandas(),
         outliers=pd.read_csv(outliers),
     )
+
+
+def _in_matrix_order(models: list[ModelPredictions], config: dict[str, Any]) -> list[ModelPredictions]:
+    """By tier as configured, single-task before multi-task; the composition floor at the end."""
+    tiers = [*config.get("matrix", {}).get("tiers", []), *sorted({model.tier for model in models})]
+    return sorted(models, key=lambda m: (m.tier == COMPOSITION, tiers.index(m.tier), m.is_multitask, m.task))
 
 
 def _check_metrics(models: list[ModelPredictions], metrics: Metrics) -> None:

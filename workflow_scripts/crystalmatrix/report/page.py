@@ -3,10 +3,25 @@
 In: Inputs.  Out: HTML text, a function of the inputs alone (no clock, no network).
 """
 
+import json
+from importlib.resources import files
+
 import jinja2
 
-from crystalmatrix.evaluation.comparison import CONSTANT
+from crystalmatrix.report import text
+from crystalmatrix.report.answer import answer
+from crystalmatrix.report.calibration import calibration
+from crystalmatrix.report.datasheet import datasheet
+from crystalmatrix.report.explorer import explorer
 from crystalmatrix.report.inputs import Inputs
+from crystalmatrix.report.made import made
+from crystalmatrix.report.matrix import matrix
+from crystalmatrix.report.pays import pays
+from crystalmatrix.report.rivals import rivals
+from crystalmatrix.report.training import training
+
+FILES = ("style.css", "page.js", "explorer.js")
+SECTIONS = (answer, matrix, rivals, pays, training, calibration, datasheet, made)  # each named as its template
 
 
 def render(inputs: Inputs) -> str:
@@ -18,5 +33,14 @@ def render(inputs: Inputs) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    columns = list(dict.fromkeys(key for board in inputs.boards.values() for key in board.ours))
-    return environment.get_template("page.html.j2").render(inputs=inputs, columns=columns, constant=CONSTANT)
+    environment.filters |= {"count": text.count, "number": text.number, "significant": text.significant}
+    # "</" would end the script element that carries the payload
+    payload = json.dumps(explorer(inputs), separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+    return environment.get_template("page.html.j2").render(
+        **{section.__name__: section(inputs) for section in SECTIONS},
+        source=inputs.source,
+        confidence=text.percent(inputs.settings.confidence),
+        payload=payload,
+        graph_statistics=None,
+        files={name: files(__package__).joinpath("templates", name).read_text("utf-8") for name in FILES},
+    )

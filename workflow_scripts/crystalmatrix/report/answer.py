@@ -1,0 +1,157 @@
+"""The first screen: which model for which property, how good it is, against whom, on which crystals.
+
+In: Inputs.  Out: what answer.html.j2 shows.
+"""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from crystalmatrix import columns as c
+from crystalmatrix.evaluation.comparison import CONSTANT, Board, model_label
+from crystalmatrix.report import text
+from crystalmatrix.report.inputs import Inputs
+from crystalmatrix.report.svg import Drawing, Scale
+
+_WIDTH, _HEIGHT = 230, 26
+
+
+def answer(inputs: Inputs) -> dict[str, Any]:
+    """Rows of the answer, the scale of their charts, and the sentences around them."""
+    scale = _scale(list(inputs.boards.values()))
+    return {
+        "rows": [_row(inputs, name, board, scale) for name, board in inputs.boards.items()],
+        "axis": _axis(scale),
+        "verdicts": _count_verdicts(inputs),
+        "ids_note": _ids_note(inputs),
+        "training_note": _training_note(inputs),
+        "ehull_median": _odd_hull(inputs),
+        "n_networks": sum(model.tier != "composition" for model in inputs.models),
+    }
+
+
+def _row(inputs: Inputs, name: str, board: Board, scale: Scale) -> dict[str, Any]:
+    key = board.recommended
+    low, high = board.mae_interval(key)
+    places = row_decimals(board)
+    best = board.best_published
+    constant = board.difference(key, CONSTANT)
+    rival = board.difference(key, best) if best else None
+    return {
+        "name": name,
+        "label": board.quantity.label,
+        "unit": board.quantity.unit,
+        "model": model_label(key),
+        "path": f"results/{key}.pt" if "/" in key else f"results/{key}/{name}.pt",
+        "mae": text.number(board.mae(key), places),
+        "interval": text.interval(low, high, places),
+        "strip": _strip(board, scale),
+        "rival": _claim(board.label(best), rival, places) if best and rival else None,
+        "rival_mae": text.number(board.mae(best), places) if best else None,
+        "rival_name": board.label(best) if best else None,
+        "constant": _claim("the best constant", constant, places),
+        "constant_mae": text.number(board.mae(CONSTANT), places),
+        "ids": text.count(board.n),
+        "official": text.count(inputs.n_official(name)) if inputs.n_official(name) else None,
+        "complete": inputs.n_official(name) == board.n,
+        "is_network": key in board.networks,
+    }
+
+
+def row_decimals(board: Board) -> int:
+    """Decimals for every error of a property: three significant digits of its smallest."""
+    return text.decimals([board.mae(key) for key in [*board.ours, *board.published]])
+
+
+def _claim(rival: str, difference: Any, places: int) -> dict[str, str]:
+    return {
+        "verdict": difference.verdict,
+        "mark": text.VERDICT_MARKS[difference.verdict],
+        "sentence": text.against(rival, difference, places),
+    }
+
+
+def _count_verdicts(inputs: Inputs) -> dict[str, int]:
+    counts = {"better": 0, "tied": 0, "worse": 0}
+    for board in inputs.boards.values():
+        if board.best_published:
+            counts[board.difference(board.recommended, board.best_published).verdict] += 1
+    return counts
+
+
+def _ids_note(inputs: Inputs) -> str:
+    """On which crystals the errors are, and whether they are the official benchmark's numbers."""
+    official = {name: inputs.n_official(name) for name in inputs.boards}
+    shares = [inputs.boards[name].n / n for name, n in official.items() if n]
+    if len(shares) < len(official):
+        scheme = inputs.splits.get("scheme") or "own"
+        return f"Every error is on the test fold of this run ({scheme}), not on the official one."
+    if min(shares) == 1:
+        return "Every error is on the whole official test fold."
+    low, high = text.percent(min(shares)), text.percent(max(shares))
+    return (
+        f"Every error is on the test ids held here, {low} to {high} of the official test folds: "
+        f"a comparison on equal terms, but not the numbers of the official benchmark."
+    )
+
+
+def _odd_hull(inputs: Inputs) -> str | None:
+    """The median energy above hull, where it is far from what a distance to a convex hull looks like."""
+    entry = inputs.quality["properties"].get("ehull", {})
+    median = entry.get("median")
+    return text.number(median, 2) if "ehull" in inputs.boards and median is not None and median > 0.5 else None
+
+
+def _training_note(inputs: Inputs) -> str | None:
+    """How many crystals the published models were trained on, where ours had fewer."""
+    shares = []
+    for name in inputs.boards:
+        entry = inputs.coverage.get(name) or {}
+        if entry.get("official") and entry["official"][c.TRAIN]:
+            shares.append(entry["held"][c.TRAIN] / entry["official"][c.TRAIN])
+    if not shares or min(shares) > 0.98:
+        return None
+    return (
+        f"This source holds {text.percent(min(shares))} to {text.percent(max(shares))} of the official training "
+        f"crystals, depending on the property; the published models were trained on all of them."
+    )
+
+
+def _scale(boards: list[Board]) -> Scale:
+    """Share of the best constant's error, one logarithmic scale for all properties."""
+    low, high = 0.5, 1.2
+    for board in boards:
+        constant = board.mae(CONSTANT)
+        shown = [*board.ours, *([board.best_published] if board.best_published else [])]
+        low = min(
+            low, *(board.mae(key) / constant for key in shown), board.mae_interval(board.recommended)[0] / constant
+        )
+        high = max(high, board.mae_interval(board.recommended)[1] / constant)
+    return Scale(max(low * 0.9, 1e-3), min(high * 1.1, 4.0), 6, _WIDTH - 6, log=True)
+
+
+def _strip(board: Board, scale: Scale) -> Markup:
+    """Our models as ticks, the recommended one as a dot with its interval, the best published one as a diamond."""
+    constant, key, best = board.mae(CONSTANT), board.recommended, board.best_published
+    label = f"MAE of {model_label(key)} is {text.percent(board.mae(key) / constant)} of the best constant's"
+    drawing = Drawing(_WIDTH, _HEIGHT, label)
+    middle = _HEIGHT / 2
+    for value in scale.ticks(4):
+        drawing.line(scale(value), 0, scale(value), _HEIGHT, "grid")
+    drawing.line(scale(1), 0, scale(1), _HEIGHT, "constant")
+    for other in board.ours:
+        x = scale(board.mae(other) / constant)
+        drawing.line(x, middle - 5, x, middle + 5, "tickmark")
+    low, high = (scale(bound / constant) for bound in board.mae_interval(key))
+    drawing.line(low, middle, high, middle, "ours bar")
+    if best:
+        drawing.diamond(scale(board.mae(best) / constant), middle, 5, "published", f"{board.label(best)}")
+    drawing.circle(scale(board.mae(key) / constant), middle, 4.5, "ours", f"{model_label(key)}")
+    return drawing.markup("chart strip")
+
+
+def _axis(scale: Scale) -> Markup:
+    drawing = Drawing(_WIDTH, 16, "scale: share of the best constant's error")
+    for value in scale.ticks(4):
+        drawing.text(scale(value), 12, text.percent(value), "tick", "middle")
+    return drawing.markup("chart strip")

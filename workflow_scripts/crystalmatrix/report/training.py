@@ -1,0 +1,145 @@
+"""How the models learned, and what they cost.
+
+In: Inputs.  Out: what training.html.j2 shows: validation curves, and a table of time, memory and size.
+"""
+
+import math
+from typing import Any
+
+from markupsafe import Markup
+
+from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, column_key, model_label
+from crystalmatrix.evaluation.predictions import ModelPredictions
+from crystalmatrix.properties import PROPERTIES
+from crystalmatrix.report import text
+from crystalmatrix.report.inputs import Inputs
+from crystalmatrix.report.svg import Drawing, Scale
+
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 320, 190, 44, 26
+
+
+def training(inputs: Inputs) -> dict[str, Any]:
+    """Learning curves by property, costs by model, and the trade of time against error."""
+    tiers = _tiers(inputs)
+    return {
+        "curves": [
+            {"label": PROPERTIES[name].label, "unit": PROPERTIES[name].unit, "chart": chart}
+            for name in inputs.boards
+            if (chart := _curves(inputs, name, tiers)) is not None
+        ],
+        "legend": [
+            {"key": key, "label": model_label(key), "style": line_style(key, tiers)}
+            for key in inputs.columns
+            if key != COMPOSITION
+        ],
+        "has_energy": any(model.model.get("energy_joules") is not None for model in inputs.models),
+        "costs": [_cost(inputs, model) for model in inputs.models],
+        "trade": _trade(inputs, tiers),
+    }
+
+
+def _tiers(inputs: Inputs) -> list[str]:
+    return [key for key in dict.fromkeys(key.partition("/")[0] for key in inputs.columns) if key != COMPOSITION]
+
+
+def line_style(key: str, tiers: list[str]) -> str:
+    """CSS classes of a model's line: a colour by tier, dashes for the multi-task model."""
+    tier, _, multitask = key.partition("/")
+    return f"series-{tiers.index(tier) % 6}" + (" dashed" if multitask else "")
+
+
+def _curves(inputs: Inputs, name: str, tiers: list[str]) -> Markup | None:
+    """Validation MAE against epochs, both logarithmic."""
+    lines = {}
+    for model in inputs.models:
+        points = [
+            (entry["epoch"], entry["val_mae"][name])
+            for entry in model.model.get("history", [])
+            if entry["val_mae"].get(name) and entry["epoch"] > 0
+        ]
+        if points:
+            lines[column_key(model)] = points
+    if not lines:
+        return None
+    values = sorted(value for points in lines.values() for _, value in points)
+    # the first epochs of a network that has not learned yet would flatten everything else
+    top = min(values[-1], 6 * values[0])
+    x = Scale(1, max(max(e for e, _ in points) for points in lines.values()) + 1e-9, _LEFT, _WIDTH - 8, log=True)
+    y = Scale(values[0] * 0.95, max(top, values[0] * 1.1), _HEIGHT - _BOTTOM, 8, log=True)
+    drawing = Drawing(_WIDTH, _HEIGHT, f"{PROPERTIES[name].label}: validation error against epoch")
+    drawing.y_axis(y, _LEFT, right=_WIDTH - 8)
+    drawing.x_axis(x, _HEIGHT - _BOTTOM, top=8)
+    drawing.text((_LEFT + _WIDTH) / 2, _HEIGHT - 2, "epoch", "tick", "middle")
+    for key, points in lines.items():
+        thinned = _thin(points)
+        drawing.path(
+            [(x(epoch), y(value)) for epoch, value in thinned], f"line {line_style(key, tiers)}", model_label(key)
+        )
+    return drawing.markup()
+
+
+def _thin(points: list[tuple[float, float]], most: int = 80) -> list[tuple[float, float]]:
+    """At most so many points, evenly spaced on the logarithmic axis, the last one kept."""
+    if len(points) <= most:
+        return points
+    picked = {round(math.exp(i * math.log(len(points)) / (most - 1))) - 1 for i in range(most)}
+    return [points[i] for i in sorted(picked | {len(points) - 1}) if i < len(points)]
+
+
+def _cost(inputs: Inputs, model: ModelPredictions) -> dict[str, Any]:
+    facts = model.model
+    energy = facts.get("energy_joules")
+    return {
+        "tier": model.tier,
+        "task": "all properties" if model.is_multitask else PROPERTIES[model.task].label,
+        "architecture": facts.get("architecture") or text.EM_DASH,
+        "parameters": facts.get("n_parameters"),
+        "seconds": facts.get("train_seconds"),
+        "time": text.duration(facts.get("train_seconds")),
+        "memory": facts.get("peak_memory_mb"),
+        "rate": facts.get("crystals_per_second"),
+        "energy": energy / 3.6e6 if energy is not None else None,  # kWh
+        "epochs": facts.get("epochs"),
+        "seeds": facts.get("seeds"),
+        "device": facts.get("device") or text.EM_DASH,
+        "ratio": _mean_ratio(inputs, model),
+    }
+
+
+def _mean_ratio(inputs: Inputs, model: ModelPredictions) -> float:
+    """Geometric mean over the model's properties of MAE over the best constant's MAE."""
+    key = column_key(model)
+    logs = [math.log(board.mae(key) / board.mae(CONSTANT)) for board in _boards(inputs, model) if board.mae(key) > 0]
+    return math.exp(sum(logs) / len(logs)) if logs else 0.0
+
+
+def _boards(inputs: Inputs, model: ModelPredictions) -> list[Any]:
+    return [inputs.boards[name] for name in model.properties]
+
+
+def _trade(inputs: Inputs, tiers: list[str]) -> Markup | None:
+    """Training time of a whole column of the matrix against its mean error relative to the best constant."""
+    points = {}
+    for key in inputs.columns:
+        models = [model for model in inputs.models if column_key(model) == key and model.tier != COMPOSITION]
+        seconds = sum(model.model.get("train_seconds") or 0 for model in models)
+        boards = [board for board in inputs.boards.values() if key in board.ours]
+        if seconds > 0 and len(boards) == len(inputs.boards):
+            logs = [math.log(max(board.mae(key), 1e-12) / board.mae(CONSTANT)) for board in boards]
+            points[key] = (seconds, math.exp(sum(logs) / len(logs)))
+    if len(points) < 2:
+        return None
+    width, height = 420, 250
+    times, ratios = zip(*points.values(), strict=True)
+    x = Scale(min(times) * 0.6, max(times) * 2.6, 52, width - 10, log=True)
+    y = Scale(min(ratios) * 0.85, max(ratios) * 1.12, height - 36, 10, log=True)
+    drawing = Drawing(width, height, "training time of all properties against mean error relative to the constant")
+    drawing.y_axis(y, 52, right=width - 10, n=6)
+    for value in x.ticks(5):
+        drawing.line(x(value), 10, x(value), height - 36, "grid")
+        drawing.text(x(value), height - 24, text.duration(value), "tick", "middle")
+    drawing.text((52 + width) / 2, height - 6, "training time, all properties", "tick", "middle")
+    for key, (seconds, ratio) in points.items():
+        drawing.circle(x(seconds), y(ratio), 5, f"dot {line_style(key, tiers)}", f"{model_label(key)}: {ratio:.3g}")
+        drawing.text(x(seconds) + 9, y(ratio) + 3.5, model_label(key), "name")
+    return drawing.markup()
