@@ -6,7 +6,9 @@ give the same batches.
 In: DenseGraphs.  Out: Batch for any list of crystals; deterministic epochs of batches with equal numbers of atoms.
 """
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +33,9 @@ class Dataset:
         n_bytes = sum(array.nbytes for array in arrays.values())
         self.storage = choose_storage(n_bytes, device) if storage == "auto" else storage
         if self.storage == "disk":
-            self._folder = tempfile.TemporaryDirectory(prefix="crystalmatrix-")
-            arrays = {name: _memory_map(array, Path(self._folder.name) / name) for name, array in arrays.items()}
+            folder = Path(tempfile.mkdtemp(prefix="crystalmatrix-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            arrays = {name: _memory_map(array, folder / name) for name, array in arrays.items()}
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         if self.storage == "device":
             tensors = {name: tensor.to(device) for name, tensor in tensors.items()}

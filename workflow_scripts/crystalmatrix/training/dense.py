@@ -1,8 +1,9 @@
 """From ragged graphs to dense rows of K neighbours per atom, with the angular fingerprint of every edge.
 
-Slots: the nearest K edges of an atom, weighted by an envelope that vanishes at the distance of the (K+1)-th, or at the
-cutoff where there are fewer. A shell that the cap would cut has weight zero as a whole, so ties break no symmetry and
-predictions are continuous when neighbours swap ranks. K >= 12 never leaves an atom alone (kissing number).
+Slots: the nearest K edges of an atom, weighted by an envelope that vanishes at the distance of the (K+1)-th neighbour
+or at the cutoff, whichever is nearer; for an isolated atom, whose 13th neighbour (`min_neighbours`) lies beyond the
+cutoff, at that one. A shell that the cap would cut has weight zero as a whole, so ties break no symmetry, and
+predictions are continuous when neighbours swap ranks; and as no more than 12 spheres touch one, no atom is ever left alone.
 
 Fingerprint of edge p of atom i, from the precomputed cosines of the angles between its edges within the 3-body cutoff
 r3:
@@ -55,7 +56,17 @@ def densify(graphs: Graphs, *, graph: GraphConfig, model: EquivariantConfig | CG
     radius = np.empty(n_atoms, np.float32)
     angular = np.zeros((n_atoms, n_slots, n_radial * n_legendre), np.float16)
     own = np.arange(n_atoms) - starts
-    _fill_slots(graphs.edge_pointer, graphs.neighbour, graphs.edge_vector, own, graph.cutoff, neighbour, vector, radius)
+    _fill_slots(
+        graphs.edge_pointer,
+        graphs.neighbour,
+        graphs.edge_vector,
+        own,
+        graph.cutoff,
+        graph.min_neighbours,
+        neighbour,
+        vector,
+        radius,
+    )
     for first in range(0, n_atoms if n_radial else 0, _ATOMS_PER_BLOCK):
         last = min(first + _ATOMS_PER_BLOCK, n_atoms)
         block = np.zeros((last - first, n_slots, n_radial * n_legendre), np.float32)  # numba has no float16
@@ -74,18 +85,21 @@ def densify(graphs: Graphs, *, graph: GraphConfig, model: EquivariantConfig | CG
     return DenseGraphs(graphs.jid, graphs.atom_pointer, graphs.species, neighbour, vector, radius, angular)
 
 
+@numba.njit(cache=True, inline="always")
+def _length(vector):
+    return np.float32(np.sqrt(vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2]))
+
+
 @numba.njit(cache=True)
-def _fill_slots(edge_pointer, neighbour, edge_vector, own, cutoff, out_neighbour, out_vector, out_radius):
+def _fill_slots(
+    edge_pointer, neighbour, edge_vector, own, cutoff, min_neighbours, out_neighbour, out_vector, out_radius
+):
     n_slots = out_neighbour.shape[1]
     for atom in range(len(own)):
         start, n_edges = edge_pointer[atom], edge_pointer[atom + 1] - edge_pointer[atom]
-        last = edge_vector[start + min(n_slots, n_edges - 1)]
-        farthest = np.float32(np.sqrt((last * last).sum()))
-        radius = np.float32(cutoff)
+        radius = max(np.float32(cutoff), _length(edge_vector[start + min(min_neighbours, n_edges) - 1]))
         if n_edges > n_slots:
-            radius = farthest if farthest > cutoff else min(radius, farthest)
-        elif farthest >= radius:
-            radius = np.float32(1.1) * farthest  # isolated: its nearest neighbours lie beyond the cutoff
+            radius = min(radius, _length(edge_vector[start + n_slots]))
         out_radius[atom] = radius
         for slot in range(n_slots):
             out_neighbour[atom, slot] = own[atom]
@@ -94,7 +108,7 @@ def _fill_slots(edge_pointer, neighbour, edge_vector, own, cutoff, out_neighbour
             out_vector[atom, slot, 2] = radius
         for slot in range(min(n_slots, n_edges)):
             edge = edge_vector[start + slot]
-            if np.sqrt((edge * edge).sum()) >= radius * np.float32(1 - 1e-6):
+            if _length(edge) >= radius * np.float32(1 - 1e-6):
                 break
             out_neighbour[atom, slot] = neighbour[start + slot]
             out_vector[atom, slot] = edge
@@ -114,7 +128,7 @@ def _fill_fingerprints(
         total = np.zeros((n_edges, n_radial, n_legendre), np.float32)
         for p in range(n_edges):
             edge = edge_vector[start + p]
-            distance = np.sqrt((edge * edge).sum())
+            distance = _length(edge)
             ratio = min(distance / cutoff, 1.0)
             weight[p] = 1 - 28 * ratio**6 + 48 * ratio**7 - 21 * ratio**8
             for n in range(n_radial):

@@ -1,0 +1,93 @@
+"""Crystals, settings and models for the suite that every architecture passes."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig
+from crystalmatrix.graphs.build import build
+from crystalmatrix.graphs.ragged import Graphs
+from crystalmatrix.models.batch import Batch
+from crystalmatrix.models.crystal import CrystalModel
+from crystalmatrix.training.dataset import Dataset
+from crystalmatrix.training.dense import angular_width, densify
+
+GRAPH = GraphConfig()
+ARCHITECTURES = {
+    "lite": EquivariantConfig(
+        architecture="equivariant", channels=8, edge_channels=8, layers=2, l_max=2, neighbours=12
+    ),
+    "scalar": EquivariantConfig(
+        architecture="equivariant", channels=6, edge_channels=5, layers=1, l_max=0, neighbours=16
+    ),
+    "deep": EquivariantConfig(
+        architecture="equivariant", channels=6, edge_channels=7, layers=3, l_max=3, neighbours=24, pooling="attention"
+    ),
+    "all_edges": EquivariantConfig(
+        architecture="equivariant", channels=6, edge_channels=7, layers=2, l_max=2, neighbours=None
+    ),
+    "no_angles": EquivariantConfig(architecture="equivariant", channels=6, edge_channels=7, layers=2, angle_radial=0),
+    "cgcnn": CGCNNConfig(architecture="cgcnn", channels=8, layers=2, neighbours=16),
+}
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """One crystal: species [n] Z, fractional [n, 3], lattice [3, 3] rows in Å."""
+
+    species: NDArray[np.uint8]
+    fractional: NDArray[np.float64]
+    lattice: NDArray[np.float64]
+
+    def supercell(self, repeats: tuple[int, int, int]) -> "Crystal":
+        """The same crystal in a larger cell."""
+        shifts = np.array([(i, j, k) for i in range(repeats[0]) for j in range(repeats[1]) for k in range(repeats[2])])
+        fractional = (self.fractional[None] + shifts[:, None]).reshape(-1, 3) / repeats
+        return Crystal(np.tile(self.species, len(shifts)), fractional, self.lattice * np.array(repeats)[:, None])
+
+    def changed(self, **fields: NDArray) -> "Crystal":
+        return replace(self, **fields)
+
+
+def random_crystal(seed: int, n_atoms: int = 5) -> Crystal:
+    """A triclinic cell of about 15 Å3 an atom, atoms at least 1.2 Å apart."""
+    random = np.random.default_rng(seed)
+    while True:
+        lattice = np.eye(3) * (15 * n_atoms) ** (1 / 3) + random.normal(0, 0.6, (3, 3))
+        fractional = random.random((n_atoms, 3))
+        graphs = graphs_of([Crystal(np.full(n_atoms, 8, np.uint8), fractional, lattice)])
+        if np.linalg.norm(graphs.edge_vector, axis=1).min() > 1.2:
+            return Crystal(random.integers(1, 90, n_atoms).astype(np.uint8), fractional, lattice)
+
+
+def graphs_of(crystals: list[Crystal], settings: GraphConfig = GRAPH) -> Graphs:
+    counts = [len(crystal.species) for crystal in crystals]
+    return build(
+        np.array([f"crystal-{i}" for i in range(len(crystals))]),
+        np.concatenate([crystal.species for crystal in crystals]),
+        np.concatenate([[0], np.cumsum(counts)]),
+        np.concatenate([crystal.fractional for crystal in crystals]),
+        np.stack([crystal.lattice for crystal in crystals]),
+        settings=settings,
+    )
+
+
+def batch_of(crystals: list[Crystal], config: EquivariantConfig | CGCNNConfig, settings: GraphConfig = GRAPH) -> Batch:
+    dataset = Dataset(densify(graphs_of(crystals, settings), graph=settings, model=config), torch.device("cpu"))
+    return as_double(dataset.batch(np.arange(len(crystals))))
+
+
+def as_double(batch: Batch) -> Batch:
+    return batch._replace(
+        vector=batch.vector.double(),
+        envelope_radius=batch.envelope_radius.double(),
+        angular=batch.angular.double(),
+    )
+
+
+def model_of(config: EquivariantConfig | CGCNNConfig, outputs: tuple[int, ...] = (1, 2)) -> CrystalModel:
+    """A float64 model in evaluation mode, so that differences are those of the mathematics (inputs are float32)."""
+    torch.manual_seed(0)
+    return CrystalModel(config, n_angular=angular_width(config), outputs_per_head=outputs).double().eval()

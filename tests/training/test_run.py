@@ -1,0 +1,183 @@
+"""Training: it learns, resumes exactly, stops when asked, keeps a second trainer out, survives damaged states."""
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from crystalmatrix.errors import DataError
+from crystalmatrix.training import loop
+from crystalmatrix.training.checkpoint import load_checkpoint, save_checkpoint
+from crystalmatrix.training.run import train
+from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
+from crystalmatrix.training.stop import TrainingStoppedError
+from crystalmatrix.training.table import predictions_table
+
+from .cases import SETTINGS, training_data, with_training
+
+CPU = torch.device("cpu")
+# states are written at every step, so that a kill finds one anywhere
+EAGER = with_training(save_every_seconds=1e-6)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def fit(run: Path, settings=SETTINGS, tasks=("formation_energy",), init=None):
+    return train(
+        training_data(list(tasks)), tier="lite", task=tasks[0] if len(tasks) == 1 else "multitask",
+        settings=settings, run=run, device=CPU, init=init,
+    )  # fmt: skip
+
+
+def assert_same_weights(first, second):
+    for one, other in zip(first.members, second.members, strict=True):
+        assert one.keys() == other.keys()
+        for name in one:
+            assert torch.equal(one[name], other[name]), name
+
+
+def test_learns(tmp_path):
+    settings = with_training(crystals_seen=3000, max_epochs=100, composition_reference=False)
+    losses = [entry["train_loss"] for entry in fit(tmp_path, settings).summary["history"]]
+    assert losses[0] > 0.5  # 1 is the best constant
+    assert losses[-1] < 0.05
+
+
+@pytest.mark.parametrize("tasks", [("formation_energy",), ("formation_energy", "dielectric")])
+def test_same_seed_same_weights(tmp_path, tasks):
+    assert_same_weights(fit(tmp_path / "a", tasks=tasks), fit(tmp_path / "b", tasks=tasks))
+
+
+def _train_in_child(run: Path) -> None:
+    torch.set_num_threads(1)
+    fit(run, EAGER)
+
+
+@pytest.mark.parametrize("after_states", [1, 6, 11])
+def test_kill_and_resume_is_exact(tmp_path, after_states):
+    """kill -9 after some written states; the second run ends with the weights of an uninterrupted one, bit for bit."""
+    run = tmp_path / "killed"
+    child = multiprocessing.get_context("fork").Process(target=_train_in_child, args=(run,))
+    child.start()
+    seen, last = 0, None
+    while child.is_alive() and seen < after_states:
+        state = run / "seed-0" / STATE
+        if state.exists() and (now := state.stat().st_mtime_ns) != last:
+            seen, last = seen + 1, now
+        time.sleep(0.001)
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert_same_weights(fit(run, EAGER), fit(tmp_path / "whole", EAGER))
+
+
+def test_signal_saves_and_stops(tmp_path, monkeypatch):
+    """SIGTERM at a step: the state is there, the error names the signal, and the rerun is exact."""
+    update = loop.Trainer._update_average
+
+    def update_and_signal(self):
+        update(self)
+        if self.step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(loop.Trainer, "_update_average", update_and_signal)
+    with pytest.raises(TrainingStoppedError) as stopped:
+        fit(tmp_path / "a")
+    assert stopped.value.exit_code == 128 + signal.SIGTERM
+    monkeypatch.undo()
+    assert torch.load(tmp_path / "a" / "seed-0" / STATE, weights_only=True)["step"] == 5
+    assert_same_weights(fit(tmp_path / "a"), fit(tmp_path / "b"))
+
+
+def test_damaged_state_falls_back(tmp_path, capsys):
+    checkpoint = fit(tmp_path / "a", EAGER)
+    state = tmp_path / "a" / "seed-0" / STATE
+    assert (tmp_path / "a" / "seed-0" / PREVIOUS).exists()
+    state.write_bytes(state.read_bytes()[:1000])
+    assert_same_weights(fit(tmp_path / "a", EAGER), checkpoint)
+    assert "damaged" in capsys.readouterr().out
+
+
+def test_other_settings_start_afresh(tmp_path, capsys):
+    fit(tmp_path)
+    fit(tmp_path, with_training(learning_rate=0.02))
+    assert "other settings" in capsys.readouterr().out
+
+
+def test_finished_run_trains_nothing(tmp_path, capsys):
+    fit(tmp_path)
+    capsys.readouterr()
+    fit(tmp_path)
+    assert "epoch 1/" not in capsys.readouterr().out
+
+
+def test_second_trainer_is_kept_out(tmp_path):
+    with run_lock(tmp_path), pytest.raises(DataError, match="another trainer"):
+        fit(tmp_path)
+
+
+def test_out_of_memory_computes_in_parts(tmp_path, monkeypatch, capsys):
+    """The gradient of a batch in parts is that of the batch: same weights up to rounding."""
+    backward, failures = loop.Trainer._backward, []
+
+    def fail_once(self, crystals, n_batch):
+        if self.chunks == 1:
+            failures.append(len(crystals))
+            raise torch.OutOfMemoryError("simulated")
+        return backward(self, crystals, n_batch)
+
+    monkeypatch.setattr(loop.Trainer, "_backward", fail_once)
+    in_parts = fit(tmp_path / "a")
+    monkeypatch.undo()
+    whole = fit(tmp_path / "b")
+    assert len(failures) == 1
+    assert "out of memory" in capsys.readouterr().out
+    for name, tensor in whole.members[0].items():
+        torch.testing.assert_close(in_parts.members[0][name], tensor, atol=1e-3, rtol=1e-2)
+
+
+def test_ensemble_round_trip_and_predictions(tmp_path):
+    settings = with_training(seeds=2)
+    tasks = ("formation_energy", "dielectric")
+    checkpoint = fit(tmp_path / "run", settings, tasks=tasks)
+    save_checkpoint(tmp_path / "model.pt", checkpoint)
+    again = load_checkpoint(tmp_path / "model.pt")
+    assert_same_weights(checkpoint, again)
+    assert again.targets == checkpoint.targets
+    data = training_data(list(tasks))
+    table = predictions_table(again, data, device=CPU).to_pandas()
+    counts = table.groupby(["property", "fold"]).size()
+    assert counts["formation_energy", "test"] == 15
+    assert counts["dielectric", "test"] == (data.fold[:, 1] == 3).sum()
+    assert (table["spread"] > 0).all()
+    assert ((table["lower"] <= table["prediction"]) & (table["prediction"] <= table["upper"])).all()
+    by_id = dict(zip(data.graphs.jid, data.values[:, 0], strict=True))
+    first = table[table["property"] == "formation_energy"]
+    np.testing.assert_array_equal(first["target"], first["jid"].map(by_id))
+
+
+def test_fine_tuning_starts_from_the_multitask_trunk(tmp_path):
+    universal = fit(tmp_path / "multi", tasks=("formation_energy", "dielectric"))
+    frozen = with_training(learning_rate=1e-12, ema_decay=0.0, weight_decay=0.0)
+    tuned = fit(tmp_path / "single", frozen, tasks=("dielectric",), init=universal)
+    for name, tensor in tuned.members[0].items():
+        source = name.replace("heads.0.", "heads.1.")
+        torch.testing.assert_close(tensor, universal.members[0][source], atol=1e-6, rtol=1e-6)
+
+
+def test_damaged_checkpoint_is_one_line(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(DataError, match="not a checkpoint"):
+        load_checkpoint(tmp_path / "model.pt")
+    with pytest.raises(DataError, match="not found"):
+        load_checkpoint(tmp_path / "other.pt")
