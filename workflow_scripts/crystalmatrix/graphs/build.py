@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from crystalmatrix import columns
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.errors import DataError
+from crystalmatrix.graphs.arrow import flat, lengths
 from crystalmatrix.graphs.geometry import edge_vectors
 from crystalmatrix.graphs.neighbours import MAX_ATOMS, MAX_IMAGE, MAX_RADIUS, Edges, find
-from crystalmatrix.graphs.ragged import Graphs, from_edges
+from crystalmatrix.graphs.ragged import Graphs, from_edges, running_sum
 
 CLOSEST = 0.1  # Å: atoms closer than this are one atom given twice
 
@@ -34,13 +35,12 @@ class Crystals:
     @classmethod
     def from_table(cls, table: pa.Table) -> Self:
         """From the columns JID, SPECIES, FRACTIONAL and LATTICE of records or of a shard."""
-        species = table[columns.SPECIES].combine_chunks()
         return cls(
-            jid=table[columns.JID].to_numpy().astype(np.str_),
-            atom_pointer=species.offsets.to_numpy().astype(np.int64) - species.offsets[0].as_py(),
-            species=species.flatten().to_numpy(),
-            fractional=table[columns.FRACTIONAL].combine_chunks().flatten().to_numpy().reshape(-1, 3),
-            lattice=table[columns.LATTICE].combine_chunks().flatten().to_numpy().reshape(-1, 3, 3),
+            jid=np.array(table[columns.JID].to_pylist(), dtype=np.str_),
+            atom_pointer=running_sum(lengths(table, columns.SPECIES)),
+            species=flat(table, columns.SPECIES),
+            fractional=flat(table, columns.FRACTIONAL).reshape(-1, 3),
+            lattice=flat(table, columns.LATTICE).reshape(-1, 3, 3),
         )
 
 

@@ -56,26 +56,26 @@ def angle_cosines(
     """Angle pointer [n_atoms + 1] and cosines [n_angles]: pairs (0,1), (0,2) ... (1,2) ... of the angle edges."""
     pointer = angle_pointer(n_angle_edges)
     cosine = np.empty(pointer[-1], np.float32)
-    _fill_cosines(edge_vector, edge_pointer, n_angle_edges, pointer, cosine)
+    unit = np.empty((3, n_angle_edges.max(initial=0)), np.float32)
+    _fill_cosines(edge_vector, edge_pointer, n_angle_edges, unit, cosine)
     return pointer, cosine
 
 
 @compiled
-def _fill_cosines(edge_vector, edge_pointer, n_angle_edges, pointer, cosine):
-    # unit vectors of one centre; a row of pairs then reads and writes contiguously, which the compiler vectorises
-    unit = np.empty((3, max(1, n_angle_edges.max())), np.float32)
-    one = np.float32(1)
+def _fill_cosines(edge_vector, edge_pointer, n_angle_edges, unit, cosine):
+    # `unit` holds the unit vectors of one centre; a row of pairs then reads and writes contiguously, as vectors
+    one, first = np.float32(1), 0
     for i in range(len(n_angle_edges)):
         n = n_angle_edges[i]
-        for e in range(n):
-            x, y, z = edge_vector[edge_pointer[i] + e]
+        for k in range(n):
+            e = edge_pointer[i] + k
+            x, y, z = edge_vector[e, 0], edge_vector[e, 1], edge_vector[e, 2]
             inverse = one / np.sqrt(x * x + y * y + z * z)
-            unit[0, e], unit[1, e], unit[2, e] = x * inverse, y * inverse, z * inverse
-        first = pointer[i]
-        for e in range(n - 1):
-            row = cosine[first : first + n - 1 - e]
-            x, y, z = unit[:, e]
-            xs, ys, zs = unit[0, e + 1 : n], unit[1, e + 1 : n], unit[2, e + 1 : n]
-            for f in range(len(row)):
-                row[f] = max(-one, min(one, x * xs[f] + y * ys[f] + z * zs[f]))
+            unit[0, k], unit[1, k], unit[2, k] = x * inverse, y * inverse, z * inverse
+        for k in range(n - 1):
+            x, y, z = unit[0, k], unit[1, k], unit[2, k]
+            xs, ys, zs = unit[0, k + 1 : n], unit[1, k + 1 : n], unit[2, k + 1 : n]
+            row = cosine[first : first + n - 1 - k]
+            for m in range(len(row)):
+                row[m] = max(-one, min(one, x * xs[m] + y * ys[m] + z * zs[m]))
             first += len(row)

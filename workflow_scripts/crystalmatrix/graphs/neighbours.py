@@ -7,7 +7,8 @@ Definition. Distances are compared as whole multiples q of 1e-6 Å (rounded), so
   whole the ideal shells that lie exactly on it: fcc with a = cutoff has 18 neighbours, not 12.
 - An atom with fewer than `min_neighbours` inside gets its `min_neighbours` nearest ones instead, whatever their
   distance, and the rest of the last one's shell.
-- With `max_neighbours`, an atom keeps its `max_neighbours` nearest ones and the rest of the last one's shell.
+- With `max_neighbours`, an atom keeps its `max_neighbours` nearest ones and the rest of the last one's shell, even if
+  `min_neighbours` is larger.
 - The rest of a shell is what lies within SHELL_TOLERANCE of its last edge, so that no cap breaks a crystal's symmetry.
 - Angle edges are those with q(distance) <= q(three_body_cutoff) + 1.
 """
@@ -54,21 +55,30 @@ def find(
     settings: GraphConfig,
 ) -> Edges:
     """Neighbours of all atoms, in time proportional to their number; crystals do not depend on each other."""
+    spacing = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=1)  # [n_crystals, 3] Å between lattice planes
+    # [n_crystals, 3] a grid no finer than the cutoff, nor than one bin an axis for 8 atoms: cells are mostly small
+    n_bins = np.clip(spacing // settings.cutoff, 1, 1 + np.diff(atom_pointer)[:, None] // 8).astype(np.int64)
+    most = settings.max_neighbours or MAX_ATOMS
     key, edge_pointer, n_angle_edges, failed = _search(
         atom_pointer,
         fractional,
         lattice,
+        spacing,
+        n_bins,
         settings.cutoff,
         settings.three_body_cutoff,
-        settings.min_neighbours,
-        settings.max_neighbours or MAX_ATOMS,
+        min(settings.min_neighbours, most),
+        most,
     )
     neighbour, offset = _unpack(key)
     return Edges(edge_pointer, neighbour, offset, n_angle_edges, int(failed))
 
 
+# The compiled part keeps to loops and scalars: each numpy function used there adds up to three seconds of compilation.
+
+
 @compiled
-def _search(atom_pointer, fractional, lattice, cutoff, three_body_cutoff, fewest, most):
+def _search(atom_pointer, fractional, lattice, spacing, n_bins, cutoff, three_body_cutoff, fewest, most):
     n_atoms = atom_pointer[-1]
     key = np.empty(64 * n_atoms + 1024, np.int64)  # grows as needed
     edge_pointer = np.zeros(n_atoms + 1, np.int64)
@@ -76,15 +86,13 @@ def _search(atom_pointer, fractional, lattice, cutoff, three_body_cutoff, fewest
     for crystal in range(len(lattice)):
         first_atom, end_atom = atom_pointer[crystal], atom_pointer[crystal + 1]
         position, cell = fractional[first_atom:end_atom], lattice[crystal]
-        spacing = _plane_spacings(cell)
-        n_bins = np.maximum(1, (spacing / cutoff).astype(np.int64))
-        n_bins = np.minimum(n_bins, 1 + len(position) // 8)  # a mostly empty cell needs no fine grid
-        member, start = _sort_into_bins(position, n_bins)
+        bins = n_bins[crystal]
+        member, start = _sort_into_bins(position, bins)
         for i in range(end_atom - first_atom):
             first = edge_pointer[first_atom + i]
             radius, limit = cutoff, most
             while True:
-                key, end = _within(key, first, i, radius, position, cell, spacing, n_bins, member, start)
+                key, end = _within(key, first, i, radius, position, cell, spacing[crystal], bins, member, start)
                 if end < 0:
                     return key[:first], edge_pointer, n_angle_edges, crystal
                 if end - first >= fewest:
@@ -132,7 +140,8 @@ def _append_images(key, end, i, j, radius, reach, position, cell):
     room = end + (high_a - low_a + 1) * (high_b - low_b + 1) * (high_c - low_c + 1)
     if room > len(key):
         larger = np.empty(2 * room, np.int64)
-        larger[:end] = key[:end]
+        for e in range(end):
+            larger[e] = key[e]
         key = larger
     farthest = _steps(radius) + 1
     farthest_squared = (radius + _MARGIN) ** 2
@@ -174,7 +183,10 @@ def _past_shell(key, first, end, n):
 @compiled
 def _count_within(key, first, end, radius):
     """How many of the sorted edges first:end are at most `radius` long."""
-    return np.searchsorted(key[first:end], (_steps(radius) + 2) << _Q)
+    past, farthest = first, _steps(radius) + 1
+    while past < end and key[past] >> _Q <= farthest:
+        past += 1
+    return past - first
 
 
 @compiled
@@ -190,30 +202,20 @@ def _unpack(key):
 
 
 @compiled
-def _plane_spacings(cell):
-    """[3] distance between neighbouring lattice planes across a, b and c, Å."""
-    volume = abs(np.linalg.det(cell))
-    spacing = np.empty(3)
-    for axis in range(3):
-        spacing[axis] = volume / np.linalg.norm(np.cross(cell[(axis + 1) % 3], cell[(axis + 2) % 3]))
-    return spacing
-
-
-@compiled
 def _sort_into_bins(position, n_bins):
     """Group atoms by bin: (member [n_atoms], start [n_bins + 1]); bin b holds member[start[b] : start[b + 1]]."""
     bin_of = np.zeros(len(position), np.int64)
-    start = np.zeros(n_bins.prod() + 1, np.int64)
+    start = np.zeros(n_bins[0] * n_bins[1] * n_bins[2] + 1, np.int64)
     for i in range(len(position)):
         for axis in range(3):
             bin_of[i] = bin_of[i] * n_bins[axis] + np.int64(position[i, axis] * n_bins[axis])
-        start[bin_of[i] + 1] += 1
-    start = np.cumsum(start)
-    filled = start.copy()
+        start[bin_of[i]] += 1
+    for index in range(1, len(start)):
+        start[index] += start[index - 1]
     member = np.empty(len(position), np.int64)
-    for i in range(len(position)):
-        member[filled[bin_of[i]]] = i
-        filled[bin_of[i]] += 1
+    for i in range(len(position) - 1, -1, -1):  # start is each bin's end here, and moves to its first member
+        start[bin_of[i]] -= 1
+        member[start[bin_of[i]]] = i
     return member, start
 
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from crystalmatrix import columns, files
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.errors import DataError
+from crystalmatrix.graphs.arrow import to_numpy
 from crystalmatrix.graphs.assign import assign
 from crystalmatrix.graphs.ragged import Graphs, concatenate, nearest
 from crystalmatrix.graphs.table import COLUMNS, graph_table, graphs_from_table
@@ -71,11 +72,13 @@ def read_shards(paths: list[Path], *, settings: GraphConfig, neighbours: int | N
 def _row_groups(pieces: Iterator[pa.Table], *, settings: GraphConfig) -> Iterator[pa.Table]:
     """The graphs of the pieces, gathered into tables of about ROW_GROUP_BYTES."""
     gathered: list[pa.Table] = []
+    n_bytes = 0
     for piece in pieces:
         gathered.append(graph_table(piece, settings=settings))
-        if sum(table.nbytes for table in gathered) >= ROW_GROUP_BYTES:
+        n_bytes += gathered[-1].nbytes
+        if n_bytes >= ROW_GROUP_BYTES:
             yield pa.concat_tables(gathered)
-            gathered = []
+            gathered, n_bytes = [], 0
     if gathered:
         yield pa.concat_tables(gathered)
 
@@ -84,7 +87,11 @@ def _pieces(records: Path, *, settings: GraphConfig, shard: int) -> Iterator[pa.
     """This shard's rows of the records, PIECE at a time; reads only the row groups that hold them."""
     with pq.ParquetFile(records) as file:
         size = file.read(columns=[columns.N_ATOMS, columns.VOLUME])
-        bounds = assign(size[columns.N_ATOMS].to_numpy(), size[columns.VOLUME].to_numpy(), settings=settings)
+        bounds = assign(
+            to_numpy(size[columns.N_ATOMS].combine_chunks()),
+            to_numpy(size[columns.VOLUME].combine_chunks()),
+            settings=settings,
+        )
         first, end = int(bounds[shard]), int(bounds[shard + 1])
         row, groups, skipped = 0, [], 0
         for group in range(file.num_row_groups):

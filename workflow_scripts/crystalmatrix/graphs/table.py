@@ -8,10 +8,10 @@ reading stored cosines (benchmarks/graphs.py); those are for everybody else.
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from crystalmatrix import columns
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.graphs.arrow import flat, to_lists
 from crystalmatrix.graphs.build import Crystals, edges_of, graphs_of
 from crystalmatrix.graphs.neighbours import Edges
 from crystalmatrix.graphs.ragged import Graphs, running_sum
@@ -28,37 +28,26 @@ def graph_table(records: pa.Table, *, settings: GraphConfig) -> pa.Table:
     edge = graphs.edge_pointer[atoms]
     angle = graphs.angle_pointer[atoms]
     values = {
-        columns.JID: pa.array(crystals.jid),
-        columns.SPECIES: _lists(crystals.species, atoms),
-        columns.FRACTIONAL: _lists(crystals.fractional, 3 * atoms),
-        columns.LATTICE: pa.FixedSizeListArray.from_arrays(pa.array(crystals.lattice.reshape(-1)), 9),
-        columns.N_NEIGHBOURS: _lists(np.diff(edges.edge_pointer).astype(np.uint16), atoms),
-        columns.NEIGHBOUR: _lists(edges.neighbour, edge),
-        **{name: _lists(edges.offset[axis], edge) for axis, name in enumerate(columns.OFFSETS)},
-        columns.N_ANGLE_EDGES: _lists(edges.n_angle_edges.astype(np.uint16), atoms),
-        columns.COSINE: _lists(np.rint(graphs.cosine * columns.COSINE_SCALE).astype(np.int16), angle),
+        columns.JID: records[columns.JID],
+        columns.SPECIES: to_lists(crystals.species, atoms),
+        columns.FRACTIONAL: to_lists(crystals.fractional, 3 * atoms),
+        columns.LATTICE: records[columns.LATTICE],
+        columns.N_NEIGHBOURS: to_lists(np.diff(edges.edge_pointer).astype(np.uint16), atoms),
+        columns.NEIGHBOUR: to_lists(edges.neighbour, edge),
+        **{name: to_lists(edges.offset[axis], edge) for axis, name in enumerate(columns.OFFSETS)},
+        columns.N_ANGLE_EDGES: to_lists(edges.n_angle_edges.astype(np.uint16), atoms),
+        columns.COSINE: to_lists(np.rint(graphs.cosine * columns.COSINE_SCALE).astype(np.int16), angle),
     }
-    return pa.table(values, schema=columns.GRAPHS)
+    return pa.Table.from_arrays([values[name] for name in columns.GRAPHS.names], schema=columns.GRAPHS)
 
 
 def graphs_from_table(table: pa.Table) -> Graphs:
     """Graphs of rows with the columns COLUMNS."""
     edges = Edges(
-        edge_pointer=running_sum(_flat(table, columns.N_NEIGHBOURS)),
-        neighbour=_flat(table, columns.NEIGHBOUR),
-        offset=np.stack([_flat(table, name) for name in columns.OFFSETS]),
-        n_angle_edges=_flat(table, columns.N_ANGLE_EDGES).astype(np.int32),
+        edge_pointer=running_sum(flat(table, columns.N_NEIGHBOURS)),
+        neighbour=flat(table, columns.NEIGHBOUR),
+        offset=np.stack([flat(table, name) for name in columns.OFFSETS]),
+        n_angle_edges=flat(table, columns.N_ANGLE_EDGES).astype(np.int32),
         failed=-1,
     )
     return graphs_of(Crystals.from_table(table), edges)
-
-
-def _lists(values: NDArray, pointer: NDArray[np.int64]) -> pa.ListArray:
-    """values[pointer[c] : pointer[c + 1]] as row c."""
-    flat = pa.array(values.reshape(-1))
-    return pa.ListArray.from_arrays(pa.array(pointer.astype(np.int32)), flat, type=columns.list_of(flat.type))
-
-
-def _flat(table: pa.Table, name: str) -> NDArray:
-    """All lists of a column, one after the other."""
-    return table[name].combine_chunks().flatten().to_numpy()
