@@ -26,8 +26,8 @@ _NAMES = {  # folder on the leaderboard: name in the literature
     "kgcnn_megnet": "MEGNet",
     "kgcnn_schnet": "SchNet",
     "matformer_256": "Matformer",
-    "matminer_rf": "Random forest (matminer)",
-    "matminer_xgboost": "XGBoost (matminer)",
+    "matminer_rf": "matminer RF",
+    "matminer_xgboost": "matminer XGBoost",
     "potnet": "PotNet",
 }
 

@@ -3,6 +3,7 @@
 In: Inputs.  Out: what answer.html.j2 shows.
 """
 
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -23,6 +24,7 @@ def answer(inputs: Inputs) -> dict[str, Any]:
         "rows": [_row(inputs, name, board, scale) for name, board in inputs.boards.items()],
         "axis": _axis(scale),
         "verdicts": _count_verdicts(inputs),
+        "source": Path(str(inputs.quality.get("source", {}).get("origin") or inputs.source["source"])).name,
         "ids_note": _ids_note(inputs),
         "training_note": _training_note(inputs),
         "ehull_median": _odd_hull(inputs),
@@ -90,8 +92,8 @@ def _ids_note(inputs: Inputs) -> str:
         return "Every error is on the whole official test fold."
     low, high = text.percent(min(shares)), text.percent(max(shares))
     return (
-        f"Every error is on the test ids held here, {low} to {high} of the official test folds: "
-        f"a comparison on equal terms, but not the numbers of the official benchmark."
+        f"Every error is on the test ids held here, {low} to {high} of the official test folds, "
+        f"so none of them is a number of the official benchmark."
     )
 
 

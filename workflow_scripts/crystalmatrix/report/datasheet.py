@@ -30,7 +30,7 @@ def datasheet(inputs: Inputs) -> dict[str, Any]:
         "n_dropped": len(inputs.dropped),
         "defects": quality.get("known_defects", []),
         "scheme": inputs.splits.get("scheme"),
-        "coverage": [_coverage(name, entry) for name, entry in inputs.coverage.items() if name in inputs.boards],
+        "coverage": [_coverage(name, inputs.coverage[name]) for name in inputs.boards if name in inputs.coverage],
         "has_official": any(entry["official"] for entry in inputs.coverage.values()),
         "twins": [row for board in inputs.boards.values() if (row := _twins(inputs, board)) is not None],
         "labels": [_labels(name, entry) for name, entry in _qualities(inputs)],

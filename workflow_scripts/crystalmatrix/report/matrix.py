@@ -67,7 +67,7 @@ def _cell(inputs: Inputs, board: Board, key: str, places: int) -> dict[str, Any]
     to_best = mae / board.mae(best) if best else None
     return {
         "mae": text.number(mae, places),
-        "interval": text.interval(low, high, places),
+        "interval": f"{text.number(low, places)}\N{EN DASH}{text.number(high, places)}",
         "median": text.number(scores["median_ae"], text.decimals([scores["median_ae"]])),
         "to_constant": text.number(mae / constant, 2 if mae / constant >= 0.1 else 3),
         "to_best": text.number(to_best, 2) if to_best is not None else text.EM_DASH,

@@ -30,15 +30,15 @@ class Scale:
         return self.start + share * (self.end - self.start)
 
     def ticks(self, n: int = 4) -> list[float]:
-        """Round values within the range: 1, 2, 5 (linear) or 1, 3 (logarithmic) times powers of ten."""
+        """About `n` round values within the range; on a logarithmic scale as evenly spaced as round values are."""
         if self.high <= self.low:
             return [self.low]
         if self.log:
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            found = [m * 10.0**p for p in powers for m in (1, 3) if self.low <= m * 10.0**p <= self.high * 1.0001]
-            if len(found) > n:
-                found = [value for value in found if _is_power_of_ten(value)] or found
-            return found if len(found) > 1 else [*{self.low, self.high}]
+            for multiples in ((1,), (1, 3), (1, 2, 5)):
+                found = [m * 10.0**p for p in powers for m in multiples if self.low <= m * 10.0**p <= self.high]
+                if len(found) >= min(n, 3) or (multiples == (1,) and len(found) > 2):
+                    return found
         raw = (self.high - self.low) / max(1, n)
         base = 10.0 ** math.floor(math.log10(raw))
         step = next(m * base for m in (1, 2, 5, 10) if m * base >= raw * 0.999)
@@ -46,13 +46,9 @@ class Scale:
         return [i * step for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def _is_power_of_ten(value: float) -> bool:
-    return abs(math.log10(value) - round(math.log10(value))) < 1e-9
-
-
 def tick_label(value: float) -> str:
     """`0.03`, `1`, `2,000`."""
-    return f"{value:,.10g}" if abs(value) < 1 else f"{value:,.6g}"
+    return f"{value:,.6g}"
 
 
 @dataclass

@@ -71,10 +71,9 @@ def _curves(inputs: Inputs, name: str, tiers: list[str]) -> Markup | None:
     drawing.x_axis(x, _HEIGHT - _BOTTOM, top=8)
     drawing.text((_LEFT + _WIDTH) / 2, _HEIGHT - 2, "epoch", "tick", "middle")
     for key, points in lines.items():
-        thinned = _thin(points)
-        drawing.path(
-            [(x(epoch), y(value)) for epoch, value in thinned], f"line {line_style(key, tiers)}", model_label(key)
-        )
+        shown = _thin([point for point in points if point[1] <= top])
+        style = f"line {line_style(key, tiers)}"
+        drawing.path([(x(epoch), y(value)) for epoch, value in shown], style, model_label(key))
     return drawing.markup()
 
 
