@@ -2,8 +2,8 @@
 
 Slots: the nearest K edges of an atom, weighted by an envelope that vanishes at the distance of the (K+1)-th neighbour
 or at the cutoff, whichever is nearer; for an isolated atom, whose 13th neighbour (`min_neighbours`) lies beyond the
-cutoff, at that one. A shell that the cap would cut has weight zero as a whole, so ties break no symmetry, and predictions
-are continuous when neighbours swap ranks. As no more than 12 spheres touch one, no atom is ever left alone.
+cutoff, at that one. A shell that the cap would cut has weight zero as a whole, so ties break no symmetry, and a
+prediction is continuous when neighbours swap ranks. As no more than 12 spheres touch one, no atom is left alone.
 
 Fingerprint of edge p of atom i, from the precomputed cosines of the angles between its edges within the 3-body cutoff
 r3:
