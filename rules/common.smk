@@ -45,6 +45,11 @@ def trunk(wildcards):
     return f"results/{wildcards.tier}/{MULTITASK}.pt"
 
 
+def multitask_properties(wildcards):
+    """What the multi-task model learns; nothing for the others, which do not depend on the rest of the matrix."""
+    return f"--properties {' '.join(CONFIG.matrix.properties)}" if wildcards.task == MULTITASK else ""
+
+
 def trains_early(wildcards):
     """Longest first, so that the last hours are not one multi-task model on an otherwise idle machine."""
     return 10 if wildcards.task == MULTITASK else 0

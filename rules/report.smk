@@ -65,8 +65,9 @@ rule leaderboard:
         "../envs/report.yaml"
     params:
         tier=LEADERBOARD_TIER,
+        settings=CONFIG.report.to_json("submission"),
     message:
         "Packing the leaderboard submission, {wildcards.property} by {params.tier}"
     shell:
         'python "$SCRIPTS"/leaderboard.py --property {wildcards.property} --predictions {input.predictions}'
-        " --tier {params.tier} --out-dir {output} &> {log}"
+        " --tier {params.tier} --settings {params.settings:q} --out-dir {output} &> {log}"

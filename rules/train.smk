@@ -1,6 +1,11 @@
 """From graphs to trained models and their predictions: the only rules that use a GPU."""
 
 
+onstart:
+    if not GPU and workflow.local_exec:
+        print("no GPU found: models train on the CPU, side by side where there are cores for it", file=sys.stderr)
+
+
 rule train:
     """One model. Its state lives in results/runs/{tier}/{task}, undeclared, so that an interrupted run resumes."""
     input:
@@ -26,13 +31,14 @@ rule train:
     params:
         version=columns.CHECKPOINT_VERSION,
         settings=lambda wildcards: CONFIG.tiers[wildcards.tier].to_json(),
+        properties=multitask_properties,
         init=lambda wildcards, input: f"--init {input.init}" if input.init else "",
     message:
         "Training {wildcards.tier}/{wildcards.task} (a line an epoch: {log})"
     shell:
         'python "$SCRIPTS"/train.py --tier {wildcards.tier} --task {wildcards.task} --settings {params.settings:q}'
         " --records {input.records} --splits {input.splits} --outliers {input.outliers} --shards {input.shards}"
-        " --run results/runs/{wildcards.tier}/{wildcards.task} {params.init} --out {output}"
+        " --run results/runs/{wildcards.tier}/{wildcards.task} {params.properties} {params.init} --out {output}"
         " --threads {threads} --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"
 
 

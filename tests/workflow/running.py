@@ -8,12 +8,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`snakemake --directory folder ...`; what it prints on stdout and stderr stands together in `stdout`."""
+def snakemake(folder: Path, *arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`snakemake --directory folder ...` with the Snakefile in `cwd`; `stdout` holds stderr too."""
     return subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments, "--directory", str(folder)],
         env={**os.environ, **environment},
-        cwd=ROOT,
+        cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,0 +1,180 @@
+"""A whole run on a few dozen real crystals, in a copy of the workflow whose path has a space; then what runs again.
+
+Each test starts from the finished run and puts back what it changes.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from running import ROOT, jobs, snakemake
+
+from crystalmatrix.data.minerals import mineral_entries
+
+pytestmark = pytest.mark.workflow
+
+N_CRYSTALS = 60
+CONFIG = {
+    "data": {"source": "crystals.json"},
+    "graph": {"shards": 2},
+    "matrix": {"tiers": ["cgcnn"], "properties": ["formation_energy", "bulk_modulus"]},
+    "tiers": {"cgcnn": {"training": {"crystals_seen": 100, "min_epochs": 2, "max_epochs": 2}}},
+    "report": {"bootstrap": 100},
+}
+TASKS = ["formation_energy", "bulk_modulus", "multitask"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run: all that git has of the workflow, its own config, and its results."""
+    folder = tmp_path_factory.mktemp("workflow") / "a copy"
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("envs", "profiles", "report", "rules", "workflow_scripts"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(ROOT / name, folder)
+    labelled = [entry for entry in mineral_entries() if entry["bulk_modulus_kv"] != "na"]
+    labelled.sort(key=lambda entry: (len(entry["atoms"]["elements"]), entry["jid"]))
+    (folder / "crystals.json").write_text(json.dumps(labelled[:N_CRYSTALS]))
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
+    result = run(folder)
+    assert result.returncode == 0, result.stdout
+    return folder
+
+
+def run(folder: Path, *arguments: str, config: dict | None = None):  # type: ignore[no-untyped-def]
+    """`snakemake --configfile tiny.yaml ...` in the copy, with some sections of the configuration replaced."""
+    configs = ["--configfile", "tiny.yaml"]
+    if config is not None:
+        (folder / "changed.yaml").write_text(yaml.safe_dump(config))
+        configs.append("changed.yaml")
+    options = ["--cores", "2", "--resources", "gpu=0", "--set-threads", "train=1", "predict=1"]
+    return snakemake(folder, *arguments, *options, *configs, cwd=folder)
+
+
+def planned(folder: Path, *arguments: str, config: dict | None = None) -> dict[str, int]:
+    """The jobs that a dry run announces, without `all` and `total`."""
+    result = run(folder, *arguments, "--dry-run", config=config)
+    assert result.returncode == 0, result.stdout
+    return {rule: count for rule, count in jobs(result.stdout).items() if rule not in ("all", "total")}
+
+
+@pytest.fixture
+def shard(finished: Path) -> Iterator[Path]:
+    """A graph shard, put back afterwards."""
+    path = finished / "results/graphs/shard-1.parquet"
+    content = path.read_bytes()
+    yield path
+    path.write_bytes(content)
+
+
+def test_every_declared_file_is_there(finished: Path) -> None:
+    results = finished / "results"
+    for task in TASKS:
+        for ending in ("pt", "predictions.parquet", "metrics.json"):
+            assert (results / f"cgcnn/{task}.{ending}").is_file()
+        assert (results / f"benchmarks/train/cgcnn/{task}.tsv").is_file()
+    for name in ("comparison.html", "comparison.json", "comparison.csv"):
+        assert (results / "report" / name).is_file()
+    assert list((results / "report/figures").glob("*.svg"))
+    for name in ("formation_energy", "bulk_modulus"):
+        assert list((results / "leaderboard" / name).glob("*.csv.zip"))
+        assert (results / f"composition/{name}.metrics.json").is_file()
+    assert not list(finished.rglob("*.part"))
+
+
+def test_metrics_are_of_the_official_folds(finished: Path) -> None:
+    metrics = json.loads((finished / "results/cgcnn/multitask.metrics.json").read_text())
+    assert set(metrics["properties"]) == {"formation_energy", "bulk_modulus"}
+    score = metrics["properties"]["bulk_modulus"]
+    assert score["n_train"] + score["n_val"] + score["n_test"] <= N_CRYSTALS
+    assert score["n_test"] > 0
+
+
+def test_second_run_does_nothing(finished: Path) -> None:
+    assert planned(finished) == {}
+
+
+def test_only_the_page_is_stale(finished: Path) -> None:
+    page = finished / "results/report/comparison.html"
+    content = page.read_bytes()
+    page.unlink()
+    assert planned(finished) == {"compare": 1}
+    assert run(finished, "results/report/comparison.html").returncode == 0
+    assert page.read_bytes() == content, "the same inputs make the same page"
+
+
+def test_change_of_the_pages_style_makes_the_page_again(finished: Path) -> None:
+    template = next((finished / "workflow_scripts/crystalmatrix/report/templates").iterdir())
+    content = template.read_text()
+    template.write_text(content + "\n")
+    assert planned(finished) == {"compare": 1}
+    template.write_text(content)
+    assert planned(finished) == {}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"report": {"bootstrap": 200}}, {"evaluate": 5, "compare": 1}),
+        ({"data": {"max_drop_rate": 0.5}}, {"records": 1}),
+        ({"data": {"splits": "random"}}, {"splits": 1, "train": 3}),
+        ({"tiers": {"cgcnn": {"training": {"seeds": 2}}}}, {"train": 3}),
+        ({"graph": {"cutoff": 4.5}}, {"graph_shard": 2, "train": 3}),
+        ({"graph": {"shards": 3}}, {"graph_shard": 3, "train": 3}),
+    ],
+)
+def test_change_of_config_runs_its_stage_again(finished: Path, config: dict, expected: dict[str, int]) -> None:
+    plan = planned(finished, config=config)
+    assert {rule: plan.get(rule) for rule in expected} == expected
+    order = ["fetch", "records", "splits", "graph_shard", "train", "composition", "evaluate", "compare"]
+    before = order[: min(order.index(rule) for rule in expected)]
+    assert not set(before) & set(plan), "nothing before the stage runs again"
+
+
+def test_same_content_written_again_runs_nothing(finished: Path) -> None:
+    """However large the file is: a training costs more than a checksum."""
+    for name in ("data/records.parquet", "data/splits.parquet", "graphs/shard-0.parquet", "cgcnn/multitask.pt"):
+        (finished / "results" / name).touch()
+    assert planned(finished) == {}
+
+
+def test_damaged_shard_is_built_again_and_nothing_else(finished: Path, shard: Path) -> None:
+    content = shard.read_bytes()
+    shard.write_bytes(content[:-100])
+    assert shard.stat().st_size < len(content)
+    result = run(finished)
+    assert result.returncode == 0, result.stdout
+    assert "shard-1.parquet: damaged" in result.stdout
+    assert jobs(result.stdout).keys() - {"all", "total"} == {"graph_shard"}
+    assert shard.read_bytes() == content, "the same input gives the same bytes"
+
+
+def test_changed_source_is_fetched_again(finished: Path) -> None:
+    source = finished / "crystals.json"
+    content = source.read_text()
+    source.write_text(json.dumps(json.loads(content)[:-1]))
+    assert planned(finished)["fetch"] == 1
+    source.write_text(content)
+    assert planned(finished) == {}
+
+
+@pytest.mark.parametrize("content", ["", "[", '{"a": 1}', "[]"])
+def test_bad_source_fails_in_one_line_and_leaves_nothing(finished: Path, tmp_path: Path, content: str) -> None:
+    (tmp_path / "bad.json").write_text(content)
+    config = {**CONFIG, "data": {"source": str(tmp_path / "bad.json")}}
+    (finished / "bad.yaml").write_text(yaml.safe_dump(config))
+    result = snakemake(tmp_path, "results/data/raw.json.zip", "--cores", "1", "--configfile", "bad.yaml", cwd=finished)
+    assert result.returncode != 0
+    assert any(line.strip().startswith("error: ") and "bad.json" in line for line in result.stdout.splitlines())
+    assert "Traceback" not in result.stdout
+    assert list((tmp_path / "results/data").iterdir()) == []
+
+
+def test_snakemakes_own_report_holds_the_page(finished: Path) -> None:
+    result = run(finished, "--report", "report.zip")
+    assert result.returncode == 0, result.stdout
+    assert (finished / "report.zip").stat().st_size > 10_000
