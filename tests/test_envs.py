@@ -1,0 +1,110 @@
+"""The conda environments, the lock and pyproject.toml name the same packages at the same versions."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "workflow_scripts"
+ENVS = ["data", "train", "report"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# Modules whose package has another name.
+PACKAGE_OF = {"jarvis": "jarvis-tools", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+# Imported only where the user has them: objects that the Predictor takes, back-ends that the set-up never needs.
+OPTIONAL = {"pymatgen", "tensorboard", "torch_cluster", "triton"}
+
+
+def split(lines: list[str]) -> dict[str, str]:
+    """Package: version, from lines `name==version`."""
+    pairs = (line.partition("==") for line in lines)
+    return {canonicalize_name(name): version for name, _, version in pairs}
+
+
+LOCK = split((ROOT / "envs/constraints.txt").read_text().split())
+
+
+def pins(env: str) -> dict[str, str]:
+    """What pip installs into one of the environments."""
+    dependencies = yaml.safe_load((ROOT / f"envs/{env}.yaml").read_text())["dependencies"]
+    return split(next(entry["pip"] for entry in dependencies if isinstance(entry, dict)))
+
+
+def scripts(env: str) -> list[Path]:
+    """The scripts of the rules that name the environment."""
+    rules = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk")).split("\nrule ")
+    mine = [rule for rule in rules if f"envs/{env}.yaml" in rule]
+    paths = [SCRIPTS / re.search(r'"\$SCRIPTS"/(\w+\.py)', rule)[1] for rule in mine]  # type: ignore[index]
+    return [path for path in paths if path.is_file()]
+
+
+def imports(env: str) -> set[str]:
+    """Third-party modules that the environment's scripts import, directly or through the package."""
+    waiting, seen, found = scripts(env), set(), set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for module in _modules(path):
+            if module.partition(".")[0] == "crystalmatrix":
+                waiting.extend(_files(module))
+            else:
+                found.add(module.partition(".")[0])
+    return found - set(sys.stdlib_module_names)
+
+
+def _modules(path: Path) -> list[str]:
+    """Every name that the file imports, anywhere in it, or looks up with find_spec; `from a import b` may mean a.b."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("find_spec"):
+            names += [ast.literal_eval(node.args[0])]  # only the package's data is used
+    return names
+
+
+def _files(module: str) -> list[Path]:
+    """The file of one of our modules and the __init__.py of the packages around it."""
+    place = SCRIPTS / module.replace(".", "/")
+    packages = [parent / "__init__.py" for parent in [place, *place.parents] if parent.is_relative_to(SCRIPTS)]
+    return [path for path in [place.with_suffix(".py"), *packages] if path.is_file()]
+
+
+@pytest.mark.parametrize("env", ENVS)
+def test_environment_has_the_locked_versions(env: str) -> None:
+    assert pins(env) == {name: LOCK.get(name) for name in pins(env)}
+
+
+@pytest.mark.parametrize("env", ENVS)
+def test_environment_holds_exactly_what_its_scripts_import(env: str) -> None:
+    needed = {canonicalize_name(PACKAGE_OF.get(module, module)) for module in imports(env) - OPTIONAL}
+    assert set(pins(env)) == needed
+
+
+@pytest.mark.parametrize("env", ["data", "report"])
+def test_only_training_and_inference_need_torch(env: str) -> None:
+    assert not {"torch", "e3nn", "torch_geometric"} & imports(env)
+
+
+def test_project_declares_what_the_scripts_import() -> None:
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    used = {name for env in ENVS for name in pins(env)}
+    assert used <= declared
+
+
+def test_lock_holds_every_dependency_within_its_bounds() -> None:
+    for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]:
+        requirement = Requirement(line)
+        version = LOCK.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name} is not in envs/constraints.txt"
+        assert requirement.specifier.contains(version), f"{line}: envs/constraints.txt has {version}"
