@@ -1,48 +1,74 @@
-"""A synthetic run of two tiers, scored and compared once for the whole session."""
+"""A synthetic run of two tiers, scored and compared once for the whole session, by the scripts themselves."""
 
-import subprocess
-import sys
+import os
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from report_run import HOSTILE, N_TEST, SETTINGS, compare, evaluate
 from synthetic_results import write_results
 
-ROOT = Path(__file__).parents[2]
-N_TEST = {"formation_energy": 60, "band_gap": 60, "piezoelectric": 30}
-
-
-def compare_command(results: Path, *options: str) -> list[str]:
-    """The command line of compare.py for a run in `results`."""
-    data = results / "data"
-    return [
-        *("--metrics", *map(str, sorted(results.glob("*/*.metrics.json")))),
-        *("--predictions", *map(str, sorted(results.glob("*/*.predictions.parquet")))),
-        *("--records", str(data / "records.parquet"), "--splits", str(data / "splits.parquet")),
-        *("--quality", str(data / "quality.json"), "--coverage", str(data / "coverage.json")),
-        *("--leakage", str(data / "leakage.parquet"), "--dropped", str(data / "dropped.parquet")),
-        *("--outliers", str(data / "outliers.csv"), "--out-dir", str(results / "report")),
-        *options,
-    ]
-
-
-def run_script(name: str, *arguments: str) -> subprocess.CompletedProcess:
-    """Run a script of the workflow as the Snakefile does."""
-    command = [sys.executable, str(ROOT / "workflow_scripts" / f"{name}.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+from crystalmatrix.evaluation.predictions import read_predictions
+from crystalmatrix.evaluation.published import archive_name
+from crystalmatrix.properties import PROPERTIES
 
 
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run: predictions, metrics and report/."""
+    """The folder of a run: data, predictions and metrics. Read only: the whole session shares it."""
     folder = tmp_path_factory.mktemp("results")
     write_results(folder, n_test=N_TEST, tiers=("lite", "cgcnn"))
-    data = folder / "data"
-    common = ["--records", str(data / "records.parquet"), "--splits", str(data / "splits.parquet")]
-    common += ["--leakage", str(data / "leakage.parquet"), "--settings", '{"bootstrap": 200}']
     for path in sorted(folder.glob("*/*.predictions.parquet")):
-        out = path.with_name(path.name.replace(".predictions.parquet", ".metrics.json"))
-        evaluated = run_script("evaluate", "--predictions", str(path), *common, "--out", str(out))
-        assert evaluated.returncode == 0, evaluated.stderr
-    compared = run_script("compare", *compare_command(folder, "--settings", '{"bootstrap": 200}'))
-    assert compared.returncode == 0, compared.stderr
+        assert evaluate(folder, path) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def published(results: Path) -> Path:
+    """A folder of published predictions: one complete model, one that covers half of the crystals."""
+    folder = results.parent / "published"
+    folder.mkdir(exist_ok=True)
+    for name in N_TEST:
+        fold = read_predictions(results / f"lite/{name}.predictions.parquet").folds[name, "test"]
+        noise = np.random.default_rng(0).normal(size=len(fold.jid))
+        for model, keep, scale in (("kgcnn_coGN", 1, 0.3), (HOSTILE, 2, 0.1)):
+            rows = zip(fold.jid[::keep], (fold.target + scale * noise)[::keep], strict=True)
+            text = "id,prediction\n" + "".join(f"{jid},{value}\n" for jid, value in rows)
+            path = folder / model / archive_name(PROPERTIES[name].field)
+            path.parent.mkdir(exist_ok=True)
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr(path.name.removesuffix(".zip"), text)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def report(results: Path, published: Path) -> Path:
+    """The folder that compare.py wrote for the run, with published models."""
+    out = results.parent / "report"
+    assert compare(results, out, settings=SETTINGS % published) == 0
+    return out
+
+
+@pytest.fixture
+def linked_results(results: Path, tmp_path: Path) -> Path:
+    """A copy of the run that a test may change: files are links, replaced as a whole when written."""
+    for path in results.rglob("*.*"):
+        copy = tmp_path / "results" / path.relative_to(results)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        os.link(path, copy)
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def error_line(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """The one line that a script printed to stderr."""
+
+    def read() -> str:
+        text = capsys.readouterr().err
+        assert text.startswith("error: ")
+        assert text.count("\n") == 1
+        return text
+
+    return read

@@ -90,9 +90,8 @@ def _ids_note(inputs: Inputs) -> str:
         return f"Every error is on the test fold of this run ({scheme}), not on the official one."
     if min(shares) == 1:
         return "Every error is on the whole official test fold."
-    low, high = text.percent(min(shares)), text.percent(max(shares))
     return (
-        f"Every error is on the test ids held here, {low} to {high} of the official test folds, "
+        f"Every error is on the test ids held here, {_range(shares)} of the official test folds, "
         f"so none of them is a number of the official benchmark."
     )
 
@@ -114,9 +113,15 @@ def _training_note(inputs: Inputs) -> str | None:
     if not shares or min(shares) > 0.98:
         return None
     return (
-        f"This source holds {text.percent(min(shares))} to {text.percent(max(shares))} of the official training "
-        f"crystals, depending on the property; the published models were trained on all of them."
+        f"This source holds {_range(shares)} of the official training crystals; "
+        f"the published models were trained on all of them."
     )
+
+
+def _range(shares: list[float]) -> str:
+    """`10 % to 25 %`, or `33 %` where both ends print alike."""
+    low, high = text.percent(min(shares)), text.percent(max(shares))
+    return low if low == high else f"{low} to {high}"
 
 
 def _scale(boards: list[Board]) -> Scale:

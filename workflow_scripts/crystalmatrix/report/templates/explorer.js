@@ -30,7 +30,16 @@
   }
 
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const probe = document.createElement("i");
+  probe.hidden = true;
+  document.body.append(probe);
+
+  // a canvas needs colours resolved, for the theme of the moment
+  function colour(name) {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  }
+
   const idOf = (i) => data.prefix + ids[state.property.row[i]];
   const formulaOf = (i) => formulas[state.property.row[i]];
   const withUnit = (text) => (state.property.unit === "1" ? text : `${text} ${state.property.unit}`);

@@ -1,5 +1,5 @@
 "use strict";
-// Sorting of tables, the matrix's modes, the theme, the tooltip and printing. The page reads without any of it.
+// Sorting of tables, the matrix's modes, the theme, and the tooltip. The page reads without any of it.
 
 const tip = document.getElementById("tip");
 
@@ -96,7 +96,5 @@ themeButton.addEventListener("click", () => {
 setTheme(storedTheme());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new Event("theme")));
 
-addEventListener("beforeprint", () => {
-  for (const part of document.querySelectorAll("details")) part.open = true;
-  document.dispatchEvent(new Event("theme"));
-});
+// canvases are drawn in the theme's colours: draw them again for white paper, and back
+matchMedia("print").addEventListener("change", () => document.dispatchEvent(new Event("theme")));

@@ -1,0 +1,50 @@
+"""Run the report's scripts in this process, as the Snakefile runs them in their own.
+
+In: the folder of a run (see synthetic_results.py).  Out: exit codes, and the files that the scripts write.
+"""
+
+import runpy
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+N_TEST = {"formation_energy": 60, "band_gap": 60, "piezoelectric": 30}
+SETTINGS = '{"bootstrap": 200, "published": "%s"}'
+HOSTILE = "<img src=x onerror=alert(1)>"  # a folder name that a page must not believe
+
+
+def run_script(name: str, *arguments: str) -> int:
+    """Run a script of the workflow in this process, as the Snakefile does; its exit code."""
+    before = sys.argv
+    sys.argv = [name, *arguments]
+    try:
+        runpy.run_path(str(ROOT / "workflow_scripts" / f"{name}.py"), run_name="__main__")
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    finally:
+        sys.argv = before
+    return 0
+
+
+def evaluate(results: Path, predictions: Path) -> int:
+    """Run evaluate.py on one predictions file of a run."""
+    data = results / "data"
+    out = predictions.with_name(predictions.name.replace(".predictions.parquet", ".metrics.json"))
+    options = ["--predictions", str(predictions), "--records", str(data / "records.parquet")]
+    options += ["--splits", str(data / "splits.parquet"), "--leakage", str(data / "leakage.parquet")]
+    return run_script("evaluate", *options, "--settings", '{"bootstrap": 200}', "--out", str(out))
+
+
+def compare(results: Path, out: Path, *, settings: str = '{"bootstrap": 200}', models: str = "*/*") -> int:
+    """Run compare.py on a run; `models` is a glob of tier/task."""
+    data = results / "data"
+    return run_script(
+        "compare",
+        *("--settings", settings, "--out-dir", str(out)),
+        *("--metrics", *map(str, sorted(results.glob(f"{models}.metrics.json")))),
+        *("--predictions", *map(str, sorted(results.glob(f"{models}.predictions.parquet")))),
+        *("--records", str(data / "records.parquet"), "--splits", str(data / "splits.parquet")),
+        *("--quality", str(data / "quality.json"), "--coverage", str(data / "coverage.json")),
+        *("--leakage", str(data / "leakage.parquet"), "--dropped", str(data / "dropped.parquet")),
+        *("--outliers", str(data / "outliers.csv"), "--config-json", '{"matrix": {"tiers": ["lite", "cgcnn"]}}'),
+    )
