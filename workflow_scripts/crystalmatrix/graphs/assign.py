@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from crystalmatrix.config import GraphConfig
 
 # Measured shares of a job's time (docs/graphs.md): per crystal, per edge and per angle, in units of one angle.
-_PER_CRYSTAL, _PER_EDGE, _PER_ANGLE = 3000.0, 6.0, 1.0
+_PER_CRYSTAL, _PER_EDGE, _PER_ANGLE = 400.0, 5.0, 1.0
 
 
 def work(

@@ -54,9 +54,7 @@ def build(
     settings: GraphConfig,
 ) -> Graphs:
     """Graphs of many crystals. Raises DataError, naming the crystal, for a geometry that is none."""
-    wrapped = fractional - np.floor(fractional)
-    wrapped[wrapped >= 1] = 0  # -1e-17 wraps to 1.0
-    crystals = Crystals(jid, atom_pointer, species, wrapped, lattice)
+    crystals = Crystals(jid, atom_pointer, species, wrap(fractional), lattice)
     return graphs_of(crystals, edges_of(crystals, settings=settings))
 
 
@@ -64,6 +62,13 @@ def from_records(table: pa.Table, *, settings: GraphConfig) -> Graphs:
     """Graphs of rows of results/data/records.parquet. Raises DataError as `build` does."""
     crystals = Crystals.from_table(table)
     return graphs_of(crystals, edges_of(crystals, settings=settings))
+
+
+def wrap(fractional: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fractional coordinates in [0, 1)."""
+    wrapped = fractional - np.floor(fractional)
+    wrapped[wrapped >= 1] = 0  # what is left of -1e-17
+    return wrapped
 
 
 def edges_of(crystals: Crystals, *, settings: GraphConfig) -> Edges:
@@ -105,15 +110,17 @@ def graphs_of(crystals: Crystals, edges: Edges) -> Graphs:
 
 
 def _check(crystals: Crystals) -> None:
-    """Raise DataError for an empty or too large cell, or for coordinates or a lattice that are no numbers."""
+    """Raise DataError for an empty, too large or flat cell, or for coordinates that are not in [0, 1)."""
     n_atoms = np.diff(crystals.atom_pointer)
-    volume = np.abs(np.linalg.det(crystals.lattice))
+    with np.errstate(invalid="ignore"):  # a lattice of NaN or infinities has the volume NaN
+        volume = np.abs(np.linalg.det(crystals.lattice))
     wrong = (n_atoms < 1) | (n_atoms > MAX_ATOMS) | ~(volume > 0) | ~np.isfinite(volume)
     crystal_of_atom = np.repeat(np.arange(len(n_atoms)), n_atoms)
-    wrong[crystal_of_atom[~np.isfinite(crystals.fractional).all(1)]] = True
+    inside = (crystals.fractional >= 0) & (crystals.fractional < 1)  # false for NaN, too
+    wrong[crystal_of_atom[~inside.all(1)]] = True
     if wrong.any():
         c = np.flatnonzero(wrong)[0]
         raise DataError(
             f"{crystals.jid[c]}: found {n_atoms[c]} atoms in {volume[c]:.3g} Å3, "
-            f"expected 1 to {MAX_ATOMS} atoms with finite coordinates in a positive volume"
+            f"expected 1 to {MAX_ATOMS} atoms with finite fractional coordinates in [0, 1) and a positive volume"
         )
