@@ -10,9 +10,10 @@ from pathlib import Path
 from crystalmatrix.columns import RECORDS_VERSION
 from crystalmatrix.config import DataConfig
 from crystalmatrix.data.archive import read_entries
+from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.parallel import available_cores
 from crystalmatrix.data.quality import quality
-from crystalmatrix.data.records import build_records, check_drop_rate, fields_of, records_metadata
+from crystalmatrix.data.records import build_records, check_drop_rate, records_metadata
 from crystalmatrix.errors import run
 from crystalmatrix.files import read_json, write_json, write_table
 

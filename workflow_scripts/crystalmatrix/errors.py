@@ -20,6 +20,10 @@ class DataError(UserError):
     """A file that is missing, damaged, of another schema version, or not what its name says."""
 
 
+class DiskError(UserError):
+    """No room to write to."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'? (known: x, y, z)`, for the end of an error about an unknown name."""
     known = sorted(known)

@@ -4,9 +4,11 @@ In: content and a final path.  Out: the file, written under a temporary name, sy
 carries its schema version and a JSON dictionary of metadata.
 """
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +18,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crystalmatrix.errors import DataError
+from crystalmatrix.errors import DataError, DiskError
 
 _KEY = b"crystalmatrix"
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success sync it and rename it to `path`, on failure remove it."""
+    """Yield a temporary path beside `path`; on success sync it and rename it to `path`, on failure remove it.
+
+    Raises DiskError where the disk is full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -31,8 +36,18 @@ def atomic(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)
+    except OSError as error:
+        raise_if_full(error, path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def raise_if_full(error: OSError, path: Path) -> None:
+    """Raise DiskError if that is what the system's error says."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = shutil.disk_usage(path.parent).free
+        raise DiskError(f"{path}: {error.strerror}, {free / 1e6:,.0f} MB free; make room and run again") from None
 
 
 def write_text(path: Path, text: str) -> None:

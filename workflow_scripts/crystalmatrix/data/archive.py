@@ -9,6 +9,7 @@ import codecs
 import gzip
 import json
 import re
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -137,3 +138,14 @@ def write_entries(path: Path, entries: Iterable[dict[str, Any]]) -> int:
             count += 1
         stream.write(b"]\n" if count else b"[]\n")
     return count
+
+
+def pack(path: Path, out: Path) -> None:
+    """Give a data set its place as a zip archive: a zip is copied as it is, JSON and gzip are packed. Atomic."""
+    with path.open("rb") as handle:
+        is_zip = handle.read(2) == b"PK"
+    if not is_zip:
+        write_entries(out, read_entries(path))
+        return
+    with atomic(out) as temporary:
+        shutil.copyfile(path, temporary)

@@ -13,6 +13,8 @@ import numpy as np
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
+from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
+
 MISSING = (None, "", "na", "NA", "n/a", "nan", "NaN", "None")  # all seen in JARVIS releases; so is an empty list
 
 NO_ID = "no id"
@@ -22,8 +24,10 @@ MALFORMED = "malformed structure"
 UNKNOWN_ELEMENT = "unknown element"
 NOT_FINITE = "not a finite number"
 ZERO_VOLUME = "zero volume"
+OVERSIZED = "oversized cell"
 ATOMS_TOO_CLOSE = "atoms too close"
 
+LABELS = (*PROPERTIES, *AUXILIARY_FIELDS)
 _Z = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}  # ASE's "X" is no element
 
 
@@ -46,6 +50,12 @@ class Entry:
     cartesian: bool
     labels: dict[str, float | None]  # property or auxiliary field: value, None where not computed
     unreadable: dict[str, str]  # labels that are neither a number nor a known mark of a missing value
+
+
+def fields_of(chosen: dict[str, str]) -> dict[str, str]:
+    """{property or auxiliary field: key in the data set}: JARVIS's keys, unless the config names others."""
+    default = {name: row.field for name, row in PROPERTIES.items()} | {name: name for name in AUXILIARY_FIELDS}
+    return default | chosen
 
 
 def read_entry(raw: Mapping[str, Any], *, id_key: str, fields: Mapping[str, str]) -> Entry:

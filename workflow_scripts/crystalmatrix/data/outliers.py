@@ -23,7 +23,8 @@ def find_outliers(records: pa.Table, splits: pa.Table) -> list[tuple[str, str, f
     row_of = {jid: row for row, jid in enumerate(records[c.JID].to_pylist())}
     for name, row in PROPERTIES.items():
         training = splits.filter((pc.field(c.PROPERTY) == name) & (pc.field(c.FOLD) == c.TRAIN))[c.JID].to_pylist()
-        values = records[name].take([row_of[jid] for jid in training]).to_numpy()
+        rows = pa.array([row_of[jid] for jid in training], pa.int64())
+        values = records[name].take(rows).to_numpy()
         scores = robust_scores(values, transform=row.transform)
         order = np.argsort(-np.abs(scores), kind="stable")
         found += [(training[i], name, float(values[i]), float(scores[i])) for i in order if abs(scores[i]) > THRESHOLD]

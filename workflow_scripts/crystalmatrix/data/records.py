@@ -7,6 +7,7 @@ The entries are read here; geometry and symmetry, nine tenths of the work, go to
 """
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,14 +20,12 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from crystalmatrix import columns as c
-from crystalmatrix.data.entries import DUPLICATE_ID, Entry, InvalidEntryError, read_entry
+from crystalmatrix.data.entries import DUPLICATE_ID, LABELS, Entry, InvalidEntryError, read_entry
 from crystalmatrix.data.geometry import check_geometry
 from crystalmatrix.data.parallel import in_order
-from crystalmatrix.data.symmetry import SYMPREC, Symmetry, SymmetryFinder
+from crystalmatrix.data.symmetry import SYMPREC, Symmetry, find_symmetry
 from crystalmatrix.errors import DataError
-from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
 
-LABELS = (*PROPERTIES, *AUXILIARY_FIELDS)
 BATCH = 256  # entries handed to a worker at once
 
 
@@ -46,12 +45,6 @@ class Records:
     table: pa.Table  # columns.RECORDS, in the order of the source
     dropped: pa.Table  # columns.DROPPED
     unreadable: dict[str, Counter[str]]  # label: how often which text was no number and no mark of a missing one
-
-
-def fields_of(chosen: dict[str, str]) -> dict[str, str]:
-    """{property or auxiliary field: key in the data set}: JARVIS's keys, unless the config names others."""
-    default = {name: row.field for name, row in PROPERTIES.items()} | {name: name for name in AUXILIARY_FIELDS}
-    return default | chosen
 
 
 def build_records(entries: Iterable[dict[str, Any]], *, id_key: str, fields: dict[str, str], workers: int) -> Records:
@@ -90,9 +83,6 @@ def build_records(entries: Iterable[dict[str, Any]], *, id_key: str, fields: dic
     return Records(table, pa.Table.from_pylist(dropped, c.DROPPED), unreadable)
 
 
-_finder = SymmetryFinder()  # one per process, so that each remembers the prototypes it met
-
-
 def examine(entries: list[Entry]) -> list[Crystal | InvalidEntryError]:
     """The part of the work that runs in workers."""
     results: list[Crystal | InvalidEntryError] = []
@@ -102,18 +92,17 @@ def examine(entries: list[Entry]) -> list[Crystal | InvalidEntryError]:
         except InvalidEntryError as invalid:
             results.append(invalid)
             continue
-        results.append(Crystal(entry, fractional, volume, _finder(entry.lattice, fractional, entry.species)))
+        results.append(Crystal(entry, fractional, volume, find_symmetry(entry.lattice, fractional, entry.species)))
     return results
 
 
 def hill_formula(species: NDArray[np.uint8]) -> str:
     """Reduced formula in Hill order: carbon, hydrogen, then by letter; without carbon all by letter. "MgO", "CH4"."""
-    numbers, counts = np.unique(species, return_counts=True)
-    divisor = np.gcd.reduce(counts)
-    count = {chemical_symbols[z]: int(n) // int(divisor) for z, n in zip(numbers, counts, strict=True)}
-    first = [symbol for symbol in ("C", "H") if symbol in count and "C" in count]
-    order = first + sorted(count.keys() - set(first))
-    return "".join(symbol + (str(count[symbol]) if count[symbol] > 1 else "") for symbol in order)
+    counts = Counter(chemical_symbols[z] for z in species.tolist())
+    divisor = math.gcd(*counts.values())
+    first = [symbol for symbol in ("C", "H") if symbol in counts and "C" in counts]
+    order = first + sorted(counts.keys() - set(first))
+    return "".join(symbol + (str(n) if (n := counts[symbol] // divisor) > 1 else "") for symbol in order)
 
 
 def _record_batch(crystals: list[Crystal]) -> pa.RecordBatch:
@@ -126,7 +115,7 @@ def _record_batch(crystals: list[Crystal]) -> pa.RecordBatch:
         c.N_ATOMS: n_atoms,
         c.SPECIES: _lists([entry.species for entry in entries], n_atoms),
         c.FRACTIONAL: _lists([crystal.fractional.ravel() for crystal in crystals], [3 * n for n in n_atoms]),
-        c.LATTICE: [entry.lattice.ravel() for entry in entries],
+        c.LATTICE: pa.FixedSizeListArray.from_arrays(np.ravel([entry.lattice for entry in entries]), 9),
         c.VOLUME: [crystal.volume for crystal in crystals],
         c.SPACE_GROUP: [symmetry.space_group for symmetry in symmetries],
         c.POINT_GROUP: [symmetry.point_group for symmetry in symmetries],

@@ -1,4 +1,4 @@
-"""Where the crystals come from: the bundled minerals, a JARVIS release, a URL, a file or a folder.
+"""Where the crystals come from: the bundled minerals, a release, a URL, a file or a folder.
 
 In: the `data` section of config.yaml.  Out: results/data/raw.json.zip, always one JSON list in JARVIS's format inside a
 zip archive, and what is known of its origin (raw.meta.json).
@@ -6,55 +6,85 @@ zip archive, and what is known of its origin (raw.meta.json).
 Adding a source is one function `(config, out) -> origin` and one line in `fetch`.
 """
 
-import shutil
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from crystalmatrix.config import DataConfig
-from crystalmatrix.data.archive import read_entries, write_entries
+from crystalmatrix.data.archive import pack, read_entries, write_entries
+from crystalmatrix.data.download import Remote, fetch_remote
+from crystalmatrix.data.entries import fields_of
+from crystalmatrix.data.folder import folder_entries
 from crystalmatrix.data.minerals import mineral_entries
-from crystalmatrix.files import atomic, sha256
+from crystalmatrix.data.releases import find_release
+from crystalmatrix.errors import DataError
+from crystalmatrix.files import sha256
 
 MINERALS = "minerals"
+SUFFIXES = (".json", ".gz", ".zip")
 
 
 def fetch(config: DataConfig, out: Path) -> dict[str, Any]:
     """Write the raw data set to `out`, complete and checked, or nothing; return its origin.
 
-    The origin: {"source", "release", "origin" (URL, file name or package), "bytes", "sha256" (of `out`), "n_entries",
-    "date"}. Raises DataError, one line, for anything that is missing, damaged or not what was expected.
+    The origin: {"source", "release" (file name of a JARVIS release), "origin" (address, file or package), "bytes",
+    "sha256" (of `out`), "n_entries", "date"}. Raises DataError, one line, for anything that is missing, damaged or not
+    what was expected.
     """
-    origin = _source(config)(config, out)
-    return origin | {
+    path = Path(config.source).expanduser()
+    if config.source == MINERALS:
+        origin = _from_minerals(config, out)
+    elif "://" in config.source:
+        origin = _from_url(config, out)
+    elif path.is_dir():
+        origin = _from_folder(config, out)
+    elif path.exists() or path.suffix in SUFFIXES or len(path.parts) > 1:
+        origin = _from_file(config, out)
+    else:
+        origin = _from_release(config, out)
+    if origin["n_entries"] == 0:
+        out.unlink()
+        raise DataError(f"{config.source}: holds no crystal")
+    return {
+        "release": None,
         "source": config.source,
         "bytes": out.stat().st_size,
         "sha256": sha256(out),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        **origin,
     }
 
 
-def _source(config: DataConfig) -> Callable[[DataConfig, Path], dict[str, Any]]:
-    if config.source == MINERALS:
-        return _minerals
-    return _file
+def _from_minerals(config: DataConfig, out: Path) -> dict[str, Any]:
+    return {"origin": "jarvis-tools", "n_entries": write_entries(out, mineral_entries())}
 
 
-def _minerals(config: DataConfig, out: Path) -> dict[str, Any]:
-    return {"release": None, "origin": "jarvis-tools", "n_entries": write_entries(out, mineral_entries())}
+def _from_url(config: DataConfig, out: Path) -> dict[str, Any]:
+    name = Path(unquote(urlsplit(config.source).path)).name or "data.json.zip"
+    remote = Remote((*config.mirrors, config.source), name, sha256=config.sha256)
+    return {"origin": config.source, "n_entries": fetch_remote(remote, out)}
 
 
-def _file(config: DataConfig, out: Path) -> dict[str, Any]:
-    """A local file in JARVIS's format; a zip archive is copied as it is, others are packed into one."""
-    path = Path(config.source)
-    count = 0
-    with path.open("rb") as handle:
-        packed = handle.read(2) == b"PK"
-    if packed:
-        count = sum(1 for _ in read_entries(path))
-        with atomic(out) as temporary:
-            shutil.copyfile(path, temporary)
-    else:
-        count = write_entries(out, read_entries(path))
-    return {"release": None, "origin": path.name, "n_entries": count}
+def _from_release(config: DataConfig, out: Path) -> dict[str, Any]:
+    release = find_release(config.source)
+    urls = (*config.mirrors, release.url)
+    remote = Remote(urls, f"{release.file}.zip", n_entries=release.n_entries, sha256=config.sha256)
+    return {"release": release.file, "origin": release.url, "n_entries": fetch_remote(remote, out)}
+
+
+def _from_folder(config: DataConfig, out: Path) -> dict[str, Any]:
+    folder = Path(config.source).expanduser()
+    entries = folder_entries(folder, id_key=config.id_key, fields=fields_of(config.fields))
+    return {"origin": folder.name, "n_entries": write_entries(out, entries)}
+
+
+def _from_file(config: DataConfig, out: Path) -> dict[str, Any]:
+    path = Path(config.source).expanduser()
+    if not path.exists():
+        raise DataError(f"data.source: {path} not found; expected a .json, .json.gz or .json.zip file, or a folder")
+    if config.sha256 and sha256(path) != config.sha256:
+        raise DataError(f"{path}: found sha256 {sha256(path)}, expected data.sha256 = {config.sha256}")
+    count = sum(1 for _ in read_entries(path))  # the whole file is read before any of it counts
+    pack(path, out)
+    return {"origin": path.name, "n_entries": count}
