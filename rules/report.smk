@@ -57,6 +57,7 @@ rule leaderboard:
     """One property's submission archive, checked offline; says which official test ids the source lacks."""
     input:
         predictions=f"results/{LEADERBOARD_TIER}/{{property}}.predictions.parquet",
+        records="results/data/records.parquet",
     output:
         directory("results/leaderboard/{property}"),
     log:
@@ -70,4 +71,4 @@ rule leaderboard:
         "Packing the leaderboard submission, {wildcards.property} by {params.tier}"
     shell:
         'python "$SCRIPTS"/leaderboard.py --property {wildcards.property} --predictions {input.predictions}'
-        " --tier {params.tier} --settings {params.settings:q} --out-dir {output} &> {log}"
+        " --records {input.records} --tier {params.tier} --settings {params.settings:q} --out-dir {output} &> {log}"

@@ -25,7 +25,7 @@ def main() -> None:
     args = parser.parse_args()
 
     predictions = read_predictions(args.predictions)
-    records, _ = read_table(args.records, version=c.RECORDS_VERSION, columns=[c.JID, *predictions.properties])
+    records, source = read_table(args.records, version=c.RECORDS_VERSION, columns=[c.JID, *predictions.properties])
     check_targets(predictions, records.to_pandas())
     splits, _ = read_table(args.splits, version=c.SPLITS_VERSION)
     leakage, _ = read_table(args.leakage, version=c.SPLITS_VERSION)
@@ -36,6 +36,7 @@ def main() -> None:
             splits=splits.to_pandas(),
             leakage=leakage.to_pandas(),
             settings=ReportConfig.from_json(args.settings),
+            fields=source.get("fields", {}),
         ),
     )
 

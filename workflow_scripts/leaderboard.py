@@ -14,14 +14,15 @@ from crystalmatrix.errors import DataError, run
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.evaluation.published import archive_name, read_archive
 from crystalmatrix.evaluation.submission import check, metadata, pack
-from crystalmatrix.files import atomic, write_json, write_text
-from crystalmatrix.properties import PROPERTIES
+from crystalmatrix.files import atomic, read_metadata, write_json, write_text
+from crystalmatrix.properties import PROPERTIES, as_read
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--property", required=True, choices=list(PROPERTIES), help="property to submit")
     parser.add_argument("--predictions", type=Path, required=True, help="predictions of the model")
+    parser.add_argument("--records", type=Path, required=True, help="records.parquet: which field the property is")
     parser.add_argument("--tier", required=True, help="tier of the model: part of its name on the leaderboard")
     parser.add_argument("--settings", default="{}", help="section `report` of the configuration, as JSON")
     parser.add_argument("--out-dir", type=Path, required=True, help="folder to write")
@@ -31,6 +32,9 @@ def main() -> None:
     model = read_predictions(args.predictions)
     if (name, c.TEST) not in model.folds or model.tier != args.tier:
         raise DataError(f"{args.predictions}: found {model.tier}/{model.task}, expected {args.tier} with {name}")
+    fields = read_metadata(args.records, version=c.RECORDS_VERSION).get("fields", {})
+    if as_read(name, fields) != PROPERTIES[name]:
+        raise DataError(f"{name}: read from {fields[name]}, the leaderboard scores {PROPERTIES[name].field}")
     fold = model.folds[name, c.TEST]
     archive = args.out_dir / archive_name(PROPERTIES[name].field)
     with atomic(archive) as temporary:

@@ -81,7 +81,7 @@ def boards(labels: dict[str, dict]) -> dict[str, Board]:
     for name, row in PROPERTIES.items():
         test = sorted(jid for jid, fold in official_folds(name).items() if fold == "test" and jid in labels)
         target = np.array([float(labels[jid][row.field]) for jid in test])
-        published = {k: aligned(v, np.array(test)) for k, v in read_published(PREDICTIONS, name).items()}
+        published = {k: aligned(v, np.array(test)) for k, v in read_published(PREDICTIONS, row.field).items()}
         constant = float(np.median(target))
         ours = Fold(np.array(test), target, np.full(len(test), constant), None, None, None)
         result[name] = Board(row, ours.jid, target, {"lite": ours}, {"lite": 1.0}, published, constant, settings)

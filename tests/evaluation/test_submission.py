@@ -79,8 +79,11 @@ def test_the_script_writes_the_folder_and_says_what_is_missing(tmp_path: Path) -
         **{key: pa.nulls(3, pa.float64()) for key in (c.SPREAD, c.LOWER, c.UPPER)},
     }
     write_table(path, pa.table(rows).cast(c.PREDICTIONS), version=c.PREDICTIONS_VERSION, metadata={"model": FACTS})
+    records = tmp_path / "records.parquet"
+    write_table(records, pa.table({c.JID: OFFICIAL[:3]}), version=c.RECORDS_VERSION, metadata={"fields": {}})
     script = Path(__file__).parents[2] / "workflow_scripts/leaderboard.py"
     command = [sys.executable, str(script), "--property", NAME, "--predictions", str(path)]
+    command += ["--records", str(records)]
     done = subprocess.run(
         [*command, "--tier", "pro", "--out-dir", str(tmp_path / "out")], capture_output=True, text=True, check=True
     )
@@ -92,6 +95,13 @@ def test_the_script_writes_the_folder_and_says_what_is_missing(tmp_path: Path) -
         "check.json",
     }
     assert not json.loads((tmp_path / "out/check.json").read_text())["complete"]
+    eij = {"fields": {NAME: "dfpt_piezo_max_eij"}}
+    write_table(records, pa.table({c.JID: OFFICIAL[:3]}), version=c.RECORDS_VERSION, metadata=eij)
+    done = subprocess.run(
+        [*command, "--tier", "pro", "--out-dir", str(tmp_path / "x")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "read from dfpt_piezo_max_eij, the leaderboard scores dfpt_piezo_max_dij" in done.stderr
     other = subprocess.run(
         [*command, "--tier", "std", "--out-dir", str(tmp_path / "x")], capture_output=True, text=True, check=False
     )

@@ -26,20 +26,24 @@ def run_script(name: str, *arguments: str) -> int:
     return 0
 
 
-def evaluate(results: Path, predictions: Path) -> int:
+def evaluate(results: Path, predictions: Path, *, settings: str = '{"bootstrap": 200}') -> int:
     """Run evaluate.py on one predictions file of a run."""
     data = results / "data"
     out = predictions.with_name(predictions.name.replace(".predictions.parquet", ".metrics.json"))
     options = ["--predictions", str(predictions), "--records", str(data / "records.parquet")]
     options += ["--splits", str(data / "splits.parquet"), "--leakage", str(data / "leakage.parquet")]
-    return run_script("evaluate", *options, "--settings", '{"bootstrap": 200}', "--out", str(out))
+    return run_script("evaluate", *options, "--settings", settings, "--out", str(out))
 
 
 def compare(results: Path, out: Path, *, settings: str = '{"bootstrap": 200}', models: str = "*/*") -> int:
     """Run compare.py on a run; `models` is a glob of tier/task."""
+    return run_script("compare", *compare_options(results, out, settings=settings, models=models))
+
+
+def compare_options(results: Path, out: Path, *, settings: str, models: str = "*/*") -> list[str]:
+    """The command line of compare.py for a run."""
     data = results / "data"
-    return run_script(
-        "compare",
+    return [
         *("--settings", settings, "--out-dir", str(out)),
         *("--metrics", *map(str, sorted(results.glob(f"{models}.metrics.json")))),
         *("--predictions", *map(str, sorted(results.glob(f"{models}.predictions.parquet")))),
@@ -47,4 +51,4 @@ def compare(results: Path, out: Path, *, settings: str = '{"bootstrap": 200}', m
         *("--quality", str(data / "quality.json"), "--coverage", str(data / "coverage.json")),
         *("--leakage", str(data / "leakage.parquet"), "--dropped", str(data / "dropped.parquet")),
         *("--outliers", str(data / "outliers.csv"), "--config-json", '{"matrix": {"tiers": ["lite", "cgcnn"]}}'),
-    )
+    ]

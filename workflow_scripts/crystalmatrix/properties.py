@@ -3,7 +3,7 @@
 In: nothing.  Out: PROPERTIES, by name, in the order of the report.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -54,3 +54,16 @@ FIELD_CHOICES: dict[str, dict[str, str]] = {
 AUXILIARY_FIELDS: dict[str, str] = {"epsx": "1", "epsy": "1", "epsz": "1"}
 
 MULTITASK = "multitask"
+
+
+def as_read(name: str, fields: dict[str, str]) -> Property:
+    """The property as a data set gives it: `fields` maps names to keys of the data set, where they differ.
+
+    A field of FIELD_CHOICES brings its own unit, and its name into the label.
+    """
+    row = PROPERTIES[name]
+    field = fields.get(name, row.field)
+    if field == row.field:
+        return row
+    unit = FIELD_CHOICES.get(name, {}).get(field, row.unit)
+    return replace(row, field=field, unit=unit, label=f"{row.label.partition(' (')[0]} ({field})")

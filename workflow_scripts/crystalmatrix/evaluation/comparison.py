@@ -18,7 +18,7 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation.bootstrap import Difference, interval, paired_difference, resampled_means
 from crystalmatrix.evaluation.predictions import Fold, ModelPredictions
 from crystalmatrix.evaluation.published import aligned, display_name, read_published
-from crystalmatrix.properties import PROPERTIES, Property
+from crystalmatrix.properties import PROPERTIES, Property, as_read
 
 Floats = NDArray[np.float64]
 
@@ -128,17 +128,20 @@ def model_label(key: str) -> str:
     return key.replace("/multitask", " multi-task")
 
 
-def build_boards(models: list[ModelPredictions], settings: ReportConfig) -> dict[str, Board]:
-    """One board a property that any model predicts. Raises DataError where two models were tested on other crystals."""
+def build_boards(models: list[ModelPredictions], settings: ReportConfig, *, fields: dict[str, str]) -> dict[str, Board]:
+    """One board a property that any model predicts; `fields`: the keys that the data set was read by.
+
+    Raises DataError where two models were tested on other crystals."""
     boards = {}
     for name in PROPERTIES:
         predicting = {column_key(model): model for model in models if (name, c.TEST) in model.folds}
         if predicting:
-            boards[name] = _board(name, predicting, settings)
+            boards[name] = _board(as_read(name, fields), predicting, settings)
     return boards
 
 
-def _board(name: str, models: dict[str, ModelPredictions], settings: ReportConfig) -> Board:
+def _board(quantity: Property, models: dict[str, ModelPredictions], settings: ReportConfig) -> Board:
+    name = quantity.name
     folds = {key: model.folds[name, c.TEST] for key, model in models.items()}
     first_key, first = next(iter(folds.items()))
     for key, fold in folds.items():
@@ -149,12 +152,12 @@ def _board(name: str, models: dict[str, ModelPredictions], settings: ReportConfi
             )
     val = {key: model.folds.get((name, c.VAL)) for key, model in models.items()}
     return Board(
-        quantity=PROPERTIES[name],
+        quantity=quantity,
         jid=first.jid,
         target=first.target,
         ours=folds,
         val_mae={key: float(fold.error.mean()) for key, fold in val.items() if fold is not None},
-        published=_published(name, first.jid, settings),
+        published=_published(quantity.field, first.jid, settings),
         constant=_constant(name, models),
         settings=settings,
     )
@@ -166,11 +169,11 @@ def _constant(name: str, models: dict[str, ModelPredictions]) -> float:
     return float(chosen.model["train_median"][name])
 
 
-def _published(name: str, jid: NDArray[np.str_], settings: ReportConfig) -> dict[str, Floats]:
+def _published(field: str, jid: NDArray[np.str_], settings: ReportConfig) -> dict[str, Floats]:
     """Published predictions on the ids held, and their median where all four of the strongest models have one."""
     if settings.published is None:
         return {}
-    models = {key: aligned(values, jid) for key, values in read_published(Path(settings.published), name).items()}
+    models = {key: aligned(values, jid) for key, values in read_published(Path(settings.published), field).items()}
     models = {key: values for key, values in models.items() if np.isfinite(values).any()}
     strongest = [models[key] for key in ENSEMBLE if key in models]
     if len(strongest) > 2:

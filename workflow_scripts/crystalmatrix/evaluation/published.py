@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crystalmatrix.errors import DataError
-from crystalmatrix.properties import PROPERTIES
 
 _NAMES = {  # folder on the leaderboard: name in the literature
     "alignn_model": "ALIGNN",
@@ -85,11 +84,11 @@ def read_archive(path: Path) -> dict[str, float]:
     return dict(zip(reversed(table["id"].astype(str).tolist()), reversed(values.tolist()), strict=True))
 
 
-def read_published(folder: Path, name: str) -> dict[str, dict[str, float]]:
-    """{model: {id: prediction}} of a property, models sorted by name. Raises DataError where the folder is missing."""
+def read_published(folder: Path, field: str) -> dict[str, dict[str, float]]:
+    """{model: {id: prediction}} of a JARVIS field, models by name. Raises DataError where the folder is missing."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; report.published expects <model>/{archive_name('<field>')} in it")
-    archives = sorted(folder.glob(f"*/{archive_name(PROPERTIES[name].field)}"))
+    archives = sorted(folder.glob(f"*/{archive_name(field)}"))
     return {archive.parent.name: read_archive(archive) for archive in archives}
 
 

@@ -14,25 +14,33 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation import metrics, uncertainty
 from crystalmatrix.evaluation.bootstrap import interval, resampled_means
 from crystalmatrix.evaluation.predictions import Fold, ModelPredictions
-from crystalmatrix.properties import PROPERTIES
+from crystalmatrix.properties import as_read
 
 
 def model_scores(
-    predictions: ModelPredictions, *, splits: pd.DataFrame, leakage: pd.DataFrame, settings: ReportConfig
+    predictions: ModelPredictions,
+    *,
+    splits: pd.DataFrame,
+    leakage: pd.DataFrame,
+    settings: ReportConfig,
+    fields: dict[str, str],
 ) -> dict[str, Any]:
     """The content of metrics.json.
 
-    `splits` and `leakage` are the tables of the data stage. Raises DataError where the predictions miss test crystals
-    of the splits or hold others, since a mean over other crystals compares with nothing.
+    `splits` and `leakage` are the tables of the data stage, `fields` the keys that the data set was read by. Raises
+    DataError where the predictions miss test crystals of the splits or hold others: a mean over other crystals compares
+    with nothing.
     """
     scores = {}
     for name in predictions.properties:
         test = predictions.folds[name, c.TEST]
         _check_ids(test, splits, name, f"{predictions.tier}/{predictions.task}")
         twins = set(leakage.loc[leakage[c.PROPERTY] == name, c.JID])
-        scores[name] = property_scores(
-            name, test, predictions.folds.get((name, c.VAL)), model=predictions.model, twins=twins, settings=settings
-        )
+        val = predictions.folds.get((name, c.VAL))
+        scores[name] = {
+            "unit": as_read(name, fields).unit,
+            **property_scores(name, test, val, model=predictions.model, twins=twins, settings=settings),
+        }
     return {
         "tier": predictions.tier,
         "task": predictions.task,
@@ -58,7 +66,6 @@ def property_scores(
     constant = float(model["train_median"][name])
     distinct = ~np.isin(test.jid, sorted(twins))
     scores = {
-        "unit": PROPERTIES[name].unit,
         "n_train": int(model["n_train"][name]),
         "n_val": len(val.jid) if val else 0,
         "n_test": len(test.jid),

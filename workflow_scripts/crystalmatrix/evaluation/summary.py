@@ -10,6 +10,7 @@ import pandas as pd
 from crystalmatrix.evaluation.bootstrap import Difference
 from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board
 from crystalmatrix.evaluation.published import FULL_TEST
+from crystalmatrix.properties import PROPERTIES
 
 Metrics = dict[tuple[str, str], dict[str, Any]]  # by (tier, task): metrics.json
 
@@ -31,7 +32,7 @@ def _property(name: str, board: Board, metrics: Metrics) -> dict[str, Any]:
         "best_published_on_these_ids": best,
         "models": {key: _model(key, board, metrics) for key in board.ours},
         "published": {key: _entry(key, board) for key in board.published},
-        "published_full_test": vars(FULL_TEST[name]) if name in FULL_TEST else None,
+        "published_full_test": vars(FULL_TEST[name]) if board.quantity == PROPERTIES[name] else None,
         "differences": differences(board),
     }
 

@@ -10,7 +10,6 @@ from markupsafe import Markup
 from crystalmatrix import columns as c
 from crystalmatrix.evaluation.comparison import Board, model_label
 from crystalmatrix.evaluation.summary import property_metrics
-from crystalmatrix.properties import PROPERTIES
 from crystalmatrix.report import text
 from crystalmatrix.report.answer import row_decimals
 from crystalmatrix.report.inputs import Inputs
@@ -30,13 +29,15 @@ def datasheet(inputs: Inputs) -> dict[str, Any]:
         "n_dropped": len(inputs.dropped),
         "defects": quality.get("known_defects", []),
         "scheme": inputs.splits.get("scheme"),
-        "coverage": [_coverage(name, inputs.coverage[name]) for name in inputs.boards if name in inputs.coverage],
+        "coverage": [
+            _coverage(board, inputs.coverage[name]) for name, board in inputs.boards.items() if name in inputs.coverage
+        ],
         "has_official": any(entry["official"] for entry in inputs.coverage.values()),
         "twins": [row for board in inputs.boards.values() if (row := _twins(inputs, board)) is not None],
-        "labels": [_labels(name, entry) for name, entry in _qualities(inputs)],
+        "labels": [_labels(board, entry) for board, entry in _qualities(inputs)],
         "histograms": [
-            {"label": PROPERTIES[name].label, "unit": PROPERTIES[name].unit, "chart": _histogram(name, entry)}
-            for name, entry in _qualities(inputs)
+            {"label": board.quantity.label, "unit": board.quantity.unit, "chart": _histogram(board, entry)}
+            for board, entry in _qualities(inputs)
             if entry.get("histogram")
         ],
         "outliers": _outliers(inputs),
@@ -44,20 +45,20 @@ def datasheet(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def _qualities(inputs: Inputs) -> list[tuple[str, dict[str, Any]]]:
+def _qualities(inputs: Inputs) -> list[tuple[Board, dict[str, Any]]]:
     """Quality of the compared properties, in the order of the page."""
     known = inputs.quality["properties"]
-    return [(name, known[name]) for name in inputs.boards if name in known]
+    return [(board, known[name]) for name, board in inputs.boards.items() if name in known]
 
 
-def _coverage(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+def _coverage(board: Board, entry: dict[str, Any]) -> dict[str, Any]:
     official = entry["official"]
     folds = []
     for fold in (c.TRAIN, c.VAL, c.TEST):
         held = entry["held"][fold]
         of = official[fold] if official else None
         folds.append({"held": text.count(held), "official": text.count(of), "share": held / of if of else None})
-    return {"label": PROPERTIES[name].label, "folds": folds, "strict": text.count(entry["strict_train"])}
+    return {"label": board.quantity.label, "folds": folds, "strict": text.count(entry["strict_train"])}
 
 
 def _twins(inputs: Inputs, board: Board) -> dict[str, Any] | None:
@@ -77,10 +78,10 @@ def _twins(inputs: Inputs, board: Board) -> dict[str, Any] | None:
     }
 
 
-def _labels(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+def _labels(board: Board, entry: dict[str, Any]) -> dict[str, Any]:
     return {
-        "label": PROPERTIES[name].label,
-        "unit": PROPERTIES[name].unit,
+        "label": board.quantity.label,
+        "unit": board.quantity.unit,
         **{key: text.count(entry.get(key)) for key in ("count", "zeros", "negatives", "out_of_range")},
         **{key: text.significant(entry.get(key)) for key in ("min", "median", "max")},
         "repeats": ", ".join(
@@ -90,9 +91,9 @@ def _labels(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _histogram(name: str, entry: dict[str, Any]) -> Markup:
+def _histogram(board: Board, entry: dict[str, Any]) -> Markup:
     edges, counts = entry["histogram"]["edges"], entry["histogram"]["counts"]
-    drawing = Drawing(_WIDTH, _HEIGHT, f"{PROPERTIES[name].label}: histogram of {entry['count']} values")
+    drawing = Drawing(_WIDTH, _HEIGHT, f"{board.quantity.label}: histogram of {entry['count']} values")
     x = Scale(edges[0], edges[-1], 4, _WIDTH - 4)
     y = Scale(0, max(max(counts), 1) ** 0.5, _HEIGHT - 16, 4)
     for low, high, n in zip(edges, edges[1:], counts, strict=False):
@@ -107,14 +108,14 @@ def _histogram(name: str, entry: dict[str, Any]) -> Markup:
 def _outliers(inputs: Inputs) -> list[dict[str, Any]]:
     """The most extreme training labels, at most three a property."""
     rows = []
-    for name in inputs.boards:
+    for name, board in inputs.boards.items():
         extreme = inputs.outliers[inputs.outliers["property"] == name].nlargest(3, "score")
         for row in extreme.to_dict("records"):
             rows.append(
                 {
                     "id": str(row["id"]),
-                    "label": PROPERTIES[name].label,
-                    "value": text.with_unit(text.significant(row["value"], 4), PROPERTIES[name].unit),
+                    "label": board.quantity.label,
+                    "value": text.with_unit(text.significant(row["value"], 4), board.quantity.unit),
                     "score": text.number(row["score"], 1),
                 }
             )

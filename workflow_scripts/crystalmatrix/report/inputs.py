@@ -68,7 +68,7 @@ def read_inputs(
     models = _in_matrix_order([read_predictions(path) for path in predictions], config)
     scores = {(content["tier"], content["task"]): content for content in map(read_json, metrics)}
     table, source = read_table(records, version=c.RECORDS_VERSION, columns=_RECORD_COLUMNS)
-    boards = build_boards(models, settings)
+    boards = build_boards(models, settings, fields=source.get("fields", {}))
     _check_metrics(models, scores)
     return Inputs(
         settings=settings,

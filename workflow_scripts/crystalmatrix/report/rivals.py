@@ -28,7 +28,7 @@ def rivals(inputs: Inputs) -> dict[str, Any]:
         ],
         "has_published": any(board.published for board in boards.values()),
         "differences": [row for board in boards.values() for row in _differences(board)],
-        "full_test": [_full_test(name) for name in boards if name in FULL_TEST],
+        "full_test": [_full_test(board) for name, board in boards.items() if board.quantity == PROPERTIES[name]],
     }
 
 
@@ -91,11 +91,11 @@ def _differences(board: Board) -> list[dict[str, Any]]:
     return rows
 
 
-def _full_test(name: str) -> dict[str, Any]:
-    row = FULL_TEST[name]
+def _full_test(board: Board) -> dict[str, Any]:
+    row = FULL_TEST[board.quantity.name]
     return {
-        "label": PROPERTIES[name].label,
-        "unit": PROPERTIES[name].unit,
+        "label": board.quantity.label,
+        "unit": board.quantity.unit,
         "n": text.count(row.n_test),
         "n_train": text.count(row.n_train),
         "constant": f"{row.constant:g}",

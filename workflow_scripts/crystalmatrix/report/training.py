@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, column_key, model_label
 from crystalmatrix.evaluation.predictions import ModelPredictions
-from crystalmatrix.properties import PROPERTIES
 from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
 from crystalmatrix.report.svg import Drawing, Scale
@@ -23,8 +22,8 @@ def training(inputs: Inputs) -> dict[str, Any]:
     tiers = _tiers(inputs)
     return {
         "curves": [
-            {"label": PROPERTIES[name].label, "unit": PROPERTIES[name].unit, "chart": chart}
-            for name in inputs.boards
+            {"label": board.quantity.label, "unit": board.quantity.unit, "chart": chart}
+            for name, board in inputs.boards.items()
             if (chart := _curves(inputs, name, tiers)) is not None
         ],
         "legend": [
@@ -66,7 +65,7 @@ def _curves(inputs: Inputs, name: str, tiers: list[str]) -> Markup | None:
     top = min(values[-1], 6 * values[0])
     x = Scale(1, max(max(e for e, _ in points) for points in lines.values()) + 1e-9, _LEFT, _WIDTH - 8, log=True)
     y = Scale(values[0] * 0.95, max(top, values[0] * 1.1), _HEIGHT - _BOTTOM, 8, log=True)
-    drawing = Drawing(_WIDTH, _HEIGHT, f"{PROPERTIES[name].label}: validation error against epoch")
+    drawing = Drawing(_WIDTH, _HEIGHT, f"{inputs.boards[name].quantity.label}: validation error against epoch")
     drawing.y_axis(y, _LEFT, right=_WIDTH - 8)
     drawing.x_axis(x, _HEIGHT - _BOTTOM, top=8)
     drawing.text((_LEFT + _WIDTH) / 2, _HEIGHT - 2, "epoch", "tick", "middle")
@@ -90,7 +89,7 @@ def _cost(inputs: Inputs, model: ModelPredictions) -> dict[str, Any]:
     energy = facts.get("energy_joules")
     return {
         "tier": model.tier,
-        "task": "all properties" if model.is_multitask else PROPERTIES[model.task].label,
+        "task": "all properties" if model.is_multitask else inputs.boards[model.task].quantity.label,
         "architecture": facts.get("architecture") or text.EM_DASH,
         "parameters": facts.get("n_parameters"),
         "seconds": facts.get("train_seconds"),
