@@ -83,8 +83,11 @@ def edges_of(crystals: Crystals, *, settings: GraphConfig) -> Edges:
     return edges
 
 
-def graphs_of(crystals: Crystals, edges: Edges) -> Graphs:
-    """Edge vectors and angles, from what a shard stores. Raises DataError for atoms on top of each other."""
+def graphs_of(crystals: Crystals, edges: Edges, *, cosine: NDArray[np.float32] | None = None) -> Graphs:
+    """Graphs from what a shard stores; the cosines are computed unless given.
+
+    Raises DataError for atoms on top of each other.
+    """
     vector = edge_vectors(
         crystals.atom_pointer,
         crystals.fractional,
@@ -106,6 +109,7 @@ def graphs_of(crystals: Crystals, edges: Edges) -> Graphs:
         neighbour=edges.neighbour.astype(np.int32),
         edge_vector=vector,
         n_angle_edges=edges.n_angle_edges,
+        cosine=cosine,
     )
 
 

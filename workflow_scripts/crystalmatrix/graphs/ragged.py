@@ -94,9 +94,13 @@ def from_edges(
     neighbour: NDArray[np.int32],
     edge_vector: NDArray[np.float32],
     n_angle_edges: NDArray[np.int32],
+    cosine: NDArray[np.float32] | None = None,
 ) -> Graphs:
-    """Graphs with the angles that these edges form; the fields are those of Graphs."""
-    angle_pointer, cosine = angle_cosines(edge_vector, edge_pointer, n_angle_edges)
+    """Graphs with the angles that these edges form, unless their cosines are given; the fields are those of Graphs."""
+    if cosine is None:
+        angle_pointer, cosine = angle_cosines(edge_vector, edge_pointer, n_angle_edges)
+    else:
+        angle_pointer = running_sum(n_angle_edges.astype(np.int64) * (n_angle_edges - 1) // 2)
     return Graphs(
         jid=jid,
         atom_pointer=atom_pointer,

@@ -17,7 +17,7 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.arrow import to_numpy
 from crystalmatrix.graphs.assign import assign
 from crystalmatrix.graphs.ragged import Graphs, concatenate, nearest
-from crystalmatrix.graphs.table import COLUMNS, graph_table, graphs_from_table
+from crystalmatrix.graphs.table import graph_table, graphs_from_table
 
 PIECE = 64  # crystals built at once: their arrays stay in the processor's cache, and memory does not grow with the set
 ROW_GROUP_BYTES = 32 << 20  # of arrays in memory, that are then written as one row group
@@ -63,7 +63,7 @@ def read_shards(paths: list[Path], *, settings: GraphConfig, neighbours: int | N
     metadata = [files.read_metadata(path, version=columns.GRAPHS_VERSION) for path in paths]
     _check(paths, metadata, settings=settings)
     order = sorted(range(len(paths)), key=lambda k: metadata[k]["shard"])
-    tables = (files.read_table(paths[k], version=columns.GRAPHS_VERSION, columns=COLUMNS)[0] for k in order)
+    tables = (files.read_table(paths[k], version=columns.GRAPHS_VERSION)[0] for k in order)
     if neighbours is None:
         return graphs_from_table(pa.concat_tables(tables))
     return concatenate([nearest(graphs_from_table(table), neighbours) for table in tables])

@@ -1,9 +1,9 @@
 """Rows of columns.GRAPHS from rows of columns.RECORDS, and Graphs from rows of columns.GRAPHS.
 
-In: pyarrow tables.  Out: pyarrow tables and Graphs, bit for bit those of build.py.
+In: pyarrow tables.  Out: pyarrow tables and Graphs.
 
-The way back computes vectors and cosines from coordinates and edges, which is exact and several times faster than
-reading stored cosines (benchmarks/graphs.py); those are for everybody else.
+The way back reads the stored cosines: what stands in a shard is what the models use, to 1.6e-5. Computing them again
+from coordinates and edges gives those of build.py bit for bit; a test compares the two (rates: benchmarks/graphs.py).
 """
 
 import numpy as np
@@ -15,8 +15,6 @@ from crystalmatrix.graphs.arrow import flat, to_lists
 from crystalmatrix.graphs.build import Crystals, edges_of, graphs_of
 from crystalmatrix.graphs.neighbours import Edges
 from crystalmatrix.graphs.ragged import Graphs, running_sum
-
-COLUMNS = [name for name in columns.GRAPHS.names if name != columns.COSINE]  # all that `graphs_from_table` reads
 
 
 def graph_table(records: pa.Table, *, settings: GraphConfig) -> pa.Table:
@@ -41,8 +39,8 @@ def graph_table(records: pa.Table, *, settings: GraphConfig) -> pa.Table:
     return pa.Table.from_arrays([values[name] for name in columns.GRAPHS.names], schema=columns.GRAPHS)
 
 
-def graphs_from_table(table: pa.Table) -> Graphs:
-    """Graphs of rows with the columns COLUMNS."""
+def graphs_from_table(table: pa.Table, *, recompute_angles: bool = False) -> Graphs:
+    """Graphs of rows of columns.GRAPHS; without its column COSINE if the angles are computed from the edges."""
     edges = Edges(
         edge_pointer=running_sum(flat(table, columns.N_NEIGHBOURS)),
         neighbour=flat(table, columns.NEIGHBOUR),
@@ -50,4 +48,5 @@ def graphs_from_table(table: pa.Table) -> Graphs:
         n_angle_edges=flat(table, columns.N_ANGLE_EDGES).astype(np.int32),
         failed=-1,
     )
-    return graphs_of(Crystals.from_table(table), edges)
+    cosine = None if recompute_angles else flat(table, columns.COSINE) * np.float32(1 / columns.COSINE_SCALE)
+    return graphs_of(Crystals.from_table(table), edges, cosine=cosine)

@@ -1,0 +1,207 @@
+"""What a shard holds, that it is read back exactly, and that nothing else is."""
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from crystalmatrix import columns
+from crystalmatrix.config import GraphConfig
+from crystalmatrix.errors import DataError
+from crystalmatrix.graphs import shards
+from crystalmatrix.graphs.build import from_records
+from crystalmatrix.graphs.ragged import nearest
+from crystalmatrix.graphs.shards import read_shards, write_shard
+from crystalmatrix.graphs.table import graphs_from_table
+from tests.graphs.cases import SHAPES, random_crystal, records_table, write_records
+from tests.graphs.test_ragged import assert_equal
+
+CRYSTALS = [random_crystal(shape, seed) for seed in range(8) for shape in SHAPES]
+SETTINGS = GraphConfig(shards=3)
+SCRIPT = Path(__file__).parents[2] / "workflow_scripts/graphs.py"
+
+
+def write_all(folder: Path, records: Path, settings: GraphConfig = SETTINGS) -> list[Path]:
+    paths = [folder / f"shard-{k}.parquet" for k in range(settings.shards)]
+    for k, path in enumerate(paths):
+        write_shard(path, records, settings=settings, shard=k)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_records(tmp_path_factory.mktemp("data") / "records.parquet", *CRYSTALS)
+
+
+@pytest.fixture(scope="module")
+def paths(records: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_all(tmp_path_factory.mktemp("graphs"), records)
+
+
+def test_shards_are_read_back_exactly(paths: list[Path]) -> None:
+    """Everything but the cosines bit for bit; those to their stored precision, or exactly when computed again."""
+    expected = from_records(records_table(*CRYSTALS), settings=SETTINGS)
+    found = read_shards(paths, settings=SETTINGS)
+    np.testing.assert_allclose(found.cosine, expected.cosine, rtol=0, atol=0.502 / columns.COSINE_SCALE)
+    assert_equal(replace(found, cosine=expected.cosine), expected)
+    assert_equal(read_shards(paths[::-1], settings=SETTINGS), found)
+    table = pa.concat_tables([pq.read_table(path) for path in paths])
+    assert_equal(graphs_from_table(table, recompute_angles=True), expected)
+
+
+def test_thinned_reading_is_reading_and_thinning(paths: list[Path]) -> None:
+    expected = nearest(read_shards(paths, settings=SETTINGS), 12)
+    assert_equal(read_shards(paths, settings=SETTINGS, neighbours=12), expected)
+
+
+def test_stored_cosines_are_the_recomputed_ones(paths: list[Path]) -> None:
+    cosine = from_records(records_table(*CRYSTALS), settings=SETTINGS).cosine
+    stored = np.concatenate([row.values for path in paths for row in pq.read_table(path)[columns.COSINE]])
+    np.testing.assert_array_equal(stored, np.rint(cosine * columns.COSINE_SCALE).astype(np.int16))
+    assert np.abs(stored / columns.COSINE_SCALE - cosine).max() <= 0.501 / columns.COSINE_SCALE
+
+
+def test_a_shard_has_the_documented_columns(paths: list[Path]) -> None:
+    table = pq.read_table(paths[0])
+    assert table.schema.remove_metadata().equals(columns.GRAPHS)
+    for row in table.to_pylist():
+        n_atoms, n_edges = len(row[columns.SPECIES]), sum(row[columns.N_NEIGHBOURS])
+        assert len(row[columns.FRACTIONAL]) == 3 * n_atoms
+        assert len(row[columns.N_NEIGHBOURS]) == len(row[columns.N_ANGLE_EDGES]) == n_atoms
+        assert {len(row[name]) for name in (columns.NEIGHBOUR, *columns.OFFSETS)} == {n_edges}
+        assert len(row[columns.COSINE]) == sum(k * (k - 1) // 2 for k in row[columns.N_ANGLE_EDGES])
+
+
+def test_the_same_input_gives_the_same_bytes(
+    paths: list[Path], records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = write_all(tmp_path / "again", records)
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
+    monkeypatch.setattr(shards, "PIECE", 5)
+    small = write_all(tmp_path / "small pieces", records)
+    assert_equal(read_shards(small, settings=SETTINGS), read_shards(paths, settings=SETTINGS))
+
+
+@pytest.mark.parametrize("row_group_size", [1, 7, 100])
+def test_the_layout_of_the_records_does_not_matter(
+    paths: list[Path], records: Path, row_group_size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(pq.read_table(records), tmp_path / "records.parquet", row_group_size=row_group_size)
+    monkeypatch.setattr(shards, "ROW_GROUP_BYTES", 4000)
+    others = write_all(tmp_path / "graphs", tmp_path / "records.parquet")
+    assert_equal(read_shards(others, settings=SETTINGS), read_shards(paths, settings=SETTINGS))
+
+
+def test_more_shards_than_crystals(tmp_path: Path) -> None:
+    settings = GraphConfig(shards=5)
+    few = write_all(tmp_path, write_records(tmp_path / "records.parquet", *CRYSTALS[:2]), settings)
+    assert read_shards(few, settings=settings).jid.tolist() == ["crystal-0", "crystal-1"]
+    assert_equal(read_shards(few, settings=settings, neighbours=3), nearest(read_shards(few, settings=settings), 3))
+
+
+def refuses(paths: list[Path], settings: GraphConfig, message: str) -> None:
+    with pytest.raises(DataError, match=message) as error:
+        read_shards(paths, settings=settings)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change", [{"cutoff": 5.5}, {"three_body_cutoff": 3.5}, {"min_neighbours": 4}, {"max_neighbours": 16}]
+)
+def test_other_settings_are_refused(paths: list[Path], change: dict[str, float]) -> None:
+    (key,) = change
+    refuses(paths, SETTINGS.model_copy(update=change), rf"shard-0.parquet: graphs of {key} .* delete results/graphs")
+
+
+def test_the_number_of_shards_is_no_setting_of_the_graphs(paths: list[Path]) -> None:
+    assert read_shards(paths, settings=GraphConfig(shards=99)).n_crystals == len(CRYSTALS)
+
+
+def test_an_incomplete_set_is_refused(paths: list[Path]) -> None:
+    refuses(paths[:2], SETTINGS, r"found shards \[0, 1\], expected each of 0 to 2")
+    refuses([*paths, paths[1]], SETTINGS, r"found shards \[0, 1, 1, 2\]")
+    refuses([], SETTINGS, "no graph shards")
+    refuses([*paths[:2], paths[2].with_name("shard-9.parquet")], SETTINGS, "shard-9.parquet: not found")
+
+
+def test_shards_of_different_records_are_refused(paths: list[Path], tmp_path: Path) -> None:
+    other = write_records(tmp_path / "records.parquet", *CRYSTALS, digest="1" * 64)
+    write_shard(tmp_path / "shard-1.parquet", other, settings=SETTINGS, shard=1)
+    refuses([paths[0], tmp_path / "shard-1.parquet", paths[2]], SETTINGS, "records_digest 1111.* expected 0000")
+
+
+def test_another_schema_is_refused(paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "GRAPHS_VERSION", columns.GRAPHS_VERSION + 1)
+    refuses(paths, SETTINGS, "shard-0.parquet: schema .* this version reads")
+
+
+def test_a_foreign_file_is_refused(paths: list[Path], tmp_path: Path) -> None:
+    pq.write_table(records_table(*CRYSTALS), tmp_path / "shard-0.parquet")
+    refuses([tmp_path / "shard-0.parquet", *paths[1:]], SETTINGS, "not a file of this workflow")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", *range(5)])
+def test_a_damaged_file_is_refused(paths: list[Path], tmp_path: Path, damage: str | int) -> None:
+    content = bytearray(paths[1].read_bytes())
+    if isinstance(damage, int):  # a flipped byte in the data of one of the columns that are read
+        chunk = pq.read_metadata(paths[1]).row_group(0).column(2 * damage)
+        content[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 255
+    else:
+        del content[len(content) // 2 if damage == "truncated" else 0 :]
+    (tmp_path / "shard-1.parquet").write_bytes(content)
+    refuses([paths[0], tmp_path / "shard-1.parquet", paths[2]], SETTINGS, "shard-1.parquet: damaged")
+
+
+def test_a_failed_job_leaves_no_file(tmp_path: Path) -> None:
+    crystal = random_crystal("triclinic", 0)
+    broken = crystal._replace(fractional=np.zeros_like(crystal.fractional))
+    path = write_records(tmp_path / "records.parquet", *CRYSTALS[:3], broken)
+    with pytest.raises(DataError, match="crystal-3: found two atoms"):
+        write_shard(tmp_path / "graphs/shard-0.parquet", path, settings=GraphConfig(shards=1), shard=0)
+    assert list((tmp_path / "graphs").iterdir()) == []
+
+
+def run_script(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, SCRIPT, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_script_writes_a_shard_or_says_why_not(paths: list[Path], records: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shard-1.parquet"
+    good = run_script("--settings", SETTINGS.to_json(), "--records", records, "--shard", "1", "--out", out)
+    assert good.returncode == 0, good.stderr
+    assert re.search(r"\d+ crystals in [\d.]+ s", good.stdout)
+    assert out.read_bytes() == paths[1].read_bytes()
+    bad = run_script("--records", tmp_path / "none.parquet", "--shard", "0", "--out", out)
+    assert bad.returncode == 2
+    assert bad.stderr == f"error: {tmp_path}/none.parquet: not found\n"
+
+
+def test_a_job_imports_no_torch_and_needs_little_memory(tmp_path: Path) -> None:
+    """Ten times the crystals must not need more memory: they are built and written in pieces."""
+    code = (
+        "import sys, resource; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "from crystalmatrix.config import GraphConfig; from crystalmatrix.graphs.shards import write_shard\n"
+        "write_shard(Path(sys.argv[3]), Path(sys.argv[2]), settings=GraphConfig(shards=1), shard=0)\n"
+        "import json; print(json.dumps(['torch' in sys.modules, 'pandas' in sys.modules, \n"
+        "    resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))\n"
+    )
+    peaks = []
+    for repeat in (20, 200):
+        path = write_records(tmp_path / f"records-{repeat}.parquet", *itertools.chain(*[CRYSTALS] * repeat))
+        command = [sys.executable, "-c", code, SCRIPT.parent, path, tmp_path / "shard.parquet"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+        torch, pandas, peak_mb = json.loads(done.stdout)
+        assert not torch
+        assert not pandas
+        peaks.append(peak_mb)
+    assert max(peaks) < 700
+    assert peaks[1] - peaks[0] < 150
