@@ -47,7 +47,7 @@ def main() -> None:
         settings=ReportConfig.from_json(args.settings),
     )
     out: Path = args.out_dir
-    write_json(out / "comparison.json", comparison_json(inputs.boards, inputs.metrics))
+    write_json(out / "comparison.json", comparison_json(inputs.boards, inputs.metrics, inputs.records))
     write_text(out / "comparison.csv", comparison_table(inputs.boards, inputs.metrics).to_csv(index=False))
     write_figures(out / "figures", inputs.boards)
     write_text(out / "comparison.html", render(inputs))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crystalmatrix.elements import SYMBOLS, position
 from crystalmatrix.evaluation import breakdown
 from crystalmatrix.evaluation.bootstrap import Difference
 from crystalmatrix.report import text
-from crystalmatrix.report.elements import SYMBOLS, position
 from crystalmatrix.report.explorer import encode_floats, encode_integers
 from crystalmatrix.report.svg import Drawing, Scale, tick_label
 

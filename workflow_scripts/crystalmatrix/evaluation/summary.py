@@ -7,7 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from crystalmatrix import columns as c
+from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.evaluation.bootstrap import Difference
+from crystalmatrix.evaluation.breakdown import KINDS, SYSTEMS, by_element, by_group, describe, worst
 from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board
 from crystalmatrix.evaluation.published import FULL_TEST
 from crystalmatrix.properties import PROPERTIES
@@ -15,13 +18,17 @@ from crystalmatrix.properties import PROPERTIES
 Metrics = dict[tuple[str, str], dict[str, Any]]  # by (tier, task): metrics.json
 
 
-def comparison_json(boards: dict[str, Board], metrics: Metrics) -> dict[str, Any]:
-    """Everything by property: models with intervals and ratios, paired differences, the recommendation."""
-    return {"properties": {name: _property(name, board, metrics) for name, board in boards.items()}}
+def comparison_json(boards: dict[str, Board], metrics: Metrics, records: pd.DataFrame) -> dict[str, Any]:
+    """Everything by property: models with intervals and ratios, paired differences, the recommendation.
+
+    `records` (see breakdown.describe) tells where the errors sit.
+    """
+    return {"properties": {name: _property(name, board, metrics, records) for name, board in boards.items()}}
 
 
-def _property(name: str, board: Board, metrics: Metrics) -> dict[str, Any]:
+def _property(name: str, board: Board, metrics: Metrics, records: pd.DataFrame) -> dict[str, Any]:
     best = board.best_published
+    about = describe(records, board.jid)
     return {
         "label": board.quantity.label,
         "unit": board.quantity.unit,
@@ -30,7 +37,7 @@ def _property(name: str, board: Board, metrics: Metrics) -> dict[str, Any]:
         "recommended": board.recommended,
         "lowest_test_mae": board.lowest,
         "best_published_on_these_ids": best,
-        "models": {key: _model(key, board, metrics) for key in board.ours},
+        "models": {key: {**_model(key, board, metrics), **_where(key, board, about)} for key in board.ours},
         "published": {key: _entry(key, board) for key in board.published},
         "published_full_test": vars(FULL_TEST[name]) if board.quantity == PROPERTIES[name] else None,
         "differences": differences(board),
@@ -40,6 +47,25 @@ def _property(name: str, board: Board, metrics: Metrics) -> dict[str, Any]:
 def _model(key: str, board: Board, metrics: Metrics) -> dict[str, Any]:
     scores = property_metrics(key, board, metrics)
     return {**_entry(key, board), **{k: v for k, v in scores.items() if k not in ("mae", "mae_low", "mae_high")}}
+
+
+def _where(key: str, board: Board, about: pd.DataFrame) -> dict[str, Any]:
+    """MAE and number of crystals by element, crystal system and metal or not; the ten worst crystals."""
+    error, fold = board.errors[key], board.ours[key]
+    return {
+        "by_element": {SYMBOLS[z]: row for z, row in by_element(error, list(about[c.SPECIES])).items()},
+        "by_crystal_system": by_group(error, list(about["system"]), SYSTEMS),
+        "by_kind": by_group(error, list(about["kind"]), KINDS),
+        "worst": [
+            {
+                "id": str(fold.jid[i]),
+                "formula": about[c.FORMULA].iloc[i],
+                "target": float(fold.target[i]),
+                "prediction": float(fold.prediction[i]),
+            }
+            for i in worst(error)
+        ],
+    }
 
 
 def property_metrics(key: str, board: Board, metrics: Metrics) -> dict[str, Any]:

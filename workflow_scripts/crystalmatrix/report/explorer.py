@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crystalmatrix import columns as c
+from crystalmatrix.elements import SYMBOLS, position
 from crystalmatrix.evaluation.breakdown import KINDS, SYSTEMS, by_element, by_group, describe
 from crystalmatrix.evaluation.comparison import CONSTANT, ENSEMBLE_NAME, Board
-from crystalmatrix.report.elements import SYMBOLS, position
 from crystalmatrix.report.inputs import Inputs
 
 Floats = NDArray[np.float64]
