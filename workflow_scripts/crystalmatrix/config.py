@@ -143,7 +143,7 @@ class CGCNNConfig(Section):
     architecture: Literal["cgcnn"]
     channels: int = Field(64, ge=1)
     layers: int = Field(3, ge=1)
-    neighbours: int | None = Field(12, ge=1)
+    neighbours: int | None = Field(16, ge=1)
     n_radial: int = Field(41, ge=1)
 
 
