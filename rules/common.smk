@@ -12,7 +12,7 @@ from crystalmatrix.files import discard_unreadable
 from crystalmatrix.properties import MULTITASK
 
 CONFIG = or_exit(Config.parse, config)
-SOURCE = [CONFIG.data.source] if Path(CONFIG.data.source).exists() else []
+SOURCE = [path for path in [Path(CONFIG.data.source).expanduser()] if path.exists()]
 SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
 BASELINES = (

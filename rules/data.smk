@@ -15,7 +15,7 @@ rule fetch:
     conda:
         "../envs/data.yaml"
     params:
-        settings=CONFIG.data.to_json("source", "mirrors", "sha256", "id_key", "fields"),
+        settings=CONFIG.data.to_json("source", "mirrors", "sha256", "id_key"),
     message:
         "Fetching {CONFIG.data.source} (progress: {log})"
     shell:

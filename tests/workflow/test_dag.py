@@ -4,7 +4,8 @@ import resource
 from pathlib import Path
 
 import pytest
-from running import jobs, snakemake
+
+from .running import jobs, snakemake
 
 pytestmark = pytest.mark.workflow
 
