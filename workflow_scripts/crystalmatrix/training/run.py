@@ -39,6 +39,7 @@ def train(
     run: Path,
     device: torch.device,
     init: Checkpoint | None = None,
+    first_seed: int = 0,
 ) -> Checkpoint:
     """Train, or finish training, all members. TrainingStoppedError after a signal, state saved in `run`."""
     set_precision(settings.training.precision)
@@ -54,7 +55,7 @@ def train(
     with run_lock(run), stop.listening():
         dataset = Dataset(densify(data.graphs, graph=data.graph, model=settings.model), device)
         members = []
-        for seed in range(settings.training.seeds):
+        for seed in range(first_seed, first_seed + settings.training.seeds):
             torch.manual_seed(seed)
             model = build_model(settings, targets)
             if init is not None:
