@@ -95,10 +95,11 @@ def test_the_validation_fold_chooses(results: Path, report: Path) -> None:
 
 def test_a_published_model_is_compared_on_the_common_crystals(report: Path) -> None:
     entry = read_json(report / "comparison.json")["properties"]["band_gap"]
+    assert entry["n_common"] == N_TEST["band_gap"]
     assert entry["published"][HOSTILE]["n"] == N_TEST["band_gap"] // 2
     difference = next(d for d in entry["differences"] if d["against"] == "published" and d["b"] == HOSTILE)
     assert difference["n"] == N_TEST["band_gap"] // 2
-    assert entry["best_published_on_these_ids"] == "kgcnn_coGN"  # the better one does not cover every crystal
+    assert entry["best_published"] == "kgcnn_coGN"  # the better one does not cover every crystal
 
 
 def test_names_from_outside_are_escaped(page: str) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+FEWEST = 10  # crystals below which nothing is claimed
 _CHUNK = 4_000_000  # resampled rows drawn at once: bounds the memory at about 64 MB
 
 
@@ -26,7 +27,12 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """`better` or `worse`, of A against B, only where the interval excludes zero; else `tied`."""
+        """`better` or `worse`, of A against B, only where the interval excludes zero; else `tied`.
+
+        Always `tied` below FEWEST crystals, whose percentile intervals are too short to be trusted.
+        """
+        if self.n < FEWEST:
+            return "tied"
         if self.high < 0:
             return "better"
         return "worse" if self.low > 0 else "tied"

@@ -5,7 +5,7 @@ bootstrap intervals, and the paired differences that the page speaks of. The val
 model; the test fold only tells how good it is.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -93,6 +93,29 @@ class Board:
             a[common], b[common], n_resamples=self.settings.bootstrap, confidence=self.settings.confidence
         )
 
+    @cached_property
+    def common(self) -> "Board":
+        """The same board on the crystals that the published models cover: all of them, or what the widest one has.
+
+        Errors of ours and of published models stand side by side only here, so that they are of the same crystals.
+        """
+        covered = [np.isfinite(values) for values in self.published.values()]
+        rows = max(covered, key=np.sum, default=np.ones(self.n, dtype=bool))
+        if rows.all():
+            return self
+        return replace(
+            self,
+            jid=self.jid[rows],
+            target=self.target[rows],
+            ours={key: fold.on(rows) for key, fold in self.ours.items()},
+            published={key: values[rows] for key, values in self.published.items()},
+        )
+
+    @property
+    def rivals(self) -> list[str]:
+        """Published models, and their median, that cover every crystal of the board."""
+        return [key for key in self.published if key in self._samples]
+
     @property
     def networks(self) -> list[str]:
         """Our models without the composition floor."""
@@ -100,8 +123,8 @@ class Board:
 
     @property
     def recommended(self) -> str:
-        """The model with the lowest validation error; the test fold has no say in it."""
-        return min(self.ours, key=lambda key: self.val_mae.get(key, np.inf))
+        """The network with the lowest validation error; the test fold has no say in it."""
+        return min(self.networks or self.ours, key=lambda key: self.val_mae.get(key, np.inf))
 
     @property
     def lowest(self) -> str:
@@ -111,8 +134,7 @@ class Board:
     @property
     def best_published(self) -> str | None:
         """The published single model with the lowest MAE among those that cover every crystal; None where none does."""
-        complete = [key for key in self.published if key in self._samples and key != ENSEMBLE_NAME]
-        return min(complete, key=self.mae, default=None)
+        return min((key for key in self.rivals if key != ENSEMBLE_NAME), key=self.mae, default=None)
 
     def label(self, key: str) -> str:
         """A model's name for people."""

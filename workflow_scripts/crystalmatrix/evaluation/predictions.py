@@ -35,6 +35,10 @@ class Fold:
         """|prediction - target|, [n]."""
         return np.abs(self.prediction - self.target)
 
+    def on(self, rows: NDArray[np.bool_]) -> "Fold":
+        """The crystals where `rows`, [n], is true."""
+        return Fold(*(None if values is None else values[rows] for values in vars(self).values()))  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True)
 class ModelPredictions:

@@ -27,7 +27,7 @@ def comparison_json(boards: dict[str, Board], metrics: Metrics, records: pd.Data
 
 
 def _property(name: str, board: Board, metrics: Metrics, records: pd.DataFrame) -> dict[str, Any]:
-    best = board.best_published
+    common = board.common
     about = describe(records, board.jid)
     return {
         "label": board.quantity.label,
@@ -36,9 +36,10 @@ def _property(name: str, board: Board, metrics: Metrics, records: pd.DataFrame) 
         "constant": {"value": board.constant, "mae": board.mae(CONSTANT)},
         "recommended": board.recommended,
         "lowest_test_mae": board.lowest,
-        "best_published_on_these_ids": best,
+        "n_common": common.n,  # crystals that the published models cover: what `published` is about
+        "best_published": common.best_published,
         "models": {key: {**_model(key, board, metrics), **_where(key, board, about)} for key in board.ours},
-        "published": {key: _entry(key, board) for key in board.published},
+        "published": {key: _entry(key, common) for key in common.published},
         "published_full_test": vars(FULL_TEST[name]) if board.quantity == PROPERTIES[name] else None,
         "differences": differences(board),
     }
@@ -77,7 +78,8 @@ def property_metrics(key: str, board: Board, metrics: Metrics) -> dict[str, Any]
 def _entry(key: str, board: Board) -> dict[str, Any]:
     low, high = board.mae_interval(key)
     mae = board.mae(key)
-    best = board.best_published
+    common = board.common
+    best = common.best_published
     return {
         "label": board.label(key),
         "n": board.n_covered(key),
@@ -85,7 +87,7 @@ def _entry(key: str, board: Board) -> dict[str, Any]:
         "mae_low": low,
         "mae_high": high,
         "ratio_to_constant": mae / board.mae(CONSTANT),
-        "ratio_to_best_published": mae / board.mae(best) if best else None,
+        "ratio_to_best_published": common.mae(key) / common.mae(best) if best else None,
     }
 
 
@@ -119,13 +121,14 @@ def comparison_table(boards: dict[str, Board], metrics: Metrics) -> pd.DataFrame
     for name, board in boards.items():
         for key in [*board.ours, *board.published, CONSTANT]:
             scores = property_metrics(key, board, metrics) if key in board.ours else {}
+            entry = _entry(key, board.common if key in board.published else board)
             rows.append(
                 {
                     "property": name,
                     "unit": board.quantity.unit,
                     "model": key,
                     "kind": "ours" if key in board.ours else "constant" if key == CONSTANT else "published",
-                    **{k: v for k, v in _entry(key, board).items() if k != "label"},
+                    **{k: v for k, v in entry.items() if k != "label"},
                     **{k: scores.get(k) for k in _COLUMNS},
                 }
             )

@@ -9,7 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from crystalmatrix import columns as c
-from crystalmatrix.evaluation.comparison import CONSTANT, Board, model_label
+from crystalmatrix.evaluation.bootstrap import FEWEST
+from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board, model_label
 from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
 from crystalmatrix.report.svg import Drawing, Scale
@@ -24,7 +25,8 @@ def answer(inputs: Inputs) -> dict[str, Any]:
         "rows": [_row(inputs, name, board, scale) for name, board in inputs.boards.items()],
         "axis": _axis(scale),
         "verdicts": _count_verdicts(inputs),
-        "source": Path(str(inputs.quality.get("source", {}).get("origin") or inputs.source["source"])).name,
+        "source": Path(str(inputs.source["source"])).name,
+        "fewest": FEWEST,
         "ids_note": _ids_note(inputs),
         "training_note": _training_note(inputs),
         "ehull_median": _odd_hull(inputs),
@@ -36,9 +38,11 @@ def _row(inputs: Inputs, name: str, board: Board, scale: Scale) -> dict[str, Any
     key = board.recommended
     low, high = board.mae_interval(key)
     places = row_decimals(board)
-    best = board.best_published
+    common = board.common
+    best = common.best_published
     constant = board.difference(key, CONSTANT)
-    rival = board.difference(key, best) if best else None
+    rival = common.difference(key, best) if best else None
+    floor = board.difference(key, COMPOSITION) if COMPOSITION in board.ours and key != COMPOSITION else None
     return {
         "name": name,
         "label": board.quantity.label,
@@ -49,14 +53,15 @@ def _row(inputs: Inputs, name: str, board: Board, scale: Scale) -> dict[str, Any
         "interval": text.interval(low, high, places),
         "strip": _strip(board, scale),
         "rival": _claim(board.label(best), rival, places) if best and rival else None,
-        "rival_mae": text.number(board.mae(best), places) if best else None,
+        "rival_mae": text.number(common.mae(best), places) if best else None,
+        "rival_ids": text.count(common.n) if common.n < board.n else None,
         "rival_name": board.label(best) if best else None,
         "constant": _claim("the best constant", constant, places),
         "constant_mae": text.number(board.mae(CONSTANT), places),
         "ids": text.count(board.n),
         "official": text.count(inputs.n_official(name)) if inputs.n_official(name) else None,
         "complete": inputs.n_official(name) == board.n,
-        "is_network": key in board.networks,
+        "floor": _claim("the composition alone", floor, places) if floor else None,
     }
 
 
@@ -76,9 +81,10 @@ def _claim(rival: str, difference: Any, places: int) -> dict[str, str]:
 def _count_verdicts(inputs: Inputs) -> dict[str, int]:
     counts = {"better": 0, "tied": 0, "worse": 0}
     for board in inputs.boards.values():
-        if board.best_published:
-            counts[board.difference(board.recommended, board.best_published).verdict] += 1
-    return counts
+        common = board.common
+        if common.best_published:
+            counts[common.difference(board.recommended, common.best_published).verdict] += 1
+    return {**counts, "n": sum(counts.values())}
 
 
 def _ids_note(inputs: Inputs) -> str:
@@ -120,7 +126,7 @@ def _training_note(inputs: Inputs) -> str | None:
 
 def _range(shares: list[float]) -> str:
     """`10 % to 25 %`, or `33 %` where both ends print alike."""
-    low, high = text.percent(min(shares)), text.percent(max(shares))
+    low, high = (text.percent(share, 1 if share < 0.01 else 0) for share in (min(shares), max(shares)))
     return low if low == high else f"{low} to {high}"
 
 
@@ -129,17 +135,15 @@ def _scale(boards: list[Board]) -> Scale:
     low, high = 0.5, 1.2
     for board in boards:
         constant = board.mae(CONSTANT)
-        shown = [*board.ours, *([board.best_published] if board.best_published else [])]
-        low = min(
-            low, *(board.mae(key) / constant for key in shown), board.mae_interval(board.recommended)[0] / constant
-        )
+        bound = board.mae_interval(board.recommended)[0]
+        low = min(low, *(mae / constant for mae in (bound, *map(board.mae, board.ours))))
         high = max(high, board.mae_interval(board.recommended)[1] / constant)
     return Scale(max(low * 0.9, 1e-3), min(high * 1.1, 4.0), 6, _WIDTH - 6, log=True)
 
 
 def _strip(board: Board, scale: Scale) -> Markup:
     """Our models as ticks, the recommended one as a dot with its interval, the best published one as a diamond."""
-    constant, key, best = board.mae(CONSTANT), board.recommended, board.best_published
+    constant, key, common = board.mae(CONSTANT), board.recommended, board.common
     label = f"MAE of {model_label(key)} is {text.percent(board.mae(key) / constant)} of the best constant's"
     drawing = Drawing(_WIDTH, _HEIGHT, label)
     middle = _HEIGHT / 2
@@ -151,8 +155,9 @@ def _strip(board: Board, scale: Scale) -> Markup:
         drawing.line(x, middle - 5, x, middle + 5, "tickmark")
     low, high = (scale(bound / constant) for bound in board.mae_interval(key))
     drawing.line(low, middle, high, middle, "ours bar")
-    if best:
-        drawing.diamond(scale(board.mae(best) / constant), middle, 5, "published", f"{board.label(best)}")
+    if best := common.best_published:
+        share = common.mae(best) / common.mae(CONSTANT)
+        drawing.diamond(scale(share), middle, 5, "published", board.label(best))
     drawing.circle(scale(board.mae(key) / constant), middle, 4.5, "ours", f"{model_label(key)}")
     return drawing.markup("chart strip")
 

@@ -66,15 +66,10 @@ def _errors(figure: Figure, boards: dict[str, Board]) -> None:
         low, high = np.array(board.mae_interval(board.recommended)) / constant
         axes.plot([low, high], [row, row], color=_BLUE, linewidth=1.6)
         axes.plot(board.mae(board.recommended) / constant, row, "o", color=_BLUE, markersize=4, label="ours")
-        if board.best_published:
-            axes.plot(
-                board.mae(board.best_published) / constant,
-                row,
-                "D",
-                color=_ORANGE,
-                markersize=4,
-                label="best published",
-            )
+        common = board.common
+        if best := common.best_published:
+            share = common.mae(best) / common.mae(CONSTANT)
+            axes.plot(share, row, "D", color=_ORANGE, markersize=4, label="best published")
     axes.axvline(1, color=_GREY, linewidth=0.8)
     axes.set_yticks(range(len(names)), [f"{boards[name].quantity.label} (n = {boards[name].n})" for name in names])
     axes.set(xlabel="MAE relative to the best constant", xscale="log")

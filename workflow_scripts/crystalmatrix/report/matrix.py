@@ -21,7 +21,7 @@ def matrix(inputs: Inputs) -> dict[str, Any]:
         "groups": _groups(columns),
         "columns": [{"key": key, "label": _short(key), "name": model_label(key)} for key in columns],
         "rows": [_row(inputs, name, board, columns) for name, board in inputs.boards.items()],
-        "has_published": any(board.best_published for board in inputs.boards.values()),
+        "has_published": any(board.common.best_published for board in inputs.boards.values()),
     }
 
 
@@ -41,7 +41,8 @@ def _short(key: str) -> str:
 
 def _row(inputs: Inputs, name: str, board: Board, columns: list[str]) -> dict[str, Any]:
     places = row_decimals(board)
-    best = board.best_published
+    common = board.common
+    best = common.best_published
     return {
         "name": name,
         "label": board.quantity.label,
@@ -51,9 +52,10 @@ def _row(inputs: Inputs, name: str, board: Board, columns: list[str]) -> dict[st
         "cells": [_cell(inputs, board, key, places) if key in board.ours else None for key in columns],
         "constant": {"mae": text.number(board.mae(CONSTANT), places), "sort": 1.0},
         "published": {
-            "mae": text.number(board.mae(best), places),
+            "mae": text.number(common.mae(best), places),
             "name": board.label(best),
-            "sort": board.mae(best) / board.mae(CONSTANT),
+            "n": text.count(common.n) if common.n < board.n else None,
+            "sort": common.mae(best) / common.mae(CONSTANT),
         }
         if best
         else None,
@@ -61,10 +63,11 @@ def _row(inputs: Inputs, name: str, board: Board, columns: list[str]) -> dict[st
 
 
 def _cell(inputs: Inputs, board: Board, key: str, places: int) -> dict[str, Any]:
-    mae, constant, best = board.mae(key), board.mae(CONSTANT), board.best_published
+    mae, constant, common = board.mae(key), board.mae(CONSTANT), board.common
+    best = common.best_published
     low, high = board.mae_interval(key)
     scores = property_metrics(key, board, inputs.metrics)
-    to_best = mae / board.mae(best) if best else None
+    to_best = common.mae(key) / common.mae(best) if best else None
     return {
         "mae": text.number(mae, places),
         "interval": f"{text.number(low, places)}\N{EN DASH}{text.number(high, places)}",

@@ -23,10 +23,17 @@ def rivals(inputs: Inputs) -> dict[str, Any]:
     boards = inputs.boards
     return {
         "panels": [
-            {"label": board.quantity.label, "unit": board.quantity.unit, "n": board.n, "chart": _ranking(board)}
+            {
+                "label": board.quantity.label,
+                "unit": board.quantity.unit,
+                "n": text.count(board.common.n),
+                "of": text.count(board.n) if board.common.n < board.n else None,
+                "chart": _ranking(board.common),
+            }
             for board in boards.values()
         ],
         "has_published": any(board.published for board in boards.values()),
+        "partial": any(board.common.n < board.n for board in boards.values()),
         "differences": [row for board in boards.values() for row in _differences(board)],
         "full_test": [_full_test(board) for name, board in boards.items() if board.quantity == PROPERTIES[name]],
     }
@@ -34,7 +41,7 @@ def rivals(inputs: Inputs) -> dict[str, Any]:
 
 def _ranking(board: Board) -> Markup:
     """Every model from best to worst, with the interval of its MAE; the best constant as a line."""
-    keys = sorted([*board.ours, *board.published, CONSTANT], key=board.mae)
+    keys = sorted([*board.ours, *board.rivals, CONSTANT], key=board.mae)
     intervals = {key: board.mae_interval(key) for key in keys}
     low = min(bounds[0] for bounds in intervals.values())
     high = max(max(bounds[1] for bounds in intervals.values()) * 1.02, low * 1.5)
