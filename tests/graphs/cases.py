@@ -1,13 +1,15 @@
 """Crystals of every shape for the tests: ideal, random, needles, slabs, skewed, single atoms, 140 atoms."""
 
+import functools
 import json
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from ase.data import atomic_numbers
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -91,14 +93,17 @@ def write_records(path: Path, *some: Crystal, digest: str = "0" * 64) -> Path:
     return path
 
 
-def real_crystals(n: int) -> list[Crystal]:
-    """`n` real crystals spread over the part of JARVIS-DFT beside the project, the largest cell first."""
+@functools.cache
+def _real_entries() -> list[dict[str, Any]]:
     if not SHARED.exists():
         pytest.skip("no ../shared/data/jarvis_dft_3d_part.json.zip")
-    from ase.data import atomic_numbers
-
     with zipfile.ZipFile(SHARED) as archive:
-        entries = [entry["atoms"] for entry in json.loads(archive.read(archive.namelist()[0]))]
+        return [entry["atoms"] for entry in json.loads(archive.read(archive.namelist()[0]))]
+
+
+def real_crystals(n: int) -> list[Crystal]:
+    """`n` real crystals spread over the part of JARVIS-DFT beside the project, the largest cell first."""
+    entries = _real_entries()
     largest = max(entries, key=lambda atoms: len(atoms["elements"]))
     some = []
     for atoms in [largest, *entries[:: len(entries) // n][: n - 1]]:

@@ -12,7 +12,7 @@ from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
 
 RECORDS_VERSION = 1
 SPLITS_VERSION = 1
-GRAPHS_VERSION = 1
+GRAPHS_VERSION = 2
 PREDICTIONS_VERSION = 1
 CHECKPOINT_VERSION = 1
 
@@ -82,7 +82,7 @@ NEIGHBOUR = "neighbour"
 OFFSETS = ("offset_a", "offset_b", "offset_c")
 N_ANGLE_EDGES = "n_angle_edges"
 COSINE = "cosine"
-COSINE_SCALE = 32767  # cosine = stored int16 / COSINE_SCALE; error at most 1.6e-5
+COSINE_SCALE = 32767  # cosine = stored integer / COSINE_SCALE; error at most 1.6e-5
 
 
 def list_of(kind: pa.DataType) -> pa.DataType:
@@ -101,8 +101,9 @@ GRAPHS = pa.schema(
         *(pa.field(name, list_of(pa.int8()), nullable=False) for name in OFFSETS),
         # [n_atoms] the first so many edges of each centre lie within the 3-body cutoff
         pa.field(N_ANGLE_EDGES, list_of(pa.uint16()), nullable=False),
-        # [n_angles] for each centre, the pairs (0,1), (0,2) ... (1,2) ... of its first n_angle_edges edges
-        pa.field(COSINE, list_of(pa.int16()), nullable=False),
+        # [n_angles] little-endian int16: for each centre, the pairs (0,1), (0,2) ... (1,2) ... of its first n_angle_edges
+        # edges. They are nine tenths of the file; as bytes they are written and read five times as fast as in a list.
+        pa.field(COSINE, pa.binary(), nullable=False),
     ]
 )
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from crystalmatrix.config import GraphConfig
 
-# Measured shares of a job's time (docs/graphs.md): per crystal, per edge and per angle, in units of one angle.
-_PER_CRYSTAL, _PER_EDGE, _PER_ANGLE = 400.0, 5.0, 1.0
+# What a job's time goes into (docs/graphs.md), in units of an angle, which is about 25 ns from search to disk.
+PER_CRYSTAL, PER_EDGE, PER_ANGLE = 400.0, 5.0, 1.0
 
 
 def work(
@@ -23,7 +23,7 @@ def work(
     sphere = 4 / 3 * np.pi / volume * n_atoms  # atoms within 1 Å3 x this
     neighbours = np.clip(sphere * settings.cutoff**3, settings.min_neighbours, settings.max_neighbours)
     close = np.minimum(sphere * settings.three_body_cutoff**3, neighbours)
-    return _PER_CRYSTAL + n_atoms * (_PER_EDGE * neighbours + _PER_ANGLE * close**2 / 2)
+    return PER_CRYSTAL + n_atoms * (PER_EDGE * neighbours + PER_ANGLE * close**2 / 2)
 
 
 def assign(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crystalmatrix.graphs.compiled import compiled
-from crystalmatrix.graphs.geometry import angle_cosines
+from crystalmatrix.graphs.geometry import angle_cosines, angle_pointer
 from crystalmatrix.graphs.neighbours import SHELL_TOLERANCE
 
 
@@ -31,7 +31,7 @@ class Graphs:
     edge_vector: NDArray[np.float32]  # [n_edges, 3] Å
     n_angle_edges: NDArray[np.int32]  # [n_atoms] the first so many edges of an atom form its angles
     angle_pointer: NDArray[np.int64]  # [n_atoms + 1]
-    cosine: NDArray[np.float32]  # [n_angles]
+    cosine: NDArray[np.float32]  # [n_angles] a multiple of 1 / COSINE_SCALE, see geometry.py
 
     @property
     def n_crystals(self) -> int:
@@ -96,11 +96,10 @@ def from_edges(
     n_angle_edges: NDArray[np.int32],
     cosine: NDArray[np.float32] | None = None,
 ) -> Graphs:
-    """Graphs with the angles that these edges form, unless their cosines are given; the fields are those of Graphs."""
+    """Graphs of these edges; the fields are those of Graphs. Angles are computed unless `cosine` is given."""
+    pointer = angle_pointer(n_angle_edges)
     if cosine is None:
-        angle_pointer, cosine = angle_cosines(edge_vector, edge_pointer, n_angle_edges)
-    else:
-        angle_pointer = running_sum(n_angle_edges.astype(np.int64) * (n_angle_edges - 1) // 2)
+        cosine = angle_cosines(edge_vector, edge_pointer, n_angle_edges, n_angles=pointer[-1])
     return Graphs(
         jid=jid,
         atom_pointer=atom_pointer,
@@ -109,7 +108,7 @@ def from_edges(
         neighbour=neighbour,
         edge_vector=edge_vector,
         n_angle_edges=n_angle_edges,
-        angle_pointer=angle_pointer,
+        angle_pointer=pointer,
         cosine=cosine,
     )
 

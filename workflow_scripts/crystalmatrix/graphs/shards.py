@@ -17,7 +17,7 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.arrow import to_numpy
 from crystalmatrix.graphs.assign import assign
 from crystalmatrix.graphs.ragged import Graphs, concatenate, nearest
-from crystalmatrix.graphs.table import graph_table, graphs_from_table
+from crystalmatrix.graphs.table import WITHOUT_ANGLES, graph_table, graphs_from_table
 
 PIECE = 64  # crystals built at once: their arrays stay in the processor's cache, and memory does not grow with the set
 ROW_GROUP_BYTES = 32 << 20  # of arrays in memory, that are then written as one row group
@@ -30,7 +30,6 @@ _DICTIONARY = [
         columns.NEIGHBOUR,
         *columns.OFFSETS,
         columns.N_ANGLE_EDGES,
-        columns.COSINE,
     )
 ]
 _DELETE = "delete results/graphs and run again"
@@ -63,10 +62,11 @@ def read_shards(paths: list[Path], *, settings: GraphConfig, neighbours: int | N
     metadata = [files.read_metadata(path, version=columns.GRAPHS_VERSION) for path in paths]
     _check(paths, metadata, settings=settings)
     order = sorted(range(len(paths)), key=lambda k: metadata[k]["shard"])
-    tables = (files.read_table(paths[k], version=columns.GRAPHS_VERSION)[0] for k in order)
+    wanted = columns.GRAPHS.names if neighbours is None else WITHOUT_ANGLES
+    tables = (files.read_table(paths[k], version=columns.GRAPHS_VERSION, columns=wanted)[0] for k in order)
     if neighbours is None:
         return graphs_from_table(pa.concat_tables(tables))
-    return concatenate([nearest(graphs_from_table(table), neighbours) for table in tables])
+    return concatenate([nearest(graphs_from_table(table, recompute_angles=True), neighbours) for table in tables])
 
 
 def _row_groups(pieces: Iterator[pa.Table], *, settings: GraphConfig) -> Iterator[pa.Table]:
@@ -88,8 +88,8 @@ def _pieces(records: Path, *, settings: GraphConfig, shard: int) -> Iterator[pa.
     with pq.ParquetFile(records) as file:
         size = file.read(columns=[columns.N_ATOMS, columns.VOLUME])
         bounds = assign(
-            to_numpy(size[columns.N_ATOMS].combine_chunks()),
-            to_numpy(size[columns.VOLUME].combine_chunks()),
+            to_numpy(size[columns.N_ATOMS]),
+            to_numpy(size[columns.VOLUME]),
             settings=settings,
         )
         first, end = int(bounds[shard]), int(bounds[shard + 1])

@@ -1,9 +1,7 @@
 """Rows of columns.GRAPHS from rows of columns.RECORDS, and Graphs from rows of columns.GRAPHS.
 
-In: pyarrow tables.  Out: pyarrow tables and Graphs.
-
-The way back reads the stored cosines: what stands in a shard is what the models use, to 1.6e-5. Computing them again
-from coordinates and edges gives those of build.py bit for bit; a test compares the two (rates: benchmarks/graphs.py).
+In: pyarrow tables.  Out: pyarrow tables and Graphs. The way back gives bit for bit what build.py gives, whether it
+takes the angles from the table or computes them again (rates: docs/graphs.md).
 """
 
 import numpy as np
@@ -11,10 +9,13 @@ import pyarrow as pa
 
 from crystalmatrix import columns
 from crystalmatrix.config import GraphConfig
-from crystalmatrix.graphs.arrow import flat, to_lists
+from crystalmatrix.graphs.arrow import flat, flat_bytes, to_bytes, to_lists
 from crystalmatrix.graphs.build import Crystals, edges_of, graphs_of
 from crystalmatrix.graphs.neighbours import Edges
 from crystalmatrix.graphs.ragged import Graphs, running_sum
+
+WITHOUT_ANGLES = [name for name in columns.GRAPHS.names if name != columns.COSINE]
+_STORED = np.dtype("<i2")
 
 
 def graph_table(records: pa.Table, *, settings: GraphConfig) -> pa.Table:
@@ -34,13 +35,13 @@ def graph_table(records: pa.Table, *, settings: GraphConfig) -> pa.Table:
         columns.NEIGHBOUR: to_lists(edges.neighbour, edge),
         **{name: to_lists(edges.offset[axis], edge) for axis, name in enumerate(columns.OFFSETS)},
         columns.N_ANGLE_EDGES: to_lists(edges.n_angle_edges.astype(np.uint16), atoms),
-        columns.COSINE: to_lists(np.rint(graphs.cosine * columns.COSINE_SCALE).astype(np.int16), angle),
+        columns.COSINE: to_bytes(np.rint(graphs.cosine * columns.COSINE_SCALE).astype(_STORED), angle),
     }
     return pa.Table.from_arrays([values[name] for name in columns.GRAPHS.names], schema=columns.GRAPHS)
 
 
 def graphs_from_table(table: pa.Table, *, recompute_angles: bool = False) -> Graphs:
-    """Graphs of rows of columns.GRAPHS; without its column COSINE if the angles are computed from the edges."""
+    """Graphs of rows of columns.GRAPHS, of which WITHOUT_ANGLES suffice if the angles are computed again."""
     edges = Edges(
         edge_pointer=running_sum(flat(table, columns.N_NEIGHBOURS)),
         neighbour=flat(table, columns.NEIGHBOUR),
@@ -48,5 +49,7 @@ def graphs_from_table(table: pa.Table, *, recompute_angles: bool = False) -> Gra
         n_angle_edges=flat(table, columns.N_ANGLE_EDGES).astype(np.int32),
         failed=-1,
     )
-    cosine = None if recompute_angles else flat(table, columns.COSINE) * np.float32(1 / columns.COSINE_SCALE)
-    return graphs_of(Crystals.from_table(table), edges, cosine=cosine)
+    if recompute_angles:
+        return graphs_of(Crystals.from_table(table), edges)
+    stored = flat_bytes(table, columns.COSINE, _STORED).astype(np.float32)
+    return graphs_of(Crystals.from_table(table), edges, cosine=stored / np.float32(columns.COSINE_SCALE))
