@@ -11,9 +11,10 @@ from crystalmatrix.columns import RECORDS_VERSION
 from crystalmatrix.config import DataConfig
 from crystalmatrix.data.archive import read_entries
 from crystalmatrix.data.entries import fields_of
-from crystalmatrix.data.parallel import available_cores
+from crystalmatrix.data.parallel import WORTH_WORKERS, available_cores
+from crystalmatrix.data.progress import tracked
 from crystalmatrix.data.quality import quality
-from crystalmatrix.data.records import build_records, check_drop_rate, records_metadata
+from crystalmatrix.data.records import build_records, check_records, records_metadata
 from crystalmatrix.errors import run
 from crystalmatrix.files import read_json, write_json, write_table
 
@@ -32,10 +33,12 @@ def main() -> None:
     config = DataConfig.from_json(args.settings)
     meta = read_json(args.meta)
     fields = fields_of(config.fields)
-    records = build_records(read_entries(args.raw), id_key=config.id_key, fields=fields, workers=args.workers)
+    entries = tracked(read_entries(args.raw), "checking crystals", meta["n_entries"])
+    workers = args.workers if meta["n_entries"] > WORTH_WORKERS else 1
+    records = build_records(entries, id_key=config.id_key, fields=fields, workers=workers)
+    check_records(records, fields=fields, chosen=config.fields, max_drop_rate=config.max_drop_rate)
     write_table(args.dropped, records.dropped, version=RECORDS_VERSION, metadata={"raw_sha256": meta["sha256"]})
     write_json(args.quality, quality(records, source=meta))
-    check_drop_rate(records, limit=config.max_drop_rate, listed_in=args.dropped)
     write_table(args.out, records.table, version=RECORDS_VERSION, metadata=records_metadata(records, meta, fields))
 
 

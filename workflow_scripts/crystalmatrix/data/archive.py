@@ -32,8 +32,8 @@ def read_entries(path: Path) -> Iterator[dict[str, Any]]:
     a zip's or gzip's checksum is verified once its end is reached.
     """
     try:
-        with _open(path) as stream:
-            yield from _entries(path, _text(iter(lambda: stream.read(CHUNK), b"")))
+        with open_json(path) as stream:
+            yield from split_list(path, decoded(iter(lambda: stream.read(CHUNK), b"")))
     except FileNotFoundError:
         raise DataError(f"{path}: not found") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile) as error:
@@ -43,7 +43,7 @@ def read_entries(path: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[IO[bytes]]:
+def open_json(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as handle:
         start = handle.read(512)
     if not start.strip():
@@ -69,15 +69,19 @@ def _member(path: Path, archive: zipfile.ZipFile) -> str:
     raise DataError(f"{path}: found {found} in the archive, expected exactly one .json file")
 
 
-def _text(chunks: Iterable[bytes]) -> Iterator[str]:
+def decoded(chunks: Iterable[bytes]) -> Iterator[str]:
+    """UTF-8, with or without a byte-order mark, cut anywhere."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     for chunk in chunks:
         yield decoder.decode(chunk)
     yield decoder.decode(b"", final=True)
 
 
-def _entries(path: Path, chunks: Iterator[str]) -> Iterator[dict[str, Any]]:
-    """Split `[entry, entry, ...]` into entries, on a buffer that holds the unread part of the text so far."""
+def split_list(name: Path | str, chunks: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """Split `[{...}, {...}, ...]` into entries, on a buffer that holds the unread part of the text so far.
+
+    Raises DataError, under `name`, for anything else.
+    """
     decode = json.JSONDecoder().raw_decode
     buffer, position, count = "", 0, 0
     before: str | None = None  # what was read last: None at the start, then "[", "entry" or ","
@@ -91,30 +95,30 @@ def _entries(path: Path, chunks: Iterator[str]) -> Iterator[dict[str, Any]]:
             character = buffer[position]
             if before is None:
                 if character != "[":
-                    raise DataError(f"{path}: starts with {buffer[:40]!r}, expected a JSON list of crystals: [{{...}}]")
+                    raise DataError(f"{name}: starts with {buffer[:40]!r}, expected a JSON list of crystals: [{{...}}]")
                 before, position = "[", position + 1
             elif before == "]":
-                raise DataError(f"{path}: found more text after the end of the list: {buffer[position:][:40]!r}")
+                raise DataError(f"{name}: found more text after the end of the list: {buffer[position:][:40]!r}")
             elif character == "]" and before != ",":
                 before, position = "]", position + 1
             elif before == "entry":
                 if character != ",":
-                    raise DataError(f"{path}: entry {count}: found {character!r}, expected ',' or ']'")
+                    raise DataError(f"{name}: entry {count}: found {character!r}, expected ',' or ']'")
                 before, position = ",", position + 1
             elif character != "{":
-                raise DataError(f"{path}: entry {count + 1}: starts with {buffer[position:][:40]!r}, expected {{...}}")
+                raise DataError(f"{name}: entry {count + 1}: starts with {buffer[position:][:40]!r}, expected {{...}}")
             else:
                 try:
                     entry, position = decode(buffer, position)
                 except json.JSONDecodeError as error:
                     if _may_be_incomplete(error, len(buffer)):
                         break
-                    raise DataError(f"{path}: entry {count + 1}: not valid JSON: {error.msg}") from None
+                    raise DataError(f"{name}: entry {count + 1}: not valid JSON: {error.msg}") from None
                 before, count = "entry", count + 1
                 yield entry
 
     if before != "]":
-        raise DataError(f"{path}: ends in the middle, after {count:,} entries; the file is cut short: fetch it again")
+        raise DataError(f"{name}: ends in the middle, after {count:,} entries; the file is cut short: fetch it again")
 
 
 def _may_be_incomplete(error: json.JSONDecodeError, length: int) -> bool:

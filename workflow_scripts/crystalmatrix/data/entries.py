@@ -59,7 +59,8 @@ def fields_of(chosen: dict[str, str]) -> dict[str, str]:
 
 
 def read_entry(raw: Mapping[str, Any], *, id_key: str, fields: Mapping[str, str]) -> Entry:
-    """Read one entry; `fields` maps property (or auxiliary field) to the entry's key. Raises InvalidEntryError."""
+    """Read one entry; `fields` maps property (or auxiliary field) to the entry's key, and the property's own name
+    will do too. Raises InvalidEntryError."""
     identity = raw.get(id_key)
     if identity in MISSING:
         raise InvalidEntryError(NO_ID, f"no {id_key!r} among the keys {', '.join(list(raw)[:6])}")
@@ -85,7 +86,7 @@ def read_entry(raw: Mapping[str, Any], *, id_key: str, fields: Mapping[str, str]
 
     labels, unreadable = {}, {}
     for name, key in fields.items():
-        value = raw.get(key)
+        value = raw[key] if key in raw else raw.get(name)
         labels[name] = number = read_number(value)
         if number is None and not _is_missing(value):
             unreadable[name] = repr(value)[:40]

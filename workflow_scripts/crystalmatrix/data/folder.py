@@ -1,7 +1,8 @@
 """A folder of structure files with a table of labels.
 
 In: CIF and POSCAR files; one .csv file whose first column names the file (with or without its suffix) and whose other
-columns are labels.  Out: entries in JARVIS's format, one per structure file; its id is the file's name with no suffix.
+columns are labels, under our names or JARVIS's.  Out: entries in JARVIS's format, one per structure file; its id is the
+file's name with no suffix.
 
     my_data/
         NaCl.cif
@@ -12,7 +13,7 @@ columns are labels.  Out: entries in JARVIS's format, one per structure file; it
 
 import csv
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,13 @@ from crystalmatrix.errors import DataError
 FORMATS = {".cif": "cif", ".vasp": "vasp", ".poscar": "vasp"}
 
 
-def folder_entries(folder: Path, *, id_key: str, fields: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Yield one entry per structure file, in the order of their names.
-
-    `fields`: {property: field}; a column may bear either name. Raises DataError for a table that does not fit.
-    """
+def folder_entries(folder: Path, *, id_key: str) -> Iterator[dict[str, Any]]:
+    """Yield one entry per structure file, in the order of their names. Raises DataError for a table that does not fit
+    the folder."""
     files = {path: kind for path in sorted(folder.iterdir()) if (kind := _format(path))}
     if not files:
         raise DataError(f"{folder}: found no structure file, expected names like POSCAR* or *{', *'.join(FORMATS)}")
-    labels = _read_labels(folder, fields)
+    labels = _read_labels(folder)
     unknown = labels.keys() - {path.name for path in files} - {path.stem for path in files}
     if unknown:
         raise DataError(f"{folder}: labels for {min(unknown)!r}, but no structure file of that name")
@@ -64,7 +63,7 @@ def _read_atoms(path: Path, kind: str) -> dict[str, Any] | str:
     }
 
 
-def _read_labels(folder: Path, fields: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def _read_labels(folder: Path) -> dict[str, dict[str, str]]:
     """{file: {field: value as text}}."""
     tables = sorted(folder.glob("*.csv"))
     if len(tables) != 1:
@@ -72,12 +71,7 @@ def _read_labels(folder: Path, fields: Mapping[str, str]) -> dict[str, dict[str,
         raise DataError(f"{folder}: found {found}, expected exactly one .csv file with the labels")
     with tables[0].open(newline="", encoding="utf-8-sig") as handle:
         header, *rows = [row for row in csv.reader(handle) if any(row)] or [[]]
-    keys = [fields.get(name.strip(), name.strip()) for name in header[1:]]
-    if not set(keys) & set(fields.values()):
-        raise DataError(
-            f"{tables[0]}: found the columns {', '.join(header) or '(none)'}, expected the name of the file and then "
-            f"at least one of {', '.join(fields)}"
-        )
+    keys = [name.strip() for name in header[1:]]
     labels = {row[0].strip(): dict(zip(keys, row[1:], strict=False)) for row in rows}
     if len(labels) < len(rows):
         raise DataError(f"{tables[0]}: found {len(rows)} rows for {len(labels)} files, expected one row for each")

@@ -13,6 +13,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+WORTH_WORKERS = 2000  # crystals from which starting processes (half a second) pays
 WAITING_PER_WORKER = 4  # items handed out ahead; Pool.imap would read the whole iterable into memory
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crystalmatrix import columns as c
+from crystalmatrix.data.defects import known_defects
 from crystalmatrix.data.records import Records
 from crystalmatrix.properties import PROPERTIES, Property
 
@@ -34,6 +35,7 @@ def quality(records: Records, *, source: dict[str, Any]) -> dict[str, Any]:
         "dropped": dict(reasons.most_common()),
         "without_symmetry": table[c.SPACE_GROUP].null_count,
         "unreadable_labels": {name: dict(texts.most_common(5)) for name, texts in records.unreadable.items()},
+        "known_defects": known_defects(table),
         "properties": {name: _property_quality(table, row) for name, row in PROPERTIES.items()},
     }
 

@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +23,7 @@ from crystalmatrix.data.entries import DUPLICATE_ID, LABELS, Entry, InvalidEntry
 from crystalmatrix.data.geometry import check_geometry
 from crystalmatrix.data.parallel import in_order
 from crystalmatrix.data.symmetry import SYMPREC, Symmetry, find_symmetry
-from crystalmatrix.errors import DataError
+from crystalmatrix.errors import DataError, nearest
 
 BATCH = 256  # entries handed to a worker at once
 
@@ -45,18 +44,21 @@ class Records:
     table: pa.Table  # columns.RECORDS, in the order of the source
     dropped: pa.Table  # columns.DROPPED
     unreadable: dict[str, Counter[str]]  # label: how often which text was no number and no mark of a missing one
+    keys: set[str]  # that any entry had
 
 
 def build_records(entries: Iterable[dict[str, Any]], *, id_key: str, fields: dict[str, str], workers: int) -> Records:
     """Validate entries and derive what the table holds. `workers` processes; 1 stays in this one. Same result."""
     drops: list[InvalidEntryError] = []
     unreadable: dict[str, Counter[str]] = {}
+    keys: set[str] = set()
     batches: list[pa.RecordBatch] = []
 
     def batched() -> Iterator[list[Entry]]:
         seen: set[str] = set()
         batch: list[Entry] = []
         for raw in entries:
+            keys.update(raw)
             try:
                 entry = read_entry(raw, id_key=id_key, fields=fields)
                 if entry.jid in seen:
@@ -80,7 +82,7 @@ def build_records(entries: Iterable[dict[str, Any]], *, id_key: str, fields: dic
                 unreadable.setdefault(name, Counter())[text] += 1
     table = pa.Table.from_batches(batches, c.RECORDS).combine_chunks()
     dropped = [{c.JID: drop.jid, "reason": drop.reason, "detail": drop.detail} for drop in drops]
-    return Records(table, pa.Table.from_pylist(dropped, c.DROPPED), unreadable)
+    return Records(table, pa.Table.from_pylist(dropped, c.DROPPED), unreadable, keys)
 
 
 def examine(entries: list[Entry]) -> list[Crystal | InvalidEntryError]:
@@ -134,17 +136,32 @@ def _lists(rows: list[NDArray], lengths: list[int]) -> pa.ListArray:
     return pa.ListArray.from_arrays(offsets, np.concatenate(rows) if rows else [])
 
 
-def check_drop_rate(records: Records, *, limit: float, listed_in: Path) -> None:
-    """Raise DataError where more than `limit` of the rows were dropped, or all of them."""
+def check_records(records: Records, *, fields: dict[str, str], chosen: dict[str, str], max_drop_rate: float) -> None:
+    """Raise DataError where the records cannot be what was meant: too many rows dropped, or labels under other names.
+
+    `fields`: see `fields_of`; `chosen`: those of the config.
+    """
     n_dropped, n_kept = records.dropped.num_rows, records.table.num_rows
     reasons = Counter(records.dropped["reason"].to_pylist()).most_common()
-    counted = ", ".join(f"{n} {reason}" for reason, n in reasons)
+    counted = ", ".join(f"{n:,} {reason}" for reason, n in reasons)
+    first = "; ".join(
+        f"{drop[c.JID] or 'a row'}: {drop['reason']} ({drop['detail']})"
+        for drop in records.dropped.slice(0, 3).to_pylist()
+    )
     if n_kept == 0:
-        raise DataError(f"no valid crystal among {n_dropped} rows ({counted}); each is listed in {listed_in}")
-    if n_dropped > limit * (n_dropped + n_kept):
+        raise DataError(f"found no valid crystal among {n_dropped:,} rows ({counted}); the first: {first}")
+    if n_dropped > max_drop_rate * (n_dropped + n_kept):
         raise DataError(
-            f"{n_dropped} of {n_dropped + n_kept} rows are invalid ({counted}), expected at most {limit:.2%}; "
-            f"each is listed in {listed_in}; raise data.max_drop_rate to go on without them"
+            f"{n_dropped:,} of {n_dropped + n_kept:,} rows are invalid ({counted}), expected at most "
+            f"{max_drop_rate:.2%}; the first: {first}; raise data.max_drop_rate to go on without them"
+        )
+    for name, key in chosen.items():
+        if key not in records.keys:
+            raise DataError(f"data.fields.{name}: no entry has a key {key!r}{nearest(key, records.keys)}")
+    if not records.keys & {*fields, *fields.values()}:
+        raise DataError(
+            f"found no label of any property, only the keys {', '.join(sorted(records.keys))}; "
+            "name them in data.fields, for example fields: {formation_energy: <key>}"
         )
 
 

@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 from crystalmatrix.config import DataConfig
 from crystalmatrix.data.archive import pack, read_entries, write_entries
 from crystalmatrix.data.download import Remote, fetch_remote
-from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.folder import folder_entries
 from crystalmatrix.data.minerals import mineral_entries
 from crystalmatrix.data.releases import find_release
@@ -75,7 +74,7 @@ def _from_release(config: DataConfig, out: Path) -> dict[str, Any]:
 
 def _from_folder(config: DataConfig, out: Path) -> dict[str, Any]:
     folder = Path(config.source).expanduser()
-    entries = folder_entries(folder, id_key=config.id_key, fields=fields_of(config.fields))
+    entries = folder_entries(folder, id_key=config.id_key)
     return {"origin": folder.name, "n_entries": write_entries(out, entries)}
 
 

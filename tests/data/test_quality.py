@@ -1,0 +1,78 @@
+"""The quality table counts what is there, and known oddities are told only where they are."""
+
+import json
+
+import numpy as np
+
+from crystalmatrix.data.defects import known_defects
+from crystalmatrix.data.entries import fields_of
+from crystalmatrix.data.quality import histogram, quality, suspicious_repeats
+from crystalmatrix.data.records import build_records
+
+from .entries import rock_salt
+
+
+def records_of(entries):
+    return build_records(entries, id_key="jid", fields=fields_of({}), workers=1)
+
+
+def test_counts_of_a_property():
+    values = [0.0, 0.0, -3.0, 50.0, 700.0, "na", "soft"]
+    records = records_of([rock_salt(f"JVASP-{i}", bulk_modulus_kv=value) for i, value in enumerate(values)])
+    found = quality(records, source={"source": "test"})
+    json.dumps(found, allow_nan=False)
+    assert (found["n_raw"], found["n_kept"], found["dropped"]) == (7, 7, {})
+    assert found["unreadable_labels"] == {"bulk_modulus": {"'soft'": 1}}
+    bulk = found["properties"]["bulk_modulus"]
+    counted = {key: bulk[key] for key in ("count", "zeros", "negatives", "out_of_range", "min", "median", "max")}
+    assert counted == {
+        "count": 5,
+        "zeros": 2,
+        "negatives": 1,
+        "out_of_range": 2,
+        "min": -3.0,
+        "median": 0.0,
+        "max": 700.0,
+    }
+    assert sum(bulk["histogram"]["counts"]) == 5
+    assert found["properties"]["ehull"]["count"] == 0
+
+
+def test_a_value_given_thirty_times_stands_out_and_rounded_data_do_not():
+    rng = np.random.default_rng(0)
+    smooth = rng.normal(80, 20, 2000)
+    rounded = np.round(rng.exponential(0.1, 5000), 3)
+    assert suspicious_repeats(np.concatenate([smooth, [0.19] * 30])) == [(0.19, 30)]
+    assert suspicious_repeats(rounded) == []
+    assert suspicious_repeats(np.full(20, 7.0)) == [(7.0, 20)]
+    assert suspicious_repeats(np.zeros(100)) == []
+
+
+def test_a_histogram_counts_every_value_however_extreme():
+    values = np.concatenate([np.linspace(0, 1, 1000), [1e6]])
+    counted = histogram(values)
+    assert sum(counted["counts"]) == 1001
+    assert counted["edges"][-1] < 2
+    assert sum(histogram(np.array([3.0]))["counts"]) == 1
+
+
+def test_oddities_are_told_where_they_are():
+    plain = [rock_salt(f"JVASP-{i}", bulk_modulus_kv=50.0, ehull=0.05) for i in range(3)]
+    assert known_defects(records_of(plain).table) == []
+    odd = rock_salt(
+        "JVASP-96735",
+        shear_modulus_gv=-2.0,
+        dfpt_piezo_max_dij=5.0,
+        optb88vdw_bandgap=2.0,
+        mbj_bandgap=1.0,
+        ehull=3.0,
+    )
+    text = "\n".join(known_defects(records_of([odd]).table))
+    for said in (
+        "Shear modulus (Voigt): 1 negative values",
+        "1 non-zero values of crystals whose inversion centre",
+        "1 TB-mBJ gaps more than 0.2 eV below",
+        "median 3.00 eV/atom",
+        "JVASP-96735 in more than one fold",
+    ):
+        assert said in text
