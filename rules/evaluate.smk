@@ -15,7 +15,6 @@ rule composition:
         "results/logs/composition/{property}.log",
     conda:
         "../envs/report.yaml"
-    threads: 2
     params:
         version=columns.PREDICTIONS_VERSION,
         property=declared_property,

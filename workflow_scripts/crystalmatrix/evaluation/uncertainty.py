@@ -27,8 +27,12 @@ def conformal_interval(
 
     With the spread of an ensemble given for both folds, the width follows it: residuals are measured in units of the
     spread plus its validation median, so that a crystal on which all members agree does not get an empty interval.
+    NaN where there is no residual to go by.
     """
     residual = np.abs(validation_residual)
+    if not len(residual):
+        unknown = np.full(len(prediction), np.nan)
+        return unknown, unknown
     if spread is None or validation_spread is None:
         width = _conformal_quantile(residual, level)
         return prediction - width, prediction + width
