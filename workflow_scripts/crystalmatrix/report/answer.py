@@ -21,10 +21,12 @@ _WIDTH, _HEIGHT = 230, 26
 def answer(inputs: Inputs) -> dict[str, Any]:
     """Rows of the answer, the scale of their charts, and the sentences around them."""
     scale = _scale(list(inputs.boards.values()))
+    verdicts = _count_verdicts(inputs)
     return {
         "rows": [_row(inputs, name, board, scale) for name, board in inputs.boards.items()],
         "axis": _axis(scale),
-        "verdicts": _count_verdicts(inputs),
+        "verdicts": verdicts,
+        "rival": "the best published model" if verdicts["n"] else "the best constant",
         "source": Path(str(inputs.source["source"])).name,
         "fewest": FEWEST,
         "ids_note": _ids_note(inputs),
@@ -40,9 +42,10 @@ def _row(inputs: Inputs, name: str, board: Board, scale: Scale) -> dict[str, Any
     places = row_decimals(board)
     common = board.common
     best = common.best_published
-    constant = board.difference(key, CONSTANT)
     rival = common.difference(key, best) if best else None
-    floor = board.difference(key, COMPOSITION) if COMPOSITION in board.ours and key != COMPOSITION else None
+    floors = {"the best constant": _claim("the best constant", board.difference(key, CONSTANT), places)}
+    if COMPOSITION in board.ours and key != COMPOSITION:
+        floors["the composition alone"] = _claim("the composition", board.difference(key, COMPOSITION), places)
     return {
         "name": name,
         "label": board.quantity.label,
@@ -52,17 +55,26 @@ def _row(inputs: Inputs, name: str, board: Board, scale: Scale) -> dict[str, Any
         "mae": text.number(board.mae(key), places),
         "interval": text.interval(low, high, places),
         "strip": _strip(board, scale),
-        "rival": _claim(board.label(best), rival, places) if best and rival else None,
-        "rival_mae": text.number(common.mae(best), places) if best else None,
-        "rival_ids": text.count(common.n) if common.n < board.n else None,
-        "rival_name": board.label(best) if best else None,
-        "constant": _claim("the best constant", constant, places),
-        "constant_mae": text.number(board.mae(CONSTANT), places),
+        "claim": _claim(board.label(best), rival, places) if best and rival else floors["the best constant"],
+        "references": _references(board, places),
+        "unbeaten": ", ".join(name for name, claim in floors.items() if claim["verdict"] != "better"),
         "ids": text.count(board.n),
         "official": text.count(inputs.n_official(name)) if inputs.n_official(name) else None,
         "complete": inputs.n_official(name) == board.n,
-        "floor": _claim("the composition alone", floor, places) if floor else None,
     }
+
+
+def _references(board: Board, places: int) -> str:
+    """The errors of the best published model, the best constant and the composition, in one line."""
+    common = board.common
+    parts = []
+    if best := common.best_published:
+        few = f" ({text.count(common.n)} crystals)" if common.n < board.n else ""
+        parts.append(f"{board.label(best)} {text.number(common.mae(best), places)}{few}")
+    parts.append(f"constant {text.number(board.mae(CONSTANT), places)}")
+    if COMPOSITION in board.ours:
+        parts.append(f"composition {text.number(board.mae(COMPOSITION), places)}")
+    return ", ".join(parts)
 
 
 def row_decimals(board: Board) -> int:

@@ -18,15 +18,19 @@ _SIZE, _LEFT, _BOTTOM = 200, 46, 30
 
 
 def calibration(inputs: Inputs) -> dict[str, Any]:
-    """A row a property and model that gives intervals; a chart a property whose recommended model gives a spread."""
-    rows, charts = [], []
+    """Coverage of the recommended models and of all; a chart a property whose models give a spread."""
+    chosen: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    charts = []
     for board in inputs.boards.values():
-        rows += [row for key in board.ours if (row := _row(inputs, board, key)) is not None]
+        found = {key: row for key in board.ours if (row := _row(inputs, board, key)) is not None}
+        rows += found.values()
+        chosen += [found[key] for key in (board.recommended,) if key in found]
         key = next((key for key in [board.recommended, *board.ours] if _bins(inputs, board, key)), None)
         if key is not None:
             chart = _chart(_bins(inputs, board, key), board)
             charts.append({"label": board.quantity.label, "model": model_label(key), "chart": chart})
-    return {"rows": rows, "charts": charts}
+    return {"chosen": chosen, "rows": rows, "charts": charts}
 
 
 def _bins(inputs: Inputs, board: Board, key: str) -> list[dict[str, float]]:

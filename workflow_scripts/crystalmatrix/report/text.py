@@ -57,9 +57,11 @@ def duration(seconds: float | None) -> str:
     """`42 s`, `12 min`, `3.1 h`."""
     if seconds is None:
         return EM_DASH
-    if seconds < 120:
+    if seconds < 60:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.{0 if seconds % 3600 == 0 else 1}f} h"
 
 
 def interval(low: float, high: float, places: int) -> str:

@@ -14,6 +14,9 @@ from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
 from crystalmatrix.report.svg import Drawing, Scale
 
+BASELINE = "cgcnn"
+_BLUES = (0, 1, 2, 4, 5)  # series of style.css in the order of the tiers
+_ROUND_TIMES = (1, 10, 60, 600, 3600, 36000, 360000)  # s
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 320, 190, 44, 26
 
 
@@ -42,9 +45,11 @@ def _tiers(inputs: Inputs) -> list[str]:
 
 
 def line_style(key: str, tiers: list[str]) -> str:
-    """CSS classes of a model's line: a colour by tier, dashes for the multi-task model."""
+    """CSS classes of a model's line: a colour by tier, orange for the baseline; dashes for the multi-task model."""
     tier, _, multitask = key.partition("/")
-    return f"series-{tiers.index(tier) % 6}" + (" dashed" if multitask else "")
+    others = [name for name in tiers if name != BASELINE]
+    number = 3 if tier == BASELINE else _BLUES[others.index(tier) % len(_BLUES)]
+    return f"series-{number}" + (" dashed" if multitask else "")
 
 
 def _curves(inputs: Inputs, name: str, tiers: list[str]) -> Markup | None:
@@ -133,7 +138,7 @@ def _trade(inputs: Inputs, tiers: list[str]) -> Markup | None:
     y = Scale(min(ratios) * 0.85, max(ratios) * 1.12, height - 36, 10, log=True)
     drawing = Drawing(width, height, "training time of all properties against mean error relative to the constant")
     drawing.y_axis(y, 52, right=width - 10, n=6)
-    for value in x.ticks(5):
+    for value in (value for value in _ROUND_TIMES if x.low <= value <= x.high):
         drawing.line(x(value), 10, x(value), height - 36, "grid")
         drawing.text(x(value), height - 24, text.duration(value), "tick", "middle")
     drawing.text((52 + width) / 2, height - 6, "training time, all properties", "tick", "middle")
