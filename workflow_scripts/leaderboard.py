@@ -12,7 +12,7 @@ from crystalmatrix.config import ReportConfig
 from crystalmatrix.data.official import official_folds
 from crystalmatrix.errors import DataError, run
 from crystalmatrix.evaluation.predictions import read_predictions
-from crystalmatrix.evaluation.published import archive_name, read_archive
+from crystalmatrix.evaluation.published import archive_name, full_test, read_archive
 from crystalmatrix.evaluation.submission import check, metadata, pack
 from crystalmatrix.files import atomic, read_metadata, write_json, write_text
 from crystalmatrix.properties import PROPERTIES, as_read
@@ -33,8 +33,8 @@ def main() -> None:
     if (name, c.TEST) not in model.folds or model.tier != args.tier:
         raise DataError(f"{args.predictions}: found {model.tier}/{model.task}, expected {args.tier} with {name}")
     fields = read_metadata(args.records, version=c.RECORDS_VERSION).get("fields", {})
-    if as_read(name, fields) != PROPERTIES[name]:
-        raise DataError(f"{name}: read from {fields[name]}, the leaderboard scores {PROPERTIES[name].field}")
+    if full_test(as_read(name, fields)) is None:
+        raise DataError(f"{name}: read from {as_read(name, fields).field}, which the leaderboard has no test for")
     fold = model.folds[name, c.TEST]
     archive = args.out_dir / archive_name(PROPERTIES[name].field)
     with atomic(archive) as temporary:

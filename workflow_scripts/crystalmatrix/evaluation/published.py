@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crystalmatrix.errors import DataError
+from crystalmatrix.properties import PROPERTIES, Property
 
 _NAMES = {  # folder on the leaderboard: name in the literature
     "alignn_model": "ALIGNN",
@@ -57,6 +58,11 @@ FULL_TEST: dict[str, FullTest] = {
     "spillage": FullTest(9101, 1137, 1137, 0.4925, 0.384, 0.351, 0.3456, "ALIGNN 2.0"),
     "ehull": FullTest(44290, 5537, 5537, 1.144, 0.0590, 0.0763, 0.0439, "CartNet (README)"),
 }
+
+
+def full_test(quantity: Property) -> FullTest | None:
+    """Published errors of a property; None where there is no official test split of the field that it was read from."""
+    return FULL_TEST.get(quantity.name) if quantity == PROPERTIES[quantity.name] else None
 
 
 def archive_name(field: str) -> str:

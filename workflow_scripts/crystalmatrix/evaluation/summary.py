@@ -12,8 +12,7 @@ from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.evaluation.bootstrap import Difference
 from crystalmatrix.evaluation.breakdown import KINDS, SYSTEMS, by_element, by_group, describe, worst
 from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board
-from crystalmatrix.evaluation.published import FULL_TEST
-from crystalmatrix.properties import PROPERTIES
+from crystalmatrix.evaluation.published import full_test
 
 Metrics = dict[tuple[str, str], dict[str, Any]]  # by (tier, task): metrics.json
 
@@ -40,7 +39,7 @@ def _property(name: str, board: Board, metrics: Metrics, records: pd.DataFrame) 
         "best_published": common.best_published,
         "models": {key: {**_model(key, board, metrics), **_where(key, board, about)} for key in board.ours},
         "published": {key: _entry(key, common) for key in common.published},
-        "published_full_test": vars(FULL_TEST[name]) if board.quantity == PROPERTIES[name] else None,
+        "published_full_test": vars(published) if (published := full_test(board.quantity)) else None,
         "differences": differences(board),
     }
 

@@ -8,8 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from crystalmatrix.evaluation.comparison import CONSTANT, Board
-from crystalmatrix.evaluation.published import FULL_TEST
-from crystalmatrix.properties import PROPERTIES
+from crystalmatrix.evaluation.published import FullTest, full_test
 from crystalmatrix.report import text
 from crystalmatrix.report.answer import row_decimals
 from crystalmatrix.report.inputs import Inputs
@@ -35,7 +34,7 @@ def rivals(inputs: Inputs) -> dict[str, Any]:
         "has_published": any(board.published for board in boards.values()),
         "partial": any(board.common.n < board.n for board in boards.values()),
         "differences": [row for board in boards.values() for row in _differences(board)],
-        "full_test": [_full_test(board) for name, board in boards.items() if board.quantity == PROPERTIES[name]],
+        "full_test": [_full_test(board, row) for board in boards.values() if (row := full_test(board.quantity))],
     }
 
 
@@ -98,8 +97,7 @@ def _differences(board: Board) -> list[dict[str, Any]]:
     return rows
 
 
-def _full_test(board: Board) -> dict[str, Any]:
-    row = FULL_TEST[board.quantity.name]
+def _full_test(board: Board, row: FullTest) -> dict[str, Any]:
     return {
         "label": board.quantity.label,
         "unit": board.quantity.unit,
