@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
+from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
 
 MISSING = (None, "", "na", "NA", "n/a", "nan", "NaN", "None")  # all seen in JARVIS releases; so is an empty list
@@ -28,7 +28,7 @@ OVERSIZED = "oversized cell"
 ATOMS_TOO_CLOSE = "atoms too close"
 
 LABELS = (*PROPERTIES, *AUXILIARY_FIELDS)
-_Z = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}  # ASE's "X" is no element
+_Z = {symbol: number for number, symbol in enumerate(SYMBOLS) if number > 0}
 
 
 class InvalidEntryError(Exception):

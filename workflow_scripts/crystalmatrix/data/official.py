@@ -24,8 +24,13 @@ def _read(name: str) -> pa.Table:
 
 
 def official_folds(name: str) -> dict[str, str]:
-    """{jid: fold} of a property. An id published in several folds is in the most held-out one: test, val, train."""
+    """{jid: fold} of a property, none for one that the leaderboard does not have.
+
+    An id published in several folds is in the most held-out one: test, val, train.
+    """
     table = _read(FOLDS_FILE)
+    if name not in table.column_names:
+        return {}
     fold_of = [_most_held_out(bits) for bits in range(8)]
     numbers, bits = table["number"].to_pylist(), table[name].to_pylist()
     return {f"{ID_PREFIX}{number}": fold_of[bit] for number, bit in zip(numbers, bits, strict=True) if bit}
@@ -38,6 +43,8 @@ def _most_held_out(bits: int) -> str:
 def duplicate_ids(name: str) -> list[str]:
     """The ids that the leaderboard publishes in more than one fold of this property."""
     table = _read(FOLDS_FILE)
+    if name not in table.column_names:
+        return []
     numbers, bits = table["number"].to_pylist(), table[name].to_pylist()
     return [f"{ID_PREFIX}{number}" for number, bit in zip(numbers, bits, strict=True) if bit.bit_count() > 1]
 

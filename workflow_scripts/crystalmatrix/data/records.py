@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from crystalmatrix import columns as c
@@ -23,6 +22,7 @@ from crystalmatrix.data.entries import DUPLICATE_ID, LABELS, Entry, InvalidEntry
 from crystalmatrix.data.geometry import check_geometry
 from crystalmatrix.data.parallel import in_order
 from crystalmatrix.data.symmetry import SYMPREC, Symmetry, find_symmetry
+from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.errors import DataError, nearest
 
 BATCH = 256  # entries handed to a worker at once
@@ -100,7 +100,7 @@ def examine(entries: list[Entry]) -> list[Crystal | InvalidEntryError]:
 
 def hill_formula(species: NDArray[np.uint8]) -> str:
     """Reduced formula in Hill order: carbon, hydrogen, then by letter; without carbon all by letter. "MgO", "CH4"."""
-    counts = Counter(chemical_symbols[z] for z in species.tolist())
+    counts = Counter(SYMBOLS[z] for z in species.tolist())
     divisor = math.gcd(*counts.values())
     first = [symbol for symbol in ("C", "H") if symbol in counts and "C" in counts]
     order = first + sorted(counts.keys() - set(first))

@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 from crystalmatrix.config import DataConfig
 from crystalmatrix.data.archive import pack, read_entries, write_entries
 from crystalmatrix.data.download import Remote, fetch_remote
-from crystalmatrix.data.folder import folder_entries
 from crystalmatrix.data.minerals import mineral_entries
 from crystalmatrix.data.releases import find_release
 from crystalmatrix.errors import DataError
@@ -73,6 +72,8 @@ def _from_release(config: DataConfig, out: Path) -> dict[str, Any]:
 
 
 def _from_folder(config: DataConfig, out: Path) -> dict[str, Any]:
+    from crystalmatrix.data.folder import folder_entries  # late: ase.io takes most of a second to load
+
     folder = Path(config.source).expanduser()
     entries = folder_entries(folder, id_key=config.id_key)
     return {"origin": folder.name, "n_entries": write_entries(out, entries)}

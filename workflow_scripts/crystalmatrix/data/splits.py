@@ -2,9 +2,8 @@
 
 In: records.  Out: the table columns.SPLITS in long format, and what of the official folds the data set holds.
 
-official: the JARVIS-Leaderboard's folds, drawn per property; crystals without one are not used.
-random:   each property is split afresh over its own labelled crystals ... with one draw for all of them, so that a
-          crystal is in the same fold of every property.
+official: the JARVIS-Leaderboard's folds, drawn property by property; crystals in none of them are not used.
+random:   one draw over all crystals, so that a crystal is in the same fold of every property.
 grouped:  as random, but crystals of one composition and space group stay together.
 """
 
@@ -82,10 +81,12 @@ def coverage(records: pa.Table, splits: pa.Table, *, scheme: str) -> dict[str, A
     for name, fold, is_strict in zip(*columns, strict=True):
         held[name][fold] += 1
         strict[name] += fold == c.TRAIN and is_strict
-    official = {name: Counter(official_folds(name).values()) if scheme == "official" else None for name in PROPERTIES}
+    official = {
+        name: Counter(official_folds(name).values()) if scheme == "official" else Counter() for name in PROPERTIES
+    }
     return {
         name: {
-            "official": None if (counts := official[name]) is None else {fold: counts[fold] for fold in FOLDS},
+            "official": {fold: official[name][fold] for fold in FOLDS} if official[name] else None,
             "held": {fold: held[name][fold] for fold in FOLDS},
             "strict_train": strict[name],
             "without_fold": records.num_rows - records[name].null_count - held[name].total(),

@@ -35,7 +35,7 @@ def read_benchmark(wheel: Path, field: str) -> Benchmark:
 def folds_table(benchmarks: dict[str, Benchmark]) -> pa.Table:
     """Columns: number (the digits of JVASP-<number>, ascending), and per property the sum of its folds' bits.
 
-    An id that stands in two folds of one property (there are six such facts) keeps both bits here.
+    An id that stands in two folds of one property (there are nine such facts, of five ids) keeps both bits here.
     """
     bits: dict[str, dict[int, int]] = {}
     for name, benchmark in benchmarks.items():
