@@ -12,7 +12,8 @@ def envelope(ratio: Tensor) -> Tensor:
 
     Source: Gasteiger et al., "Directional message passing for molecular graphs", ICLR 2020, eq. 8 with p = 6.
     """
-    inside = 1 - 28 * ratio**6 + 48 * ratio**7 - 21 * ratio**8
+    cube = ratio * ratio * ratio  # products: general powers were 4 % of a lite step
+    inside = 1 - cube * cube * (28 - ratio * (48 - 21 * ratio))
     return torch.where(ratio < 1, inside, torch.zeros_like(ratio))
 
 

@@ -69,7 +69,7 @@ class Trainer:
         self.forward = torch.compile(self.model, dynamic=True) if self.config.compile else self.model
         self.objective = Objective(data, targets, fractions, config=self.config, device=self.device)
         parameters = [*self.model.parameters(), *self.objective.parameters()]
-        self.optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=self.config.weight_decay)
+        self.optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=self.config.weight_decay, fused=True)
         n_train = len(self.objective.crystals)
         self.batches_per_epoch = -(-n_train // self.config.batch_size)
         self.epochs = int(np.clip(self.config.crystals_seen // n_train, self.config.min_epochs, self.config.max_epochs))
