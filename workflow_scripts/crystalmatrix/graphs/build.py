@@ -15,8 +15,9 @@ from crystalmatrix import columns
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.arrow import flat, lengths
+from crystalmatrix.graphs.edge_key import MAX_ATOMS, MAX_IMAGE, MAX_RADIUS
 from crystalmatrix.graphs.geometry import edge_vectors
-from crystalmatrix.graphs.neighbours import MAX_ATOMS, MAX_IMAGE, MAX_RADIUS, Edges, find
+from crystalmatrix.graphs.neighbours import Edges, find
 from crystalmatrix.graphs.ragged import Graphs, from_edges, running_sum
 
 CLOSEST = 0.1  # Å: atoms closer than this are one atom given twice

@@ -20,20 +20,21 @@ from numpy.typing import NDArray
 
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.graphs.compiled import compiled
+from crystalmatrix.graphs.edge_key import (
+    MAX_ATOMS,
+    MAX_IMAGE,
+    MAX_RADIUS,
+    STEPS_PER_ANGSTROM,
+    pack,
+    steps,
+    steps_of,
+    unpack,
+)
 
 SHELL_TOLERANCE = 1e-3  # Å: relaxed cells scatter the atoms of a shell by less, and distinct shells lie further apart
-MAX_RADIUS = 130.0  # Å
-MAX_IMAGE = 63  # lattice vectors
-MAX_ATOMS = 65_535  # in one crystal
-
-# During the search an edge is one integer that sorts as the contract demands: q | j | image a | image b | image c.
-_IMAGE_BITS, _ATOM_BITS = 7, 16
-_B, _A, _J, _Q = _IMAGE_BITS, 2 * _IMAGE_BITS, 3 * _IMAGE_BITS, 3 * _IMAGE_BITS + _ATOM_BITS
-_IMAGE_ZERO, _IMAGE_MASK, _ATOM_MASK = 1 << (_IMAGE_BITS - 1), (1 << _IMAGE_BITS) - 1, (1 << _ATOM_BITS) - 1
-_STEPS_PER_ANGSTROM = 1e6
-_SHELL_STEPS = round(SHELL_TOLERANCE * _STEPS_PER_ANGSTROM)
-_GROWTH = 1.3  # of the search radius, until `min_neighbours` are inside
-_MARGIN = 1e-5  # Å, by which a box around the sphere is wider: the step past the cutoff, and what rounding could lose
+SHELL_STEPS = round(SHELL_TOLERANCE * STEPS_PER_ANGSTROM)
+GROWTH = 1.3  # of the search radius, until `min_neighbours` are inside
+MARGIN = 1e-5  # Å, by which a box around the sphere is wider: the step past the cutoff, and what rounding could lose
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,7 @@ def find(
         min(settings.min_neighbours, most),
         most,
     )
-    neighbour, offset = _unpack(key)
-    return Edges(edge_pointer, neighbour, offset, n_angle_edges, int(failed))
+    return Edges(edge_pointer, *unpack(key), n_angle_edges, int(failed))
 
 
 # The compiled part keeps to loops and scalars: each numpy function used there adds up to three seconds of compilation.
@@ -97,10 +97,10 @@ def _search(atom_pointer, fractional, lattice, spacing, n_bins, cutoff, three_bo
                     return key[:first], edge_pointer, n_angle_edges, crystal
                 if end - first >= fewest:
                     key[first:end].sort()
-                    whole_shell = (key[first + fewest - 1] >> _Q) + _SHELL_STEPS <= _steps(radius)
+                    whole_shell = steps_of(key[first + fewest - 1]) + SHELL_STEPS <= steps(radius)
                     if radius == cutoff or whole_shell:
                         break
-                radius, limit = radius * _GROWTH, fewest
+                radius, limit = radius * GROWTH, fewest
             end = _past_shell(key, first, end, limit)
             edge_pointer[first_atom + i + 1] = end
             n_angle_edges[first_atom + i] = _count_within(key, first, end, three_body_cutoff)
@@ -111,7 +111,7 @@ def _search(atom_pointer, fractional, lattice, spacing, n_bins, cutoff, three_bo
 def _within(key, end, i, radius, position, cell, spacing, n_bins, member, start):
     """Append the neighbours of atom i within `radius` to `key` (or a larger copy): (key, end); end -1: too far."""
     # no neighbour is further away than this along a, b and c, in lattice vectors
-    outer = radius + _MARGIN
+    outer = radius + MARGIN
     reach = (outer / spacing[0], outer / spacing[1], outer / spacing[2])
     if radius > MAX_RADIUS or max(reach) > MAX_IMAGE - 1:
         return key, -1
@@ -143,8 +143,8 @@ def _append_images(key, end, i, j, radius, reach, position, cell):
         for e in range(end):
             larger[e] = key[e]
         key = larger
-    farthest = _steps(radius) + 1
-    farthest_squared = (radius + _MARGIN) ** 2
+    farthest = steps(radius) + 1
+    farthest_squared = (radius + MARGIN) ** 2
     for na in range(low_a, high_a + 1):
         for nb in range(low_b, high_b + 1):
             xab = (da + na) * cell[0, 0] + (db + nb) * cell[1, 0]
@@ -155,17 +155,10 @@ def _append_images(key, end, i, j, radius, reach, position, cell):
                 squared = x * x + y * y + z * z
                 if squared > farthest_squared or (i == j and na == 0 and nb == 0 and nc == 0):
                     continue
-                q = _steps(np.sqrt(squared))
-                key[end] = (
-                    (q << _Q) | (j << _J) | (na + _IMAGE_ZERO << _A) | (nb + _IMAGE_ZERO << _B) | (nc + _IMAGE_ZERO)
-                )
+                q = steps(np.sqrt(squared))
+                key[end] = pack(q, j, na, nb, nc)
                 end += q <= farthest
     return key, end
-
-
-@compiled
-def _steps(distance):
-    return np.int64(distance * _STEPS_PER_ANGSTROM + 0.5)
 
 
 @compiled
@@ -173,9 +166,9 @@ def _past_shell(key, first, end, n):
     """Where the shell of the n-th of the sorted edges first:end ends."""
     if end - first <= n:
         return end
-    last = (key[first + n - 1] >> _Q) + _SHELL_STEPS
+    last = steps_of(key[first + n - 1]) + SHELL_STEPS
     past = first + n
-    while past < end and key[past] >> _Q <= last:
+    while past < end and steps_of(key[past]) <= last:
         past += 1
     return past
 
@@ -183,22 +176,10 @@ def _past_shell(key, first, end, n):
 @compiled
 def _count_within(key, first, end, radius):
     """How many of the sorted edges first:end are at most `radius` long."""
-    past, farthest = first, _steps(radius) + 1
-    while past < end and key[past] >> _Q <= farthest:
+    past, farthest = first, steps(radius) + 1
+    while past < end and steps_of(key[past]) <= farthest:
         past += 1
     return past - first
-
-
-@compiled
-def _unpack(key):
-    neighbour = np.empty(len(key), np.uint16)
-    offset = np.empty((3, len(key)), np.int8)
-    for e in range(len(key)):
-        neighbour[e] = (key[e] >> _J) & _ATOM_MASK
-        offset[0, e] = ((key[e] >> _A) & _IMAGE_MASK) - _IMAGE_ZERO
-        offset[1, e] = ((key[e] >> _B) & _IMAGE_MASK) - _IMAGE_ZERO
-        offset[2, e] = (key[e] & _IMAGE_MASK) - _IMAGE_ZERO
-    return neighbour, offset
 
 
 @compiled

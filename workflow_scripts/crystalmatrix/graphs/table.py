@@ -51,5 +51,6 @@ def graphs_from_table(table: pa.Table, *, recompute_angles: bool = False) -> Gra
     )
     if recompute_angles:
         return graphs_of(Crystals.from_table(table), edges)
-    stored = flat_bytes(table, columns.COSINE, _STORED).astype(np.float32)
-    return graphs_of(Crystals.from_table(table), edges, cosine=stored / np.float32(columns.COSINE_SCALE))
+    cosine = flat_bytes(table, columns.COSINE, _STORED).astype(np.float32)
+    cosine /= np.float32(columns.COSINE_SCALE)
+    return graphs_of(Crystals.from_table(table), edges, cosine=cosine)

@@ -1,0 +1,35 @@
+"""One crystal whose graph can be looked at.
+
+In: the paths of shards.  Out: its id and its drawing (see statistics.Drawing) as plain lists, for JSON.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crystalmatrix import columns
+from crystalmatrix.graphs.statistics import drawing
+
+
+def smallest_example(paths: list[Path], *, n_atoms: range = range(4, 9)) -> dict[str, Any] | None:
+    """A crystal whose graph can be looked at, for JSON: of those with `n_atoms` atoms, the one with the fewest angles.
+
+    Keys: `jid`, and the fields of Drawing as lists; None where no crystal is of that size.
+    """
+    best: tuple[int, str, pa.Table] | None = None
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group)
+                pairs = zip(table[columns.JID].to_pylist(), table[columns.N_ANGLE_EDGES].to_pylist(), strict=True)
+                for i, (jid, edges) in enumerate(pairs):
+                    # an atom without angle edges would stand alone in the drawing
+                    candidate = (sum(edges), jid)
+                    if len(edges) in n_atoms and min(edges) > 1 and (best is None or candidate < best[:2]):
+                        best = (*candidate, table.slice(i, 1))
+    if best is None:
+        return None
+    drawn = drawing(best[2])
+    return {"jid": best[1], **{name: values.tolist() for name, values in vars(drawn).items()}}
