@@ -40,8 +40,7 @@ def scripts(env: str) -> list[Path]:
     """The scripts of the rules that name the environment."""
     rules = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk")).split("\nrule ")
     mine = [rule for rule in rules if f"envs/{env}.yaml" in rule]
-    paths = [SCRIPTS / re.search(r'"\$SCRIPTS"/(\w+\.py)', rule)[1] for rule in mine]  # type: ignore[index]
-    return [path for path in paths if path.is_file()]
+    return [SCRIPTS / re.search(r'"\$SCRIPTS"/(\w+\.py)', rule)[1] for rule in mine]  # type: ignore[index]
 
 
 def imports(env: str) -> set[str]:
@@ -74,9 +73,13 @@ def _modules(path: Path) -> list[str]:
 
 
 def _files(module: str) -> list[Path]:
-    """The file of one of our modules and the __init__.py of the packages around it."""
+    """The file of one of our modules and the __init__.py of the packages around it.
+
+    Not that of the root, which imports the Predictor, but only when somebody asks for it.
+    """
+    root = SCRIPTS / "crystalmatrix"
     place = SCRIPTS / module.replace(".", "/")
-    packages = [parent / "__init__.py" for parent in [place, *place.parents] if parent.is_relative_to(SCRIPTS)]
+    packages = [folder / "__init__.py" for folder in [place, *place.parents] if root in folder.parents]
     return [path for path in [place.with_suffix(".py"), *packages] if path.is_file()]
 
 
