@@ -23,3 +23,21 @@ rule graph_shard:
     shell:
         'python "$SCRIPTS"/graphs.py --settings {params.settings:q} --records {input.records}'
         " --shard {wildcards.shard} --out {output} &> {log}"
+
+
+rule graph_statistics:
+    """How many neighbours, how long, at which angles; and one crystal's graph to draw: for the page."""
+    input:
+        shards=SHARDS,
+    output:
+        "results/graphs/statistics.json",
+    log:
+        "results/logs/graphs/statistics.log",
+    conda:
+        "../envs/data.yaml"
+    params:
+        version=columns.GRAPHS_VERSION,
+    message:
+        "Counting neighbours and angles"
+    shell:
+        'python "$SCRIPTS"/graph_statistics.py --shards {input.shards} --out {output} &> {log}'

@@ -13,6 +13,7 @@ rule compare:
         leakage="results/data/leakage.parquet",
         dropped="results/data/dropped.parquet",
         outliers="results/data/outliers.csv",
+        graphs="results/graphs/statistics.json",
         published=CONFIG.report.published or [],
         code=PAGE_CODE,
     output:
@@ -49,7 +50,7 @@ rule compare:
         'python "$SCRIPTS"/compare.py --settings {params.settings:q} --metrics {input.metrics}'
         " --predictions {input.predictions} --records {input.records} --splits {input.splits}"
         " --quality {input.quality} --coverage {input.coverage} --leakage {input.leakage}"
-        " --dropped {input.dropped} --outliers {input.outliers} --config-json {params.config:q}"
+        " --dropped {input.dropped} --outliers {input.outliers} --graphs {input.graphs} --config-json {params.config:q}"
         " --out-dir results/report &> {log}"
 
 

@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--leakage", type=Path, required=True, help="leakage.parquet")
     parser.add_argument("--dropped", type=Path, required=True, help="dropped.parquet")
     parser.add_argument("--outliers", type=Path, required=True, help="outliers.csv")
+    parser.add_argument("--graphs", type=Path, help="statistics.json of the graphs; without it that part is left out")
     parser.add_argument("--config-json", default="{}", help="the configuration of the run, shown on the page")
     parser.add_argument("--out-dir", type=Path, required=True, help="folder for the page, the tables and figures/")
     args = parser.parse_args()
@@ -43,6 +44,7 @@ def main() -> None:
         leakage=args.leakage,
         dropped=args.dropped,
         outliers=args.outliers,
+        graphs=args.graphs,
         config=json.loads(args.config_json),
         settings=ReportConfig.from_json(args.settings),
     )

@@ -50,5 +50,6 @@ def compare_options(results: Path, out: Path, *, settings: str, models: str = "*
         *("--records", str(data / "records.parquet"), "--splits", str(data / "splits.parquet")),
         *("--quality", str(data / "quality.json"), "--coverage", str(data / "coverage.json")),
         *("--leakage", str(data / "leakage.parquet"), "--dropped", str(data / "dropped.parquet")),
-        *("--outliers", str(data / "outliers.csv"), "--config-json", '{"matrix": {"tiers": ["lite", "cgcnn"]}}'),
+        *("--outliers", str(data / "outliers.csv"), "--graphs", str(results / "graphs/statistics.json")),
+        *("--config-json", '{"matrix": {"tiers": ["lite", "cgcnn"]}}'),
     ]

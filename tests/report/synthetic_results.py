@@ -18,6 +18,26 @@ SYMBOLS = {1: "H", 8: "O", 12: "Mg", 14: "Si", 22: "Ti", 26: "Fe", 38: "Sr", 56:
 TIERS = ("lite", "std", "pro", "cgcnn")
 NOISE = {"lite": 0.5, "std": 0.3, "pro": 0.2, "cgcnn": 0.6, "composition": 0.9}  # of the target's scale
 
+GRAPHS = {
+    "n_crystals": 10,
+    "n_atoms": 30,
+    "n_edges": 180,
+    "n_angles": 450,
+    "neighbours": [0, 0, 5, 0, 20, 5],
+    "distance_bin": 0.05,
+    "distances": [0] * 30 + [100, 0, 80],
+    "angles": [0] * 90 + [450] + [0] * 89,
+    "example": {
+        "jid": "JVASP-1",
+        "species": [12, 8],
+        "lattice": [[3.0, 0, 0], [0, 3.0, 0], [0, 0, 3.0]],
+        "position": [[0.0, 0, 0], [1.5, 1.5, 1.5]],
+        "centre": [0, 1],
+        "neighbour": [1, 0],
+        "end": [[1.5, 1.5, 1.5], [3.0, 3.0, 3.0]],
+    },
+}
+
 
 def write_results(
     folder: Path, *, n_test: dict[str, int], tiers: tuple[str, ...] = TIERS, seed: int = 0, ensemble: bool = True
@@ -79,6 +99,7 @@ def _records(folder: Path, jid: np.ndarray, z: np.ndarray, values: dict, generat
         metadata={},
     )
     write_json(data / "quality.json", _quality(values))
+    write_json(folder / "graphs/statistics.json", GRAPHS)
 
 
 def _quality(values: dict) -> dict:

@@ -132,6 +132,14 @@ def test_figures_are_svg_with_text(report: Path) -> None:
         assert list(root.iter("{http://www.w3.org/2000/svg}text"))
 
 
+def test_the_graphs_are_counted_and_one_is_drawn(page: str) -> None:
+    assert "180 edges (6.00 an atom)" in page
+    assert "atoms with 4 neighbours: 20" in page
+    assert "edges from 1.5 Å: 100" in page
+    assert "angles from 90°: 450" in page
+    assert 'aria-label="unit cell of JVASP-1' in page
+
+
 def test_the_payload_cannot_end_its_script(page: str) -> None:
     payload = re.search(r'<script type="application/json" id="payload">(.*?)</script>', page, re.S)
     assert payload is not None

@@ -20,6 +20,7 @@ def test_the_whole_matrix(tmp_path: Path) -> None:
         "records": 1,
         "splits": 1,
         "graph_shard": 8,
+        "graph_statistics": 1,
         "train": 40,
         "predict": 40,
         "composition": 9,
@@ -27,7 +28,7 @@ def test_the_whole_matrix(tmp_path: Path) -> None:
         "leaderboard": 9,
         "compare": 1,
         "all": 1,
-        "total": 160,
+        "total": 161,
     }
 
 

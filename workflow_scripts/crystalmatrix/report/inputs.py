@@ -38,6 +38,7 @@ class Inputs:
     leakage: pd.DataFrame
     dropped: pd.DataFrame
     outliers: pd.DataFrame
+    graphs: dict[str, Any] | None = None  # results/graphs/statistics.json
 
     @property
     def columns(self) -> list[str]:
@@ -61,6 +62,7 @@ def read_inputs(
     leakage: Path,
     dropped: Path,
     outliers: Path,
+    graphs: Path | None,
     config: dict[str, Any],
     settings: ReportConfig,
 ) -> Inputs:
@@ -84,6 +86,7 @@ def read_inputs(
         leakage=read_table(leakage, version=c.SPLITS_VERSION)[0].to_pandas(),
         dropped=read_table(dropped, version=c.RECORDS_VERSION)[0].to_pandas(),
         outliers=pd.read_csv(outliers),
+        graphs=read_json(graphs) if graphs else None,
     )
 
 

@@ -16,12 +16,23 @@ from crystalmatrix.report.explorer import explorer
 from crystalmatrix.report.inputs import Inputs
 from crystalmatrix.report.made import made
 from crystalmatrix.report.matrix import matrix
+from crystalmatrix.report.neighbourhoods import neighbourhoods
 from crystalmatrix.report.pays import pays
 from crystalmatrix.report.rivals import rivals
 from crystalmatrix.report.training import training
 
 FILES = ("style.css", "page.js", "explorer.js")
-SECTIONS = (answer, matrix, rivals, pays, training, calibration, datasheet, made)  # each named as its template
+SECTIONS = (
+    answer,
+    matrix,
+    rivals,
+    pays,
+    training,
+    calibration,
+    datasheet,
+    neighbourhoods,
+    made,
+)  # each named as its template
 
 
 def render(inputs: Inputs) -> str:
@@ -41,6 +52,5 @@ def render(inputs: Inputs) -> str:
         source=inputs.source,
         confidence=text.percent(inputs.settings.confidence),
         payload=payload,
-        graph_statistics=None,
         files={name: files(__package__).joinpath("templates", name).read_text("utf-8") for name in FILES},
     )

@@ -1,0 +1,25 @@
+"""What the graphs look like: distributions over all crystals, and one small crystal to draw, for the page.
+
+In: all graph shards.  Out: results/graphs/statistics.json.
+"""
+
+import argparse
+from pathlib import Path
+
+from crystalmatrix.errors import run
+from crystalmatrix.files import write_json
+from crystalmatrix.graphs.example import smallest_example
+from crystalmatrix.graphs.statistics import shard_statistics
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="results/graphs/shard-*.parquet")
+    parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
+    arguments = parser.parse_args()
+    statistics = shard_statistics(arguments.shards).to_json()
+    write_json(arguments.out, {**statistics, "example": smallest_example(arguments.shards)})
+
+
+if __name__ == "__main__":
+    run(main)
