@@ -38,7 +38,7 @@ def main() -> None:
     records = build_records(entries, id_key=config.id_key, fields=fields, workers=workers)
     check_records(records, fields=fields, chosen=config.fields, max_drop_rate=config.max_drop_rate)
     write_table(args.dropped, records.dropped, version=RECORDS_VERSION, metadata={"raw_sha256": meta["sha256"]})
-    write_json(args.quality, quality(records, source=meta))
+    write_json(args.quality, quality(records, source=meta, fields=fields))
     write_table(args.out, records.table, version=RECORDS_VERSION, metadata=records_metadata(records, meta, fields))
 
 

@@ -19,7 +19,7 @@ def records_of(entries):
 def test_counts_of_a_property():
     values = [0.0, 0.0, -3.0, 50.0, 700.0, "na", "soft"]
     records = records_of([rock_salt(f"JVASP-{i}", bulk_modulus_kv=value) for i, value in enumerate(values)])
-    found = quality(records, source={"source": "test"})
+    found = quality(records, source={"source": "test"}, fields={})
     json.dumps(found, allow_nan=False)
     assert (found["n_raw"], found["n_kept"], found["dropped"]) == (7, 7, {})
     assert found["unreadable_labels"] == {"bulk_modulus": {"'soft'": 1}}
@@ -76,3 +76,9 @@ def test_oddities_are_told_where_they_are():
         "JVASP-96735 in more than one fold",
     ):
         assert said in text
+
+
+def test_another_field_of_a_property_brings_its_unit():
+    records = records_of([rock_salt("JVASP-1", dfpt_piezo_max_eij=0.0)])
+    found = quality(records, source={}, fields={"piezoelectric": "dfpt_piezo_max_eij"})
+    assert found["properties"]["piezoelectric"]["unit"] == "C/m2"

@@ -45,7 +45,7 @@ _ROWS = (
 
 PROPERTIES: dict[str, Property] = {row.name: row for row in _ROWS}
 
-# `properties: {piezoelectric: dfpt_piezo_max_eij}` in config.yaml picks another JARVIS field for a property.
+# `data: {fields: {piezoelectric: dfpt_piezo_max_eij}}` in config.yaml picks another JARVIS field for a property.
 FIELD_CHOICES: dict[str, dict[str, str]] = {
     "piezoelectric": {"dfpt_piezo_max_dij": "pC/N", "dfpt_piezo_max_eij": "C/m2"},
 }

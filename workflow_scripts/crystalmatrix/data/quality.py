@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from crystalmatrix import columns as c
 from crystalmatrix.data.defects import known_defects
 from crystalmatrix.data.records import Records
-from crystalmatrix.properties import PROPERTIES, Property
+from crystalmatrix.properties import PROPERTIES, Property, as_read
 
 N_BINS = 40
 MIN_REPEATS = 10  # a value given fewer times than this is no suspicion ...
@@ -21,10 +21,10 @@ REPEAT_RATIO = 5  # ... nor one given less than five times as often as the value
 NEIGHBOURS = 10  # next to it, so many on each side
 
 
-def quality(records: Records, *, source: dict[str, Any]) -> dict[str, Any]:
+def quality(records: Records, *, source: dict[str, Any], fields: dict[str, str]) -> dict[str, Any]:
     """Counts of rows and drops, and per property counts, suspicious values, quantiles and a histogram.
 
-    `source`: raw.meta.json. Values are in the property's unit; histogram edges too.
+    `source`: raw.meta.json; `fields`: {property: key in the data set}. Values are in the property's unit; histogram edges too.
     """
     table = records.table
     reasons = Counter(records.dropped["reason"].to_pylist())
@@ -36,7 +36,7 @@ def quality(records: Records, *, source: dict[str, Any]) -> dict[str, Any]:
         "without_symmetry": table[c.SPACE_GROUP].null_count,
         "unreadable_labels": {name: dict(texts.most_common(5)) for name, texts in records.unreadable.items()},
         "known_defects": known_defects(table),
-        "properties": {name: _property_quality(table, row) for name, row in PROPERTIES.items()},
+        "properties": {name: _property_quality(table, as_read(name, fields)) for name in PROPERTIES},
     }
 
 
