@@ -4,12 +4,15 @@ import json
 
 import numpy as np
 
+from crystalmatrix.data.bundled.regenerate import read_benchmark
 from crystalmatrix.data.defects import known_defects
 from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.quality import histogram, quality, suspicious_repeats
 from crystalmatrix.data.records import build_records
+from crystalmatrix.properties import PROPERTIES
 
 from .entries import rock_salt
+from .paths import WHEEL, needs_wheel
 
 
 def records_of(entries):
@@ -82,3 +85,13 @@ def test_another_field_of_a_property_brings_its_unit():
     records = records_of([rock_salt("JVASP-1", dfpt_piezo_max_eij=0.0)])
     found = quality(records, source={}, fields={"piezoelectric": "dfpt_piezo_max_eij"})
     assert found["properties"]["piezoelectric"]["unit"] == "C/m2"
+
+
+@needs_wheel
+def test_repeats_of_the_whole_release_are_found():
+    def values(name):
+        folds = read_benchmark(WHEEL, PROPERTIES[name].field)
+        return np.array([value for fold in folds.values() for value in fold.values()])
+
+    assert (0.19, 30) in suspicious_repeats(values("bulk_modulus"))
+    assert suspicious_repeats(values("spillage")) == []

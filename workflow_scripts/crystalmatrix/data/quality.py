@@ -24,7 +24,7 @@ NEIGHBOURS = 10  # next to it, so many on each side
 def quality(records: Records, *, source: dict[str, Any], fields: dict[str, str]) -> dict[str, Any]:
     """Counts of rows and drops, and per property counts, suspicious values, quantiles and a histogram.
 
-    `source`: raw.meta.json; `fields`: {property: key in the data set}. Values are in the property's unit; histogram edges too.
+    `source`: raw.meta.json; `fields`: {property: key in the data set}. Values and edges are in the property's unit.
     """
     table = records.table
     reasons = Counter(records.dropped["reason"].to_pylist())
