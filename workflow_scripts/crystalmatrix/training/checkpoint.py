@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from crystalmatrix import columns
 from crystalmatrix.config import GraphConfig, TierConfig
 from crystalmatrix.errors import DataError
+from crystalmatrix.evaluation.uncertainty import conformal_interval
 from crystalmatrix.files import atomic
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.training.dense import angular_width
-from crystalmatrix.training.targets import Target
+from crystalmatrix.training.domain import Domain, domain_from_state, domain_state
+from crystalmatrix.training.targets import FloatArray, Target
 
 State = dict[str, torch.Tensor]
 
@@ -33,12 +37,34 @@ class Checkpoint:
     properties: list[str]  # the heads that are predicted
     elements: list[int]  # atomic numbers in the training fold
     members: list[State]
-    calibration: dict[str, dict[str, list[float]]]  # property: validation `residual` and `spread`
+    calibration: dict[str, dict[str, list[float]]]  # property: `residual` and `spread` of the validation crystals
     summary: dict[str, Any]  # cost, history, versions, digests: see columns.PREDICTIONS' metadata
+    domain: Domain | None  # None: trained without validation crystals
 
     def models(self, device: torch.device) -> list[CrystalModel]:
         """The networks, ready to predict."""
         return [self._model(member).to(device).eval() for member in self.members]
+
+    def interval(
+        self, head: int, prediction: FloatArray, spread: FloatArray, zero: NDArray[np.bool_]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Bounds [n] of the predictions [n] of a head, in its unit, within the range that predictions are bound to.
+
+        Where symmetry says zero, the interval is that zero.
+        """
+        target = self.targets[head]
+        residual, of_members = (np.array(self.calibration[target.name][key]) for key in ("residual", "spread"))
+        ensemble = len(of_members) > 0
+        lower, upper = conformal_interval(
+            prediction,
+            spread if ensemble else None,
+            validation_residual=residual,
+            validation_spread=of_members if ensemble else None,
+        )
+        lower, upper = np.clip(lower, target.low, target.high), np.clip(upper, target.low, target.high)
+        if not target.zero_by_symmetry:
+            return lower, upper
+        return np.where(zero, 0.0, lower), np.where(zero, 0.0, upper)
 
     def _model(self, member: State) -> CrystalModel:
         model = build_model(self.settings, self.targets)
@@ -70,7 +96,14 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "summary": checkpoint.summary,
     }
     with atomic(path) as temporary:
-        torch.save({"header": json.dumps(header, sort_keys=True), "members": checkpoint.members}, temporary)
+        torch.save(
+            {
+                "header": json.dumps(header, sort_keys=True),
+                "members": checkpoint.members,
+                "domain": domain_state(checkpoint.domain),
+            },
+            temporary,
+        )
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -98,4 +131,5 @@ def load_checkpoint(path: Path) -> Checkpoint:
         members=content["members"],
         calibration=header["calibration"],
         summary=header["summary"],
+        domain=domain_from_state(content.get("domain")),
     )

@@ -21,6 +21,7 @@ from crystalmatrix.training.checkpoint import Checkpoint, build_model
 from crystalmatrix.training.data import TRAIN, VAL, TrainingData, fit_arguments
 from crystalmatrix.training.dataset import Dataset
 from crystalmatrix.training.dense import densify
+from crystalmatrix.training.domain import fit_domain
 from crystalmatrix.training.loop import Member, Trainer
 from crystalmatrix.training.prediction import predict
 from crystalmatrix.training.state import run_lock
@@ -86,6 +87,7 @@ def train(
         members=[member.weights for member in members],
         calibration={},
         summary=_summary(data, targets[: len(properties)], members, model, device, settings),
+        domain=fit_domain(data.graphs, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
     )
     checkpoint.calibration.update(_calibrate(checkpoint, data, dataset, fractions))
     return checkpoint
@@ -118,7 +120,10 @@ def set_precision(precision: str) -> None:
 def _calibrate(
     checkpoint: Checkpoint, data: TrainingData, dataset: Dataset, fractions: FloatArray
 ) -> dict[str, dict[str, list[float]]]:
-    """Validation residuals and spreads of each property: what split-conformal intervals are made from."""
+    """Validation residuals and spreads of each property: what split-conformal intervals are made from.
+
+    Crystals whose value is zero by symmetry are left out: nothing is uncertain there.
+    """
     rows = np.flatnonzero((data.fold[:, : len(checkpoint.properties)] == VAL).any(axis=1))
     models = checkpoint.models(dataset.device)
     values, spread = predict(
@@ -127,10 +132,12 @@ def _calibrate(
     calibration = {}
     for column, name in enumerate(checkpoint.properties):
         held = data.fold[rows, column] == VAL
+        if checkpoint.targets[column].zero_by_symmetry:
+            held &= ~data.zero[rows]
         residual = np.abs(values[held, column] - data.values[rows[held], column])
         calibration[name] = {
             "residual": residual.tolist(),
-            "spread": [] if np.isnan(spread).any() else spread[held, column].tolist(),
+            "spread": spread[held, column].tolist() if len(models) > 1 else [],
         }
     return calibration
 

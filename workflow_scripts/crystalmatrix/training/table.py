@@ -9,15 +9,12 @@ import torch
 
 from crystalmatrix import columns
 from crystalmatrix.errors import DataError
-from crystalmatrix.evaluation.uncertainty import conformal_interval
 from crystalmatrix.training.checkpoint import Checkpoint
 from crystalmatrix.training.data import TEST, VAL, TrainingData
 from crystalmatrix.training.dataset import Dataset
 from crystalmatrix.training.dense import densify
 from crystalmatrix.training.prediction import predict
 from crystalmatrix.training.targets import composition
-
-LEVEL = 0.9  # nominal coverage of the stored intervals
 
 
 def predictions_table(checkpoint: Checkpoint, data: TrainingData, *, device: torch.device) -> pa.Table:
@@ -42,13 +39,7 @@ def predictions_table(checkpoint: Checkpoint, data: TrainingData, *, device: tor
     for column, name in enumerate(checkpoint.properties):
         held = np.isin(data.fold[rows, column], (VAL, TEST))
         prediction, deviation = values[held, column], spread[held, column]
-        lower, upper = conformal_interval(
-            prediction,
-            None if np.isnan(deviation).any() else deviation,
-            validation_residual=np.array(checkpoint.calibration[name]["residual"]),
-            validation_spread=np.array(checkpoint.calibration[name]["spread"]) if len(checkpoint.members) > 1 else None,
-            level=LEVEL,
-        )
+        lower, upper = checkpoint.interval(column, prediction, deviation, data.zero[rows][held])
         jid = data.graphs.jid[rows][held]
         order = np.argsort(jid)
         fold = np.where(data.fold[rows, column][held] == VAL, columns.VAL, columns.TEST)
