@@ -1,0 +1,99 @@
+"""Objects of ASE, pymatgen and jarvis-tools, alone or many, give the crystal that their file would."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from jarvis.core.atoms import Atoms as JarvisAtoms
+
+from crystalmatrix.structures.iterate import iterate
+from crystalmatrix.structures.structure import Failure, Structure
+
+SALT = bulk("NaCl", "rocksalt", a=5.64)
+
+
+def as_jarvis() -> JarvisAtoms:
+    return JarvisAtoms(
+        lattice_mat=SALT.cell.tolist(),
+        coords=SALT.positions.tolist(),
+        elements=SALT.get_chemical_symbols(),
+        cartesian=True,
+    )
+
+
+def as_pymatgen() -> SimpleNamespace:
+    """With the attributes of pymatgen's Structure that are read."""
+    return SimpleNamespace(
+        is_ordered=True,
+        atomic_numbers=tuple(SALT.numbers.tolist()),
+        frac_coords=SALT.get_scaled_positions(),
+        lattice=SimpleNamespace(matrix=SALT.cell.array),
+    )
+
+
+def structure(**changes) -> Structure:
+    (found,) = iterate(SALT)
+    assert isinstance(found, Structure)
+    return Structure(**{**vars(found), **changes})
+
+
+@pytest.mark.parametrize("thing", [SALT, as_jarvis(), as_jarvis().to_dict(), as_pymatgen(), structure()])
+def test_one_object(thing: object) -> None:
+    (found,) = iterate(thing)
+    assert isinstance(found, Structure)
+    assert found.id == "0"
+    np.testing.assert_array_equal(found.species, SALT.numbers)
+    np.testing.assert_allclose(found.lattice, SALT.cell.array)
+    np.testing.assert_allclose(found.fractional, SALT.get_scaled_positions(), atol=1e-12)
+
+
+def test_pymatgen_itself() -> None:
+    core = pytest.importorskip("pymatgen.core")
+    crystal = core.Structure(core.Lattice(SALT.cell.array), ["Na+", "Cl-"], SALT.get_scaled_positions())
+    (found,) = iterate(crystal)
+    assert isinstance(found, Structure)
+    np.testing.assert_array_equal(found.species, SALT.numbers)
+    (mixed,) = iterate(core.Structure(crystal.lattice, [{"Na": 0.5, "K": 0.5}, "Cl"], crystal.frac_coords))
+    assert isinstance(mixed, Failure)
+
+
+def test_many_objects_keep_their_names_and_order() -> None:
+    assert [item.id for item in iterate([SALT, as_jarvis(), {"jid": "JVASP-7", "atoms": as_jarvis().to_dict()}])] == [
+        "0",
+        "1",
+        "JVASP-7",
+    ]
+    assert [item.id for item in iterate({"b": SALT, "a": as_pymatgen()})] == ["b", "a"]
+
+
+def test_a_stream_is_read_no_faster_than_it_is_used() -> None:
+    given = []
+
+    def endless():
+        while True:
+            given.append(1)
+            yield SALT
+
+    stream = iterate(endless())
+    next(stream), next(stream)
+    assert len(given) == 2
+
+
+def test_objects_that_are_no_crystals_say_why() -> None:
+    disordered = as_pymatgen()
+    disordered.is_ordered = False
+    molecule = SimpleNamespace(is_ordered=True)
+    slab = SALT.copy()
+    slab.pbc = [False, False, True]
+    errors = [item.error for item in iterate([disordered, molecule, slab, 7, {"atoms": None}, SALT[:0]])]
+    assert errors == [
+        "disordered: partially occupied sites, expected one element on each",
+        "not periodic: no lattice, expected three lattice vectors",
+        "not periodic: pbc is set along c, expected all three directions",
+        "no structure: found builtins.int, expected a path or an object of ASE, pymatgen or jarvis-tools",
+        "no structure: 'atoms' is None",
+        "no structure: no atoms",
+    ]
+    (alone,) = iterate(7)
+    assert isinstance(alone, Failure)
