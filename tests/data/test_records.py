@@ -51,6 +51,15 @@ def test_every_dropped_row_is_listed_with_its_reason_and_the_rest_is_kept():
     }
 
 
+def test_dropped_rows_are_in_the_same_order_for_any_number_of_workers():
+    entries = [
+        rock_salt(f"JVASP-{i}", a=0.9 if i % 3 else 5.0, elements=("Na", "Cl" if i % 4 else "Qq")) for i in range(600)
+    ]
+    alone, shared = build(entries), build(entries, workers=2)
+    assert alone.dropped.num_rows > 300
+    assert alone.dropped.equals(shared.dropped)
+
+
 def test_the_first_row_of_an_id_is_kept():
     records = build([rock_salt("JVASP-1", ehull=0.1), rock_salt("JVASP-1", ehull=0.2)])
     assert records.table["ehull"].to_pylist() == [0.1]

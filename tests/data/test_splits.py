@@ -105,6 +105,11 @@ def test_grouped_folds_keep_composition_and_space_group_together():
     assert set(gaps[c.FOLD]) == {c.TRAIN, c.VAL, c.TEST}
 
 
+def test_too_few_crystals_for_three_folds():
+    with pytest.raises(DataError, match="2 crystals in 2 groups leave no test fold"):
+        table_of(records(["a", "b"]), splits="random")
+
+
 @given(
     groups=st.lists(st.integers(0, 20), min_size=1, max_size=200).map(np.array),
     seed=st.integers(0, 10),

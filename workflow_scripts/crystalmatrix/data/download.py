@@ -14,6 +14,7 @@ from typing import Any
 
 from crystalmatrix.data import http
 from crystalmatrix.data.archive import pack, read_entries
+from crystalmatrix.data.progress import tracked
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import raise_if_full, read_json, sha256, write_json
 
@@ -70,8 +71,8 @@ def fetch_remote(remote: Remote, out: Path, *, timeout: float = http.TIMEOUT, wa
 def _try_address(url: str, remote: Remote, out: Path, *, timeout: float, wait: float) -> int:
     part = out.with_name(f".{remote.name}.part")
     fruitless = corrupt = 0
+    most = size(part)
     while True:
-        before = size(part)
         try:
             http.download(url, part, timeout=timeout)
             count = _accept(part, remote, out)
@@ -87,7 +88,8 @@ def _try_address(url: str, remote: Remote, out: Path, *, timeout: float, wait: f
                 raise
             _say_again(url, error)
         except http.TransientError as error:
-            fruitless = 0 if size(part) > before else fruitless + 1
+            fruitless = 0 if size(part) > most else fruitless + 1
+            most = max(most, size(part))
             if fruitless == MAX_FRUITLESS:
                 raise
             _say_again(url, error)
@@ -109,7 +111,7 @@ def _accept(path: Path, remote: Remote, out: Path) -> int:
             f"{remote.name}: found sha256 {record['sha256']} ({record['bytes']:,} bytes), expected {known['sha256']} "
             f"({where}); if the change is meant, correct it there"
         )
-    count = sum(1 for _ in read_entries(path))
+    count = sum(1 for _ in tracked(read_entries(path), "checking entries", remote.n_entries))
     if remote.n_entries is not None and count != remote.n_entries:
         raise DataError(f"{remote.name}: found {count:,} entries, expected {remote.n_entries:,}")
     pack(path, out)

@@ -81,6 +81,8 @@ def build_records(entries: Iterable[dict[str, Any]], *, id_key: str, fields: dic
             for name, text in crystal.entry.unreadable.items():
                 unreadable.setdefault(name, Counter())[text] += 1
     table = pa.Table.from_batches(batches, c.RECORDS).combine_chunks()
+    # Sorted: how far reading runs ahead of the workers must not show in the file.
+    drops.sort(key=lambda drop: (drop.reason, drop.jid or "", drop.detail))
     dropped = [{c.JID: drop.jid, "reason": drop.reason, "detail": drop.detail} for drop in drops]
     return Records(table, pa.Table.from_pylist(dropped, c.DROPPED), unreadable, keys)
 
@@ -133,7 +135,7 @@ def _record_batch(crystals: list[Crystal]) -> pa.RecordBatch:
 
 def _lists(rows: list[NDArray], lengths: list[int]) -> pa.ListArray:
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(offsets, np.concatenate(rows) if rows else [])
+    return pa.ListArray.from_arrays(offsets, np.concatenate(rows) if rows else np.empty(0))
 
 
 def check_records(records: Records, *, fields: dict[str, str], chosen: dict[str, str], max_drop_rate: float) -> None:

@@ -15,6 +15,7 @@ from crystalmatrix.config import DataConfig
 from crystalmatrix.data.archive import pack, read_entries, write_entries
 from crystalmatrix.data.download import Remote, fetch_remote
 from crystalmatrix.data.minerals import mineral_entries
+from crystalmatrix.data.progress import tracked
 from crystalmatrix.data.releases import find_release
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import sha256
@@ -85,6 +86,8 @@ def _from_file(config: DataConfig, out: Path) -> dict[str, Any]:
         raise DataError(f"data.source: {path} not found; expected a .json, .json.gz or .json.zip file, or a folder")
     if config.sha256 and sha256(path) != config.sha256:
         raise DataError(f"{path}: found sha256 {sha256(path)}, expected data.sha256 = {config.sha256}")
-    count = sum(1 for _ in read_entries(path))  # the whole file is read before any of it counts
+    count = sum(
+        1 for _ in tracked(read_entries(path), "checking entries")
+    )  # the whole file is read before any of it counts
     pack(path, out)
     return {"origin": path.name, "n_entries": count}
