@@ -12,7 +12,7 @@ rule screen:
         "results/logs/screen/{name}.log",
     conda:
         "../envs/train.yaml"
-    threads: 4
+    threads: TRAIN_THREADS
     resources:
         gpu=GPU,
         mem_mb=8000,
@@ -22,5 +22,5 @@ rule screen:
     message:
         "Screening {wildcards.name} with {input.model}"
     shell:
-        'python "$SCRIPTS"/screen.py {input.structures:q} --model {input.model:q} --out {output}'
+        'env $ALLOCATOR python "$SCRIPTS"/screen.py {input.structures:q} --model {input.model:q} --out {output}'
         " --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"

@@ -23,7 +23,7 @@ rule train:
     priority: trains_early
     conda:
         "../envs/train.yaml"
-    threads: 4
+    threads: TRAIN_THREADS
     resources:
         gpu=GPU,
         mem_mb=16000,
@@ -36,7 +36,7 @@ rule train:
     message:
         "Training {wildcards.tier}/{wildcards.task} (a line an epoch: {log})"
     shell:
-        'python "$SCRIPTS"/train.py --tier {wildcards.tier} --task {wildcards.task} --settings {params.settings:q}'
+        'env $ALLOCATOR python "$SCRIPTS"/train.py --tier {wildcards.tier} --task {wildcards.task} --settings {params.settings:q}'
         " --records {input.records} --splits {input.splits} --outliers {input.outliers} --shards {input.shards}"
         " --run results/runs/{wildcards.tier}/{wildcards.task} {params.properties} {params.init} --out {output}"
         " --threads {threads} --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"
@@ -56,7 +56,7 @@ rule predict:
     priority: 100
     conda:
         "../envs/train.yaml"
-    threads: 4
+    threads: TRAIN_THREADS
     resources:
         gpu=GPU,
         mem_mb=8000,
@@ -66,6 +66,6 @@ rule predict:
     message:
         "Predicting with {wildcards.tier}/{wildcards.task}"
     shell:
-        'python "$SCRIPTS"/predict.py --model {input.model} --records {input.records} --splits {input.splits}'
+        'env $ALLOCATOR python "$SCRIPTS"/predict.py --model {input.model} --records {input.records} --splits {input.splits}'
         " --shards {input.shards} --out {output}"
         " --threads {threads} --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"
