@@ -3,9 +3,8 @@
 In: fractional coordinates, lattices and edges (neighbour, image) as flat arrays.  Out: Å vectors and cosines, float32.
 
 Positions are differenced in float64 and each edge vector is rounded once to float32 (at most 3e-7 Å off at 5 Å).
-Cosines are float32 functions of these float32 vectors, rounded to multiples of 1 / COSINE_SCALE (at most 1.6e-5 off, as
-much as 0.01 degrees in the worst case, and 0.3 degrees next to 0 and 180). So whoever has the edges or the stored
-integers has the same bits.
+Cosines are float32 functions of these float32 vectors, rounded to multiples of 1 / COSINE_SCALE: at most 1.6e-5 off,
+which is 0.001 degrees at 90 and up to 0.32 at 0 and 180. So who has the edges or the stored integers has the same bits.
 """
 
 import numpy as np
