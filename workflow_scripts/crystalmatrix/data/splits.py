@@ -38,9 +38,10 @@ def assign_folds(records: pa.Table, config: DataConfig) -> Folds:
     groups = _groups(records) if config.splits == "grouped" else np.arange(records.num_rows)
     drawn = draw_folds(groups, fractions=config.split_fractions, seed=config.split_seed)
     if missing := set(FOLDS) - set(drawn.tolist()):
+        n_groups = len(set(groups.tolist()))
         raise DataError(
-            f"data.split_fractions: {len(groups)} crystals in {len(set(groups.tolist()))} groups leave no {min(missing)} "
-            f"fold at {config.split_fractions}; expected a few in each: use more crystals or other fractions"
+            f"data.split_fractions: {len(groups)} crystals in {n_groups} groups leave no {min(missing)} fold at "
+            f"{config.split_fractions}; expected a few in each: use more crystals or other fractions"
         )
     fold_of = dict(zip(records[c.JID].to_pylist(), drawn.tolist(), strict=True))
     return {name: _restrict(fold_of, labelled[name]) for name in PROPERTIES}
