@@ -39,6 +39,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+    driver.set_page_load_timeout(60)  # s: a starved machine fails rather than hangs
     yield driver
     driver.quit()
 
@@ -142,6 +143,25 @@ def test_a_click_opens_the_crystals_page(browser: Any) -> None:
     canvas.send_keys(Keys.ARROW_RIGHT, Keys.ENTER)
     (opened,) = browser.execute_script("return opened")
     assert opened == browser.find_element(By.CSS_SELECTOR, "#worst a").get_attribute("href")
+
+
+def test_a_finger_names_the_crystal_first_and_opens_it_second(browser: Any) -> None:
+    browser.execute_script("window.opened = []; window.open = (...request) => opened.push(request[0])")
+    canvas = browser.find_element(By.ID, "parity")
+    canvas.send_keys(Keys.ARROW_RIGHT)  # where a crystal is
+    place = browser.execute_script(
+        "const box = document.getElementById('tip').getBoundingClientRect(); return [box.left - 14, box.top - 14]"
+    )
+    tap = """
+    for (const kind of ['pointerdown', 'pointerup', 'pointerleave', 'click'])
+      document.getElementById('parity').dispatchEvent(new PointerEvent(kind, {
+        pointerType: 'touch', clientX: arguments[0][0], clientY: arguments[0][1], bubbles: true}));
+    """
+    browser.execute_script(tap, place)
+    assert tip(browser)[0].startswith("JVASP-")
+    assert browser.execute_script("return opened") == []
+    browser.execute_script(tap, place)
+    assert len(browser.execute_script("return opened")) == 1
 
 
 def test_every_property_and_model_can_be_explored(browser: Any, report: Path) -> None:

@@ -6,7 +6,7 @@
   const formulas = data.formulas.split("\n");
   const $ = (id) => document.getElementById(id);
   const canvas = $("parity");
-  const state = { property: null, model: null, points: [], current: -1 };
+  const state = { property: null, model: null, points: [], current: -1, tapped: -1 };
 
   // three bytes a number, little-endian; for floats the upper 24 bits of a float32
   function decode(text, asFloat) {
@@ -197,11 +197,15 @@
   }
 
   canvas.addEventListener("pointermove", (event) => select(nearestPoint(event)));
-  canvas.addEventListener("pointerleave", () => select(-1));
+  canvas.addEventListener("pointerleave", (event) => {
+    if (event.pointerType !== "touch") select(-1); // a finger leaves at once; what it named stays
+  });
   canvas.addEventListener("click", (event) => {
     const i = nearestPoint(event);
-    if (event.pointerType === "touch" && i !== state.current) return select(i);
-    openCrystal(i);
+    const first = event.pointerType === "touch" && i !== state.tapped;
+    state.tapped = i;
+    if (first) select(i);
+    else openCrystal(i);
   });
   canvas.addEventListener("blur", () => select(-1));
   canvas.addEventListener("keydown", (event) => {
@@ -285,7 +289,7 @@
   }
 
   function draw() {
-    state.current = -1;
+    state.current = state.tapped = -1;
     hideTip();
     drawParity();
     drawCumulative();
