@@ -71,7 +71,7 @@ def test_every_error_stands_on_the_page_with_its_number_of_crystals(page: str, r
 
 
 def test_the_page_says_which_crystals_its_numbers_are_on(page: str) -> None:
-    assert "test ids held here, 33 % of the official test folds" in page
+    assert "test ids held here, 33\N{NO-BREAK SPACE}% of the official test folds" in page
     assert "none of them is a number of the official benchmark" in page
 
 

@@ -149,6 +149,9 @@ def _scale(boards: list[Board]) -> Scale:
         constant = board.mae(CONSTANT)
         bound = board.mae_interval(board.recommended)[0]
         low = min(low, *(mae / constant for mae in (bound, *map(board.mae, board.ours))))
+        common = board.common
+        if best := common.best_published:
+            low = min(low, common.mae(best) / common.mae(CONSTANT))
         high = max(high, board.mae_interval(board.recommended)[1] / constant)
     return Scale(max(low * 0.9, 1e-3), min(high * 1.1, 4.0), 6, _WIDTH - 6, log=True)
 

@@ -45,7 +45,7 @@ def count(value: int | None) -> str:
 
 def percent(share: float | None, places: int = 0) -> str:
     """0.123 as `12 %`; the sign of a change is kept."""
-    return EM_DASH if share is None else f"{number(100 * share, places)} %"
+    return EM_DASH if share is None else f"{number(100 * share, places)}\N{NO-BREAK SPACE}%"
 
 
 def with_unit(value: str, unit: str) -> str:
