@@ -107,7 +107,7 @@ class GraphConfig(Section):
     where: ClassVar[str] = "graph"
     cutoff: float = Field(5.0, gt=0, le=12)  # Å
     three_body_cutoff: float = Field(4.0, gt=0)  # Å, angles between edges shorter than this
-    min_neighbours: int = Field(13, ge=1)  # isolated atoms get at least so many, whatever their distance; 13 > kissing number
+    min_neighbours: int = Field(13, ge=1)  # at least so many, whatever their distance; 13 > kissing number
     max_neighbours: int | None = Field(None, ge=1)  # cap, widened to whole shells so that ties break no symmetry
     shards: int = Field(8, ge=1)
 

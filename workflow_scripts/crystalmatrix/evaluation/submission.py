@@ -39,7 +39,7 @@ class Check:
 
     def lines(self) -> list[str]:
         """For people: what the archive is, then one line per problem."""
-        mae = "" if self.mae is None else f", MAE {self.mae:.4g} {self.unit} on them"
+        mae = "" if self.mae is None else f", MAE {self.mae:.4g}{'' if self.unit == '1' else ' ' + self.unit} on them"
         verdict = "a valid submission" if self.is_complete else "not a valid submission yet"
         first = f"{self.archive}: {self.n_predicted} of {self.n_official} official test ids{mae}; {verdict}"
         return [first, *(f"  {problem}" for problem in self.problems)]
