@@ -102,7 +102,7 @@ GRAPHS = pa.schema(
         # [n_atoms] the first so many edges of each centre lie within the 3-body cutoff
         pa.field(N_ANGLE_EDGES, list_of(pa.uint16()), nullable=False),
         # [n_angles] little-endian int16: for each centre, the pairs (0,1), (0,2) ... (1,2) ... of its first
-        # n_angle_edges edges. They are nine tenths of the file; bytes are written and read five times as fast as a list.
+        # n_angle_edges edges. They are nine tenths of the file; bytes are five times as fast as a list.
         pa.field(COSINE, pa.binary(), nullable=False),
     ]
 )
