@@ -78,13 +78,14 @@ def load(
                 f"{splits}: no training label for {name}: the source has none, or its ids have no official fold; "
                 "use data.splits: random or grouped, or leave it out of matrix.properties"
             )
+    kept = (fold == TRAIN).any(axis=0)  # a source may have no auxiliary labels
     zero = zero_by_symmetry(frame[columns.HAS_INVERSION], frame[columns.POINT_GROUP])
     used = np.flatnonzero((fold != NONE).any(axis=1))
     return TrainingData(
         graphs=graphs.select(used),
-        tasks=names + auxiliary,
-        values=values[used],
-        fold=fold[used],
+        tasks=[name for name, taught in zip(names + auxiliary, kept, strict=True) if taught],
+        values=values[used][:, kept],
+        fold=fold[used][:, kept],
         zero=zero[used],
         graph=graph,
         data_digest=metadata["digest"],
