@@ -68,5 +68,5 @@ def failure(identity: str, error: Exception) -> Failure:
     """In one line: what a check found, or what a parser, which may raise anything, said."""
     if isinstance(error, InvalidEntryError):
         return Failure(identity, str(error).removesuffix(": "))
-    text = " ".join(f"{type(error).__name__} {error}".split())
-    return Failure(identity, f"{UNREADABLE}: {text[:200]}")
+    said = " ".join(str(error).split())[:200] or "the content does not fit the format"
+    return Failure(identity, f"{UNREADABLE}: {said} ({type(error).__name__})")
