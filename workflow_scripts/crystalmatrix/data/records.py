@@ -3,7 +3,7 @@
 In: entries in JARVIS's format.  Out: Records: the table (columns.RECORDS), the dropped rows (columns.DROPPED), and the
 labels that could not be read.
 
-The entries are read here; geometry and symmetry, nine tenths of the work, go to worker processes in batches.
+The entries are read here; geometry and symmetry, most of the work, go to worker processes in batches.
 """
 
 import hashlib
