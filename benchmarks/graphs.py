@@ -107,7 +107,7 @@ def build_rates(entries: list[dict[str, Any]], records: Path, repeats: int) -> d
         for name, options in ALIGNN.items():
             jobs[f"alignn, {name}"] = len(entries), lambda folder, o=options: alignn(entries, folder, o)
     if find_spec("pymatgen"):
-        jobs["python, default"] = len(entries), lambda folder: python_way(entries, folder, 8.0, 12)
+        jobs["python, default"] = len(entries), lambda folder: python_way(entries, folder, 5.0, 12)
         jobs["python, same graph"] = len(few), lambda folder: python_way(few, folder, 5.0 + 1e-6, None)
     found: dict[str, dict[str, list[float]]] = {name: {"rate": [], "bytes": []} for name in jobs}
     for turn in range(repeats + 1):
