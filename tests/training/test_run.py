@@ -121,6 +121,13 @@ def test_finished_run_trains_nothing(tmp_path, capsys):
     assert "epoch 1/" not in capsys.readouterr().out
 
 
+def test_energy_is_power_times_time(tmp_path, monkeypatch):
+    assert fit(tmp_path / "a").summary["energy_joules"] is None  # the CPU does not tell
+    monkeypatch.setattr(loop, "power_watts", lambda device: 50.0)
+    summary = fit(tmp_path / "b", with_training(seeds=2)).summary
+    assert summary["energy_joules"] == pytest.approx(50 * summary["train_seconds"])
+
+
 def test_second_trainer_is_kept_out(tmp_path):
     with run_lock(tmp_path), pytest.raises(DataError, match="another trainer"):
         fit(tmp_path)

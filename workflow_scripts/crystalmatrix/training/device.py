@@ -42,5 +42,15 @@ def claim_device(wish: str) -> tuple[torch.device, FileLock | None]:
         time.sleep(2)
 
 
+def power_watts(device: torch.device) -> float | None:
+    """What the GPU draws now, or None where it does not tell (the CPU, or no nvidia-ml-py)."""
+    if device.type != "cuda":
+        return None
+    try:
+        return torch.cuda.power_draw(device) / 1000
+    except (ImportError, RuntimeError):
+        return None
+
+
 def _lock_path(index: int) -> Path:
     return Path(tempfile.gettempdir()) / f"crystalmatrix-gpu-{index}.lock"

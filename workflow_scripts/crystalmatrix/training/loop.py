@@ -24,6 +24,7 @@ from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.training.checkpoint import State
 from crystalmatrix.training.data import VAL, TrainingData
 from crystalmatrix.training.dataset import Dataset, epoch_batches
+from crystalmatrix.training.device import power_watts
 from crystalmatrix.training.objective import Objective
 from crystalmatrix.training.prediction import predict
 from crystalmatrix.training.state import load_state, save_state
@@ -36,10 +37,17 @@ class Member:
     """One trained network: its best weights by validation error, and how it got there."""
 
     weights: State
-    history: list[dict[str, Any]]  # per epoch: epoch, train_loss, val_mae {property: value}, learning_rate, seconds
+    history: list[dict[str, Any]]  # an entry per epoch, see Trainer._end_epoch
     seconds: float
     crystals_per_second: float
     epochs: int
+
+    @property
+    def joules(self) -> float | None:
+        """Energy of the GPU, power at the end of each epoch times its duration; None where it does not tell."""
+        ends = [0.0, *(entry["seconds"] for entry in self.history)]
+        watts = [entry["watts"] for entry in self.history]
+        return None if None in watts else float(np.dot(watts, np.diff(ends)))
 
 
 class Trainer:
@@ -188,6 +196,7 @@ class Trainer:
             "learning_rate": self._learning_rate(),
             "crystals_per_second": rate,
             "seconds": self.seconds,
+            "watts": power_watts(self.device),
         }
         self.history.append(entry)
         write_text(self.run / "log.jsonl", "".join(json.dumps(line) + "\n" for line in self.history))

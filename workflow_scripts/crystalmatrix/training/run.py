@@ -162,6 +162,7 @@ def _summary(
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
         "device": torch.cuda.get_device_name(device) if on_gpu else f"CPU, {torch.get_num_threads()} threads",
         "train_seconds": sum(member.seconds for member in members),
+        "energy_joules": _energy(members),
         "peak_memory_mb": torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else kilobytes / 1024,
         "crystals_per_second": float(np.median([member.crystals_per_second for member in members])),
         "seeds": len(members),
@@ -177,6 +178,11 @@ def _summary(
         "data_digest": data.data_digest,
         "fold": settings.training.hold_out if len(targets) > 1 else "official",
     }
+
+
+def _energy(members: list[Member]) -> float | None:
+    joules = [member.joules for member in members]
+    return None if None in joules else sum(joule for joule in joules if joule is not None)
 
 
 def _digest(data: TrainingData, settings: TierConfig, init: Checkpoint | None, seed: int) -> str:
