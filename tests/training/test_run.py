@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from crystalmatrix.errors import DataError
-from crystalmatrix.training import loop
+from crystalmatrix.training import loop, run
 from crystalmatrix.training.checkpoint import load_checkpoint, save_checkpoint
 from crystalmatrix.training.run import train
 from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
@@ -112,6 +112,14 @@ def test_other_settings_start_afresh(tmp_path, capsys):
     fit(tmp_path)
     fit(tmp_path, with_training(learning_rate=0.02))
     assert "other settings" in capsys.readouterr().out
+
+
+def test_state_of_another_version_starts_afresh(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, "STATE_VERSION", run.STATE_VERSION - 1)
+    fit(tmp_path)
+    monkeypatch.undo()
+    fit(tmp_path)
+    assert "starting afresh" in capsys.readouterr().out
 
 
 def test_finished_run_trains_nothing(tmp_path, capsys):

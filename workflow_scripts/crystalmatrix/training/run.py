@@ -24,7 +24,7 @@ from crystalmatrix.training.dense import densify
 from crystalmatrix.training.domain import fit_domain
 from crystalmatrix.training.loop import Member, Trainer
 from crystalmatrix.training.prediction import predict
-from crystalmatrix.training.state import run_lock
+from crystalmatrix.training.state import STATE_VERSION, run_lock
 from crystalmatrix.training.stop import StopRequest
 from crystalmatrix.training.targets import FloatArray, Target, composition
 
@@ -187,7 +187,7 @@ def _energy(members: list[Member]) -> float | None:
 
 def _digest(data: TrainingData, settings: TierConfig, init: Checkpoint | None, seed: int) -> str:
     """Of everything that decides the weights: a state with another digest is not continued."""
-    content = hashlib.sha256(settings.to_json().encode())
+    content = hashlib.sha256(f"{STATE_VERSION}{settings.to_json()}".encode())
     content.update(data.graph.to_json().encode())
     content.update(data.data_digest.encode())
     content.update(",".join(data.tasks).encode())

@@ -15,6 +15,7 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.files import atomic
 
 STATE = "state.pt"
+STATE_VERSION = 2  # of what the trainer saves: part of a run's digest, so that another version starts afresh
 PREVIOUS = "state.previous.pt"
 
 
@@ -56,6 +57,6 @@ def load_state(run: Path, *, digest: str) -> dict[str, Any] | None:
             continue
         if state["digest"] == digest:
             return state
-        print(f"{path}: made with other settings or data, starting afresh", flush=True)
+        print(f"{path}: made with other settings, data or version, starting afresh", flush=True)
         return None
     return None
