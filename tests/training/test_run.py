@@ -11,13 +11,17 @@ import pytest
 import torch
 
 from crystalmatrix.errors import DataError
+from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.training import loop, run
 from crystalmatrix.training.checkpoint import load_checkpoint, save_checkpoint
+from crystalmatrix.training.dataset import Dataset
+from crystalmatrix.training.dense import angular_width, densify
 from crystalmatrix.training.run import train
 from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
 from crystalmatrix.training.stop import TrainingStoppedError
 from crystalmatrix.training.table import predictions_table
 
+from ..models.cases import GRAPH
 from .cases import SETTINGS, training_data, with_training
 
 CPU = torch.device("cpu")
@@ -127,6 +131,26 @@ def test_finished_run_trains_nothing(tmp_path, capsys):
     capsys.readouterr()
     fit(tmp_path)
     assert "epoch 1/" not in capsys.readouterr().out
+
+
+def test_bfloat16_stays_near_float32(tmp_path):
+    settings = [with_training(precision=precision) for precision in ("float32", "bfloat16")]
+    runs = [fit(tmp_path / one.training.precision, one).summary["history"] for one in settings]
+    expected, found = (history[-1]["val_mae"]["formation_energy"] for history in runs)
+    assert found == pytest.approx(expected, rel=0.05)
+
+
+# torch 2.13's compiler itself calls what torch deprecates
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_compiled_model_is_the_model():
+    config = SETTINGS.model
+    model = CrystalModel(config, n_angular=angular_width(config), outputs_per_head=[1])
+    batch = Dataset(densify(training_data(["ehull"]).graphs, graph=GRAPH, model=config), CPU).batch(np.arange(5))
+    expected = torch.autograd.grad(model(batch).sum(), list(model.parameters()), allow_unused=True)
+    found = torch.autograd.grad(loop.compiled(model)(batch).sum(), list(model.parameters()), allow_unused=True)
+    for one, other in zip(expected, found, strict=True):
+        if one is not None:
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3)
 
 
 def test_energy_is_power_times_time(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tqdm import tqdm
 
 from crystalmatrix.config import TierConfig
 from crystalmatrix.files import write_text
+from crystalmatrix.models.batch import Batch
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.training.checkpoint import State
 from crystalmatrix.training.data import VAL, TrainingData
@@ -74,7 +76,7 @@ class Trainer:
         self.device = dataset.device
         self.model = model.to(self.device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)  # moving average of the weights: what is kept
-        self.forward = torch.compile(self.model, dynamic=True) if self.config.compile else self.model
+        self.forward = compiled(self.model) if self.config.compile else self.model
         self.objective = Objective(data, targets, fractions, config=self.config, device=self.device)
         parameters = [*self.model.parameters(), *self.objective.parameters()]
         self.optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=self.config.weight_decay, fused=True)
@@ -257,6 +259,12 @@ class Trainer:
         self.history, self.best = state["history"], state["best"]
         self.loss_sum = state["loss_sum"].to(self.device)
         print(f"continuing at step {self.step} (epoch {len(self.history) + 1}/{self.epochs})", flush=True)
+
+
+def compiled(model: CrystalModel) -> Callable[[Batch], torch.Tensor]:
+    """The model through torch.compile; what cannot be compiled (no C++ compiler, say) runs as it is, with a warning."""
+    torch._dynamo.config.suppress_errors = True
+    return torch.compile(model, dynamic=True)
 
 
 def _duration(seconds: float) -> str:
