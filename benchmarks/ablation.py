@@ -3,13 +3,14 @@
     python benchmarks/ablation.py --results results --property spillage --tier lite --seeds 3
 
 Every variant is the tier's settings with one change, trained `--seeds` times on the official training fold. Errors are
-Every variant is the tier's settings with one change, trained `--seeds` times on the official training fold. Errors are
 those of each seed on the validation fold (choices are made there), averaged over seeds per crystal; the interval is
 that of the paired difference to the tier as it is. `--fold test` prints the same for the test fold: look at it once.
+`--property multitask` does it for the multi-task model, with a table for each property and the mean of MAE / deviation.
 """
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 
 from crystalmatrix import columns, config, errors
 from crystalmatrix.evaluation.bootstrap import paired_difference
+from crystalmatrix.properties import MULTITASK
 from crystalmatrix.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from crystalmatrix.training.data import TrainingData, load
 from crystalmatrix.training.device import claim_device
@@ -25,8 +27,11 @@ from crystalmatrix.training.run import train
 from crystalmatrix.training.table import predictions_table
 
 Change = dict[str, dict[str, Any]]
+Errors = dict[str, np.ndarray]  # property: absolute errors [n_seeds, n] or [n], sorted by id
+AS_IT_IS = "as it is"
+THE_MULTITASK_MODEL = "the multi-task model"  # not trained here: results/<tier>/multitask.pt on the same crystals
 VARIANTS: dict[str, Change] = {
-    "as it is": {},
+    AS_IT_IS: {},
     "no 3-body angles": {"model": {"angle_radial": 0}},
     "l_max 0": {"model": {"l_max": 0}},
     "l_max 1": {"model": {"l_max": 1}},
@@ -39,16 +44,22 @@ VARIANTS: dict[str, Change] = {
     "hurdle": {"training": {"hurdle": True}},
     "no composition reference": {"training": {"composition_reference": False}},
     "from multi-task": {"training": {"init": "multitask"}},
+    THE_MULTITASK_MODEL: {},
+    "learned task weights": {"training": {"task_weights": "learned"}},
+    "balanced sampling": {"training": {"sampling": "balanced"}},
+    "no auxiliary targets": {"training": {"auxiliary": False}},
 }
+ONLY_MULTITASK = ("learned task weights", "balanced sampling", "no auxiliary targets")
+ONLY_SINGLE = ("from multi-task", THE_MULTITASK_MODEL)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, required=True, help="a results folder with data/ and graphs/")
     parser.add_argument("--config", type=Path, default=Path(__file__).parents[1] / "config.yaml")
-    parser.add_argument("--property", required=True)
+    parser.add_argument("--property", required=True, help="a property, or multitask")
     parser.add_argument("--tier", default="lite")
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), help="default: all that apply")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--max-epochs", type=int, help="a smaller budget than the tier's")
     parser.add_argument("--fold", choices=[columns.VAL, columns.TEST], default=columns.VAL)
@@ -58,30 +69,46 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    tier = config.load(arguments.config).tiers[arguments.tier]
-    data = load_data(arguments.results, arguments.property, tier)
+    settings = config.load(arguments.config)
+    tier = settings.tiers[arguments.tier]
+    other = ONLY_SINGLE if arguments.property == MULTITASK else ONLY_MULTITASK
+    names = [name for name in arguments.variants or VARIANTS if name not in (AS_IT_IS, *other)]
     device, _lock = claim_device(arguments.device)
-    multitask = arguments.results / arguments.tier / "multitask.pt"
-    error = {}
-    for name in ["as it is", *(name for name in arguments.variants if name != "as it is")]:
-        settings = changed(tier, VARIANTS[name], max_epochs=arguments.max_epochs)
-        init = load_checkpoint(multitask) if settings.training.init == "multitask" else None
-        folder = arguments.out / arguments.property / name.replace(" ", "-")
-        checkpoints = [
-            trained(data, settings, seed, folder, arguments, device, init) for seed in range(arguments.seeds)
-        ]
-        error[name] = np.stack([fold_errors(c, data, device, arguments.fold) for c in checkpoints])  # [n_seeds, n]
-    report(error, arguments.property, arguments.fold)
+    multitask = arguments.results / arguments.tier / f"{MULTITASK}.pt"
+    properties = settings.matrix.properties
+    error: dict[str, Errors] = {}
+    for name in [AS_IT_IS, *names]:
+        if name == THE_MULTITASK_MODEL:
+            whole = load_checkpoint(multitask)
+            data = load_data(arguments.results, MULTITASK, properties, whole.settings)
+            checkpoints = [replace(whole, members=[member]) for member in whole.members]
+        else:
+            variant = changed(tier, VARIANTS[name], max_epochs=arguments.max_epochs)
+            data = load_data(arguments.results, arguments.property, properties, variant)
+            init = load_checkpoint(multitask) if variant.training.init == MULTITASK else None
+            folder = arguments.out / arguments.property / name.replace(" ", "-")
+            checkpoints = [
+                trained(data, variant, seed, folder, arguments, device, init) for seed in range(arguments.seeds)
+            ]
+        of_seed = [fold_errors(checkpoint, data, device, arguments.fold) for checkpoint in checkpoints]
+        error[name] = {key: np.stack([errors[key] for errors in of_seed]) for key in of_seed[0]}
+    for key in error[AS_IT_IS]:
+        report({name: of[key] for name, of in error.items()}, key, arguments.fold)
+    if arguments.property == MULTITASK:
+        deviation = {target.name: target.deviation for target in checkpoints[0].targets}
+        for name, of in error.items():
+            score = np.mean([values.mean() / deviation[key] for key, values in of.items()])
+            print(f"{name:28} {score:9.4f} mean over properties of MAE / deviation")
 
 
-def load_data(results: Path, name: str, tier: config.TierConfig) -> TrainingData:
+def load_data(results: Path, task: str, properties: tuple[str, ...], tier: config.TierConfig) -> TrainingData:
     return load(
         results / "data/records.parquet",
         results / "data/splits.parquet",
         None,
         sorted((results / "graphs").glob("shard-*.parquet")),
-        task=name,
-        properties=[name],
+        task=task,
+        properties=list(properties),
         training=tier.training,
     )
 
@@ -123,22 +150,23 @@ def trained(
     return checkpoint
 
 
-def fold_errors(checkpoint: Checkpoint, data: TrainingData, device: torch.device, fold: str) -> np.ndarray:
-    """Absolute errors on the fold, [n], sorted by id."""
+def fold_errors(checkpoint: Checkpoint, data: TrainingData, device: torch.device, fold: str) -> Errors:
+    """Absolute errors on the fold, [n] of each property, sorted by id."""
     table = predictions_table(checkpoint, data, device=device).to_pandas()
     table = table[table[columns.FOLD] == fold]
-    return (table[columns.PREDICTION] - table[columns.TARGET]).abs().to_numpy()
+    absolute = (table[columns.PREDICTION] - table[columns.TARGET]).abs()
+    return {str(name): values.to_numpy() for name, values in absolute.groupby(table[columns.PROPERTY])}
 
 
 def report(error: dict[str, np.ndarray], name: str, fold: str) -> None:
-    reference = error["as it is"].mean(axis=0)
+    reference = error[AS_IT_IS].mean(axis=0)
     print(f"\n{name}, {fold} fold, {len(reference)} crystals, MAE over {len(error['as it is'])} seeds")
     print(f"{'variant':28} {'MAE':>9} {'seeds from':>10} {'to':>9}   difference [95 %]")
     summary = {}
     for variant, values in error.items():
         per_seed = values.mean(axis=1)
         d = paired_difference(values.mean(axis=0), reference, n_resamples=4000, confidence=0.95)
-        verdict = "" if variant == "as it is" else f"{d.mean:+.4g} [{d.low:+.4g}, {d.high:+.4g}] {d.verdict}"
+        verdict = "" if variant == AS_IT_IS else f"{d.mean:+.4g} [{d.low:+.4g}, {d.high:+.4g}] {d.verdict}"
         print(f"{variant:28} {values.mean():9.4g} {per_seed.min():10.4g} {per_seed.max():9.4g}   {verdict}")
         summary[variant] = {"mae": values.mean(), "difference": d.mean, "low": d.low, "high": d.high}
     print(json.dumps({"property": name, "fold": fold, "n": len(reference), "variants": summary}))

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crystalmatrix.training.dataset import Dataset, epoch_batches, inference_batches
+from crystalmatrix.training.dataset import Dataset, epoch_batches, inference_batches, resample
 from crystalmatrix.training.dense import densify
 
 from ..models.cases import ARCHITECTURES, GRAPH, graphs_of, random_crystal
@@ -39,6 +39,14 @@ def test_epoch_holds_every_crystal_once(n_crystals, batch_size, epoch):
     sizes = [len(batch) for batch in batches]
     assert max(sizes) <= batch_size
     assert max(sizes) - min(sizes) <= 1
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=50), st.integers(0, 5))
+def test_resampling_keeps_the_shares(weights, epoch):
+    share = np.array(weights) / np.sum(weights)
+    drawn = np.bincount(resample(share, seed=1, epoch=epoch), minlength=len(share))
+    assert drawn.sum() == len(share)
+    assert np.all(np.abs(drawn - share * len(share)) < 1 + 1e-9)
 
 
 def test_batches_are_balanced_and_random():

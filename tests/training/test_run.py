@@ -15,12 +15,15 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.training import loop, run
 from crystalmatrix.training.checkpoint import load_checkpoint, save_checkpoint
+from crystalmatrix.training.data import TRAIN
 from crystalmatrix.training.dataset import Dataset
 from crystalmatrix.training.dense import angular_width, densify
+from crystalmatrix.training.objective import Objective
 from crystalmatrix.training.run import train
 from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
 from crystalmatrix.training.stop import TrainingStoppedError
 from crystalmatrix.training.table import predictions_table
+from crystalmatrix.training.targets import composition
 
 from ..models.cases import GRAPH
 from .cases import SETTINGS, training_data, with_training
@@ -62,6 +65,33 @@ def test_learns(tmp_path):
 @pytest.mark.parametrize("tasks", [("formation_energy",), ("formation_energy", "dielectric")])
 def test_same_seed_same_weights(tmp_path, tasks):
     assert_same_weights(fit(tmp_path / "a", tasks=tasks), fit(tmp_path / "b", tasks=tasks))
+
+
+def test_learned_task_weights_reach_the_optimiser(tmp_path):
+    """The scales of the tasks move, each on its own, and a run that continues has them."""
+    tasks = ["formation_energy", "dielectric"]
+    fit(tmp_path, with_training(task_weights="learned"), tasks=tasks)
+    state = torch.load(tmp_path / "seed-0" / STATE, weights_only=True)
+    scale = state["objective"]["log_scale"]
+    assert torch.all(scale != 0)
+    assert scale[0] != scale[1]
+
+
+def test_balanced_sampling_has_the_same_expectation():
+    """Draws times weights: what every label contributes to an epoch on average, sampled or not."""
+    data = training_data(["formation_energy", "dielectric"])
+    fractions = composition(data.graphs.species, data.graphs.atom_pointer)
+    targets = run.fit_targets(data, fractions, settings=SETTINGS)
+    uniform, balanced = (
+        Objective(data, targets, fractions, config=with_training(sampling=kind).training, device=CPU)
+        for kind in ("uniform", "balanced")
+    )
+    draws = torch.zeros(len(data.fold), 1)
+    draws[balanced.crystals, 0] = torch.from_numpy(balanced.share * len(balanced.crystals)).float()
+    assert draws.max() > 1.5 * draws[balanced.crystals].min()  # it does not draw evenly
+    torch.testing.assert_close(draws * balanced.weight, uniform.weight)
+    rare = data.fold[:, 1] == TRAIN
+    assert np.mean(rare[balanced.draw(seed=0, epoch=0)]) > 1.2 * np.mean(rare[uniform.draw(seed=0, epoch=0)])
 
 
 def _train_in_child(run: Path) -> None:

@@ -173,6 +173,7 @@ class TrainingConfig(Section):
     task_weights: Literal["uniform", "learned"] = (
         "uniform"  # multi-task: 1 per task on standardised targets, or learned
     )
+    sampling: Literal["uniform", "balanced"] = "uniform"  # multi-task: every crystal once an epoch, or by its labels
     auxiliary: bool = True  # multi-task: also learn epsx, epsy, epsz, which JARVIS gives for free
     hold_out: Literal["strict", "masked"] = "strict"  # multi-task: drop, or only mask, structures held out elsewhere
     outliers: Literal["ignore", "report", "drop"] = "report"  # extreme training labels: see results/data/outliers.csv

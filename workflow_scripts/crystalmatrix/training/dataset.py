@@ -18,6 +18,7 @@ from torch import Tensor
 
 from crystalmatrix.models.batch import Batch
 from crystalmatrix.training.dense import DenseGraphs
+from crystalmatrix.training.targets import FloatArray
 
 _ARRAYS = ("species", "neighbour", "vector", "envelope_radius", "angular")
 
@@ -81,6 +82,17 @@ def choose_storage(n_bytes: int, device: torch.device) -> str:
     elif n_bytes < 0.6 * _free_host_memory():
         return "device"
     return "host" if n_bytes < 0.6 * _free_host_memory() else "disk"
+
+
+def resample(share: FloatArray, *, seed: int, epoch: int) -> NDArray[np.int64]:
+    """len(share) indices, index i floor or ceil of len(share) * share[i] times (systematic sampling); share sums to 1.
+
+    A function of its arguments alone, so training can resume at any step.
+    """
+    n = len(share)
+    offset = np.random.default_rng([seed, epoch, n]).random()
+    upto = np.cumsum(share)
+    return np.searchsorted(upto / upto[-1], (np.arange(n) + offset) / n).astype(np.int64)
 
 
 def epoch_batches(

@@ -111,7 +111,7 @@ class Trainer:
         epoch = len(self.history)
         first = self.step - epoch * self.batches_per_epoch
         batches = epoch_batches(
-            self.objective.crystals,
+            self.objective.draw(seed=self.seed, epoch=epoch),
             self.dataset.n_atoms,
             batch_size=self.config.batch_size,
             seed=self.seed,

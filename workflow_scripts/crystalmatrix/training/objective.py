@@ -2,7 +2,8 @@
 
 Label weights: a label of a set of n labels weighs n^-1/2 (single-task: 1). Targets are standardised by their mean
 absolute deviation, so this is the fixed 1/MAD weighting; `learned` adds one scale per task (Kendall et al., CVPR 2018,
-for L1).
+for L1). `balanced` sampling draws a crystal in proportion to the weight of its labels and divides that weight out: the
+same expected gradient, but small sets are seen often and gently instead of seldom and hard.
 
 In: outputs of all heads.  Out: one number per batch, about 1 for the best constant.
 """
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from crystalmatrix.config import TrainingConfig
 from crystalmatrix.training.data import TRAIN, TrainingData
-from crystalmatrix.training.dataset import to_device
+from crystalmatrix.training.dataset import resample, to_device
 from crystalmatrix.training.targets import FloatArray, Target, head_loss
 
 
@@ -38,10 +39,20 @@ class Objective(nn.Module):
         weight = learned * (count / count.max()) ** -0.5
         self.crystals: NDArray[np.int64] = np.flatnonzero(learned.any(axis=1))  # that have something to teach
         self.label = to_device(label, device)
-        self.weight = to_device(weight / (weight.sum() / len(self.crystals)), device)
+        weight /= weight.sum() / len(self.crystals)
+        self.share: FloatArray | None = None  # [len(crystals)] of the draws of an epoch; None: each crystal once
+        if config.sampling == "balanced" and len(targets) > 1:
+            of_crystal = weight.sum(axis=1)
+            self.share = of_crystal[self.crystals] / of_crystal.sum()
+            weight = weight / np.maximum(of_crystal, 1e-9)[:, None]
+        self.weight = to_device(weight, device)
         self.nonzero = to_device(data.values != 0, device)
         learns_weights = config.task_weights == "learned" and len(targets) > 1
         self.log_scale = nn.Parameter(torch.zeros(len(targets), device=device)) if learns_weights else None
+
+    def draw(self, *, seed: int, epoch: int) -> NDArray[np.int64]:
+        """The crystals of an epoch, always as many as there are training crystals."""
+        return self.crystals if self.share is None else self.crystals[resample(self.share, seed=seed, epoch=epoch)]
 
     def forward(self, outputs: Tensor, crystals: Tensor) -> Tensor:
         """Sum over the crystals of their weighted losses (their number times the mean); outputs [n, n_outputs]."""
