@@ -32,6 +32,7 @@ include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
 include: "rules/screen.smk"
+include: "rules/release.smk"
 
 
 rule all:

@@ -20,6 +20,9 @@ BASELINES = (
     if CONFIG.report.composition_baseline
     else []
 )
+PRETRAINED = Path(CONFIG.pretrained).expanduser() if CONFIG.pretrained else None
+if PRETRAINED:
+    or_exit(CONFIG.check_pretrained, PRETRAINED)
 PAGE_CODE = sorted(str(path) for path in (SCRIPTS / "crystalmatrix" / "report").rglob("*.*") if path.suffix != ".pyc")
 LEADERBOARD_TIER = "pro" if "pro" in CONFIG.matrix.tiers else CONFIG.matrix.tiers[0]
 
@@ -30,6 +33,12 @@ TRAIN_THREADS = min(4, max(1, (workflow.resource_settings.cores or 8) // 2))
 
 # glibc hands large blocks back to the system after every step; keeping them takes 40 % off a training step on the CPU.
 os.environ.update(ALLOCATOR="MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=20000000000 MALLOC_TOP_PAD_=67108864")
+
+
+wildcard_constraints:
+    tier="[^/]+",
+    task="[^/]+",
+    property="[^/]+",
 
 
 def shard_records(wildcards):
@@ -48,6 +57,12 @@ def trunk(wildcards):
     if wildcards.task == MULTITASK or CONFIG.tiers[wildcards.tier].training.init == "scratch":
         return []
     return f"results/{wildcards.tier}/{MULTITASK}.pt"
+
+
+def released(wildcards):
+    """The model in the `pretrained` folder; where it holds none, `train` makes it."""
+    or_exit(CONFIG.check_pair, wildcards.tier, wildcards.task)
+    return PRETRAINED / wildcards.tier / f"{wildcards.task}.pt"
 
 
 def multitask_properties(wildcards):

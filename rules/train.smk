@@ -6,6 +6,22 @@ onstart:
         print("no GPU found: models train on the CPU, side by side where there are cores for it", file=sys.stderr)
 
 
+if PRETRAINED:
+
+    ruleorder: pretrained > train
+
+    rule pretrained:
+        """A released model instead of a training; its graph settings are compared when it predicts."""
+        input:
+            released,
+        output:
+            "results/{tier}/{task}.pt",
+        message:
+            "Taking {wildcards.tier}/{wildcards.task} from {input}"
+        shell:
+            "cp {input:q} {output}"
+
+
 rule train:
     """One model. Its state lives in results/runs/{tier}/{task}, undeclared, so that an interrupted run resumes."""
     input:

@@ -100,6 +100,7 @@ def test_undeclared_target_fails_with_one_sentence(tmp_path: Path, target: str, 
     ("config", "expected"),
     [
         ('matrix={"tiers": ["pros"]}', "error: config: matrix.tiers: unknown tier 'pros'; did you mean 'pro'?"),
+        ("pretrained=nowhere", "error: pretrained: found no model of the matrix in nowhere, expected <tier>/<task>.pt"),
         ('graph={"cutof": 4}', "error: config: graph: unknown key 'cutof'; did you mean 'cutoff'?"),
     ],
 )

@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from crystalmatrix.data.minerals import mineral_entries
+from crystalmatrix.files import sha256
+from crystalmatrix.report.text import significant
 
 from .running import ROOT, jobs, snakemake
 
@@ -177,6 +179,28 @@ def test_bad_source_fails_in_one_line_and_leaves_nothing(finished: Path, tmp_pat
     assert any(line.strip().startswith("error: ") and "bad.json" in line for line in result.stdout.splitlines())
     assert "Traceback" not in result.stdout
     assert not list(tmp_path.rglob("raw*"))
+
+
+def test_release_and_taking_it_up_again(finished: Path, tmp_path: Path) -> None:
+    """A card says what was measured; with `pretrained:` the same file is a model of another run, without training."""
+    assert run(finished, "results/release/cgcnn/multitask.md").returncode == 0
+    release = finished / "results/release"
+    card = (release / "cgcnn/multitask.md").read_text()
+    metrics = json.loads((finished / "results/cgcnn/multitask.metrics.json").read_text())
+    for name, score in metrics["properties"].items():
+        assert f"| {name} | " in card
+        assert f"| {score['n_test']:,} | {significant(score['mae'])} | " in card
+    assert sha256(release / "cgcnn/multitask.pt") in card
+    assert str(finished) not in card
+
+    (tmp_path / "taking.yaml").write_text(yaml.safe_dump(CONFIG | {"pretrained": str(release)}))
+    options = ["--configfile", str(tmp_path / "taking.yaml"), "--cores", "2", "--resources", "gpu=0"]
+    plan = jobs(snakemake(tmp_path, "--dry-run", *options).stdout)
+    assert (plan["pretrained"], plan["train"]) == (1, 2)  # the release holds one of the three models
+    result = snakemake(tmp_path, "results/cgcnn/multitask.pt", *options)
+    assert jobs(result.stdout) == {"pretrained": 1, "total": 1}
+    taken = (tmp_path / "results/cgcnn/multitask.pt").read_bytes()
+    assert taken == (finished / "results/cgcnn/multitask.pt").read_bytes()
 
 
 def test_snakemakes_own_report_holds_the_page(finished: Path) -> None:

@@ -245,6 +245,7 @@ RESERVED = (
     "graphs",
     "leaderboard",
     "logs",
+    "release",
     "report",
     "runs",
     "screen",
@@ -258,6 +259,7 @@ class Config(Section):
     graph: GraphConfig = GraphConfig()
     matrix: MatrixConfig = MatrixConfig()
     tiers: dict[str, TierConfig]
+    pretrained: str | None = None  # folder with <tier>/<task>.pt: those models are taken from there, not trained
     report: ReportConfig = ReportConfig()
     screen: dict[str, ScreenConfig] = {}
 
@@ -299,6 +301,14 @@ class Config(Section):
         """Raise ConfigError, listing what exists, unless the property is in the matrix."""
         if name not in self.matrix.properties:
             raise ConfigError(f"no property {name!r} in the matrix{nearest(name, self.matrix.properties)}")
+
+    def check_pretrained(self, folder: Path) -> None:
+        """Raise ConfigError unless the folder holds at least one model of the matrix, as <tier>/<task>.pt."""
+        if not any((folder / tier / f"{task}.pt").exists() for tier in self.matrix.tiers for task in self.tasks):
+            raise ConfigError(
+                f"pretrained: found no model of the matrix in {folder}, expected <tier>/<task>.pt, for instance "
+                f"{folder / self.matrix.tiers[0] / self.tasks[0]}.pt; leave it null to train"
+            )
 
     def screening(self, name: str) -> ScreenConfig:
         """The entry behind results/screen/<name>.csv. Raises ConfigError, listing what exists."""

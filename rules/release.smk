@@ -1,0 +1,28 @@
+"""Trained models for others: checkpoints with their cards, which `pretrained:` in config.yaml takes up again."""
+
+
+rule release:
+    """The whole matrix as a folder to give away: results/release/<tier>/<task>.pt and .md."""
+    input:
+        expand("results/release/{model}.md", model=[path.removeprefix("results/") for path in MODELS]),
+
+
+rule model_card:
+    """One model to give away: a copy of the checkpoint, and a card with its data, folds, metrics and limits."""
+    input:
+        model="results/{tier}/{task}.pt",
+        metrics="results/{tier}/{task}.metrics.json",
+        records="results/data/records.parquet",
+        splits="results/data/splits.parquet",
+    output:
+        model="results/release/{tier}/{task}.pt",
+        card="results/release/{tier}/{task}.md",
+    log:
+        "results/logs/release/{tier}/{task}.log",
+    conda:
+        "../envs/train.yaml"
+    message:
+        "Writing the model card of {wildcards.tier}/{wildcards.task}"
+    shell:
+        'python "$SCRIPTS"/model_card.py --model {input.model} --metrics {input.metrics} --records {input.records}'
+        " --splits {input.splits} --out {output.model} &> {log}"

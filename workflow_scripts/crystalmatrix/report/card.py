@@ -1,0 +1,104 @@
+"""The model card of a released checkpoint: what it predicts, how well, from which data, and where it must not be used.
+
+In: Checkpoint, its metrics, the records' metadata.  Out: Markdown.
+"""
+
+from pathlib import PurePath
+from typing import Any
+
+from crystalmatrix.elements import SYMBOLS
+from crystalmatrix.properties import PROPERTIES
+from crystalmatrix.report.text import count, duration, percent, significant
+from crystalmatrix.training.checkpoint import Checkpoint
+
+_FOLDS = {
+    "official": "official folds of each property where the data set has them (data.splits: {scheme})",
+    "strict": "strict: no structure of any property's validation or test fold was in training (data.splits: {scheme})",
+    "masked": "masked: held-out labels were hidden, their structures may have been seen (data.splits: {scheme})",
+}
+
+
+def model_card(
+    checkpoint: Checkpoint, metrics: dict[str, Any], source: dict[str, Any], *, scheme: str, n_bytes: int, digest: str
+) -> str:
+    """Markdown; `source`: metadata of records.parquet, `digest`: sha256 of the checkpoint's file of `n_bytes`."""
+    summary, name = checkpoint.summary, f"{checkpoint.tier}/{checkpoint.task}"
+    fields = {key: source.get("fields", {}).get(key, PROPERTIES[key].field) for key in checkpoint.properties}
+    lines = [
+        f"# Model card: {name}",
+        "",
+        f"{_article(summary['architecture'])} network of {count(summary['n_parameters'])} parameters"
+        f"{_ensemble(len(checkpoint.members))} that predicts {_properties(checkpoint.properties)} of a crystal from "
+        "its structure.",
+        "",
+        "## How good it is",
+        "",
+        f"Mean absolute error on the {_held(source)} with its {percent(metrics['confidence'])} bootstrap interval; the "
+        "constant is the median of the training fold. Coverage: share of the test values inside the nominal 90 % "
+        "interval.",
+        "",
+        "| property | unit | training | test | MAE | interval | median error | constant | coverage |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(_row(key, metrics["properties"].get(key), checkpoint) for key in checkpoint.properties),
+        "",
+        "## Data",
+        "",
+        f"- Source: {PurePath(source['source']).name}, release: {source.get('release') or 'none, a source of its own'}",
+        f"- Raw file, sha256: `{source.get('raw_sha256')}`; records, digest: `{summary['data_digest']}`",
+        f"- Folds: {_FOLDS[summary['fold']].format(scheme=scheme)}",
+        f"- Labels: {', '.join(f'{key} = `{field}`' for key, field in fields.items())}",
+        f"- Elements in training: {' '.join(SYMBOLS[z] for z in checkpoint.elements)}",
+        "",
+        "## Limits",
+        "",
+        "- The labels are density-functional results with their own errors (OptB88vdW; TB-mBJ for `band_gap_mbj`), not "
+        "experiment, and the errors above hold for crystals like those of the test fold.",
+        "- A crystal with another element is refused; one with neighbourhoods unlike any in training is marked "
+        "(`in_domain` false), and its interval means nothing.",
+        "- Values are those of the structure as given: relax it with OptB88vdW first, or expect larger errors.",
+        *(["- `ehull` is predicted as the source gives it; in `dft_3d_2021` it is not the usual distance to the hull."]
+          if "ehull" in checkpoint.properties else []),
+        "",
+        "## How it was trained",
+        "",
+        f"{summary['epochs']} epochs, {duration(summary['train_seconds'])} on {summary['device']}; "
+        f"crystalmatrix {summary['versions']['crystalmatrix']}, torch {summary['versions']['torch']}. Settings:",
+        "",
+        f"    {checkpoint.settings.to_json()}",
+        f"    graph: {checkpoint.graph.to_json()}",
+        "",
+        "## Use",
+        "",
+        f"    python workflow_scripts/screen.py my_structures/ --model {name}.pt --out mine.csv",
+        "",
+        f"`{checkpoint.task}.pt`: {n_bytes / 1e6:.1f} MB, loadable with `weights_only=True`, sha256 `{digest}`.",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _article(architecture: str) -> str:
+    return "An E(3)-equivariant" if architecture == "equivariant" else f"A {architecture.upper()}"
+
+
+def _ensemble(n_members: int) -> str:
+    return f" (an ensemble of {n_members}, whose median is predicted)" if n_members > 1 else ""
+
+
+def _properties(names: list[str]) -> str:
+    labels = [PROPERTIES[name].label for name in names]
+    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
+
+
+def _held(source: dict[str, Any]) -> str:
+    return f"test ids of {source['release']}" if source.get("release") else "test ids held in this source"
+
+
+def _row(name: str, score: dict[str, Any] | None, checkpoint: Checkpoint) -> str:
+    n_train = count(checkpoint.summary["n_train"][name])
+    unit = next(target.unit for target in checkpoint.targets if target.name == name)
+    if score is None:
+        return f"| {name} | {unit} | {n_train} | 0 | | | | | |"
+    interval = f"{significant(score['mae_low'])} to {significant(score['mae_high'])}"
+    cells = [name, unit, n_train, count(score["n_test"]), significant(score["mae"]), interval]
+    cells += [significant(score["median_ae"]), significant(score["constant_mae"]), percent(score["interval_coverage"])]
+    return f"| {' | '.join(cells)} |"
