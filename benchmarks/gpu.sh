@@ -5,6 +5,11 @@
 #
 #   RECORDS=results/data/records.parquet SPLITS=results/data/splits.parquet SHARDS="results/graphs/*.parquet" benchmarks/gpu.sh
 #
+# MODELS="std/multitask std/spillage pro/piezoelectric": instead of the tables of speed, train these models to the end of
+# their schedules in config.yaml (interrupted, they go on) and print their test errors beside the best constant. A model
+# whose tier has `init: multitask` starts from the tier's multitask model if that one comes before it in the list.
+# CHANGES='{"seeds": 5}' changes keys of `training:` for all of them.
+#
 # ALIGNN_PYTHON: an interpreter with the package alignn; without it those rows are left out, by name.
 # A rehearsal on the CPU: DEVICE=cpu BATCH=8 BATCHES=1 STEP_SECONDS=1 SEEN=400 benchmarks/gpu.sh
 set -uo pipefail
@@ -48,29 +53,67 @@ steps() {
     --rounds 1 --seconds "$STEP_SECONDS" --alignn-python "$ALIGNN_PYTHON" "$@"
 }
 
-# train PRECISION: the std tier on one property; the run folder resumes.
-train() {
-  local settings
-  settings=$("$PYTHON" - "$1" "$SEEN" <<'PYTHON'
+# settings TIER CHANGES: the tier's section of config.yaml with other keys of `training:`, as JSON.
+settings() {
+  "$PYTHON" - "$1" "$2" <<'PYTHON'
+import json
 import sys
 from pathlib import Path
 from crystalmatrix import config
 
-tier = config.load(Path("config.yaml")).tiers["std"]
-changes = {"precision": sys.argv[1], "crystals_seen": int(sys.argv[2]), "min_epochs": 1, "save_every_seconds": 20}
-print(tier.model_copy(update={"training": tier.training.model_copy(update=changes)}).to_json())
+tier = config.load(Path("config.yaml")).tiers[sys.argv[1]].model_dump()
+print(config.TierConfig.parse(tier | {"training": tier["training"] | json.loads(sys.argv[2])}).to_json())
 PYTHON
-  ) || return
+}
+
+# train TIER TASK CHANGES NAME: $OUT/NAME.pt; the run folder resumes.
+train() {
+  local wanted init=()
+  wanted=$(settings "$1" "$3") || return
+  if [ "$2" != multitask ] && [[ $wanted == *'"init":"multitask"'* ]]; then init=(--init "$OUT/$1-multitask.pt"); fi
   # shellcheck disable=SC2086 # SHARDS is a list of patterns
-  "$PYTHON" workflow_scripts/train.py --tier std --task "$PROPERTY" --settings "$settings" --device "$DEVICE" \
-    --records "$RECORDS" --splits "$SPLITS" --shards $SHARDS --run "$OUT/runs/$1" --out "$OUT/std-$1.pt"
+  "$PYTHON" workflow_scripts/train.py --tier "$1" --task "$2" --settings "$wanted" --device "$DEVICE" "${init[@]}" \
+    --records "$RECORDS" --splits "$SPLITS" --shards $SHARDS --run "$OUT/runs/$4" --out "$OUT/$4.pt"
+}
+
+# model TIER TASK: trained, and its errors on the test ids held in the records.
+model() {
+  [ -e "$OUT/$1-$2.pt" ] || train "$1" "$2" "${CHANGES:-{\}}" "$1-$2" >&2 || return
+  # shellcheck disable=SC2086
+  "$PYTHON" workflow_scripts/predict.py --model "$OUT/$1-$2.pt" --records "$RECORDS" --splits "$SPLITS" \
+    --shards $SHARDS --device "$DEVICE" --out "$OUT/$1-$2.predictions.parquet" >&2 || return
+  "$PYTHON" - "$OUT/$1-$2.predictions.parquet" <<'PYTHON'
+import json
+import sys
+
+import pyarrow.parquet
+
+table = pyarrow.parquet.read_table(sys.argv[1])
+model = json.loads(table.schema.metadata[b"crystalmatrix"])["model"]
+test = table.to_pandas().query("fold == 'test'")
+print(f"{model['tier']}/{model['task']}: {model['epochs']} epochs, {model['train_seconds']:.0f} s on {model['device']}")
+print(f"{'property':18} {'n':>5} {'MAE':>9} {'median':>9} {'constant':>9}")
+for name, rows in test.groupby("property", sort=False):
+    error = (rows.prediction - rows.target).abs()
+    constant = (rows.target - model["train_median"][name]).abs().mean()
+    print(f"{name:18} {len(rows):5} {error.mean():9.4g} {error.median():9.4g} {constant:9.4g}")
+PYTHON
+}
+
+if [ -n "${MODELS:-}" ]; then
+  for name in $MODELS; do part "${name/\//-}" model "${name%/*}" "${name#*/}"; done
+  exit 0
+fi
+
+changes() {
+  echo "{\"precision\": \"$1\", \"crystals_seen\": $SEEN, \"min_epochs\": 1, \"save_every_seconds\": 20, \"init\": \"scratch\"}"
 }
 
 part speed steps --models lite std pro cgcnn alignn alignn-radius
 part precision steps --models std std+tf32 std+bfloat16 pro pro+tf32 pro+bfloat16
-part train-float32 train float32
-part train-tf32 train tf32
-part train-bfloat16 train bfloat16
+part train-float32 train std "$PROPERTY" "$(changes float32)" float32
+part train-tf32 train std "$PROPERTY" "$(changes tf32)" tf32
+part train-bfloat16 train std "$PROPERTY" "$(changes bfloat16)" bfloat16
 part compile steps --models std+compile std+bfloat16+compile pro+compile
 part floor steps --models lite std pro --count
 

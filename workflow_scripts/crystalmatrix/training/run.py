@@ -61,7 +61,7 @@ def train(
             model = build_model(settings, targets)
             if init is not None:
                 warm_start(model, init, member=seed, task=task)
-            _announce(tier, task, model, data, settings, seed)
+            _announce(tier, task, model, data, settings, seed, member=seed - first_seed + 1)
             trainer = Trainer(
                 model,
                 data,
@@ -197,10 +197,12 @@ def _digest(data: TrainingData, settings: TierConfig, init: Checkpoint | None, s
     return f"{content.hexdigest()}-{seed}"
 
 
-def _announce(tier: str, task: str, model: CrystalModel, data: TrainingData, settings: TierConfig, seed: int) -> None:
+def _announce(
+    tier: str, task: str, model: CrystalModel, data: TrainingData, settings: TierConfig, seed: int, *, member: int
+) -> None:
     n_parameters = sum(parameter.numel() for parameter in model.parameters())
     print(
         f"{tier}/{task}: {n_parameters:,} parameters, {len(data.of_fold(TRAIN)):,} training crystals, "
-        f"member {seed + 1} of {settings.training.seeds}",
+        f"member {member} of {settings.training.seeds}, seed {seed}",
         flush=True,
     )
