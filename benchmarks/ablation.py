@@ -27,7 +27,7 @@ from crystalmatrix.training.run import train
 from crystalmatrix.training.table import predictions_table
 
 Change = dict[str, dict[str, Any]]
-Errors = dict[str, np.ndarray]  # property: absolute errors [n_seeds, n] or [n], sorted by id
+Signed = dict[str, np.ndarray]  # property: prediction - target, [n_seeds, n] or [n], sorted by id
 AS_IT_IS = "as it is"
 THE_MULTITASK_MODEL = "the multi-task model"  # not trained here: results/<tier>/multitask.pt on the same crystals
 VARIANTS: dict[str, Change] = {
@@ -76,7 +76,7 @@ def main() -> None:
     device, _lock = claim_device(arguments.device)
     multitask = arguments.results / arguments.tier / f"{MULTITASK}.pt"
     properties = settings.matrix.properties
-    error: dict[str, Errors] = {}
+    error: dict[str, Signed] = {}
     for name in [AS_IT_IS, *names]:
         if name == THE_MULTITASK_MODEL:
             whole = load_checkpoint(multitask)
@@ -97,7 +97,7 @@ def main() -> None:
     if arguments.property == MULTITASK:
         deviation = {target.name: target.deviation for target in checkpoints[0].targets}
         for name, of in error.items():
-            score = np.mean([values.mean() / deviation[key] for key, values in of.items()])
+            score = np.mean([np.abs(values).mean() / deviation[key] for key, values in of.items()])
             print(f"{name:28} {score:9.4f} mean over properties of MAE / deviation")
 
 
@@ -133,8 +133,10 @@ def trained(
 ) -> Checkpoint:
     """A finished checkpoint of these settings is read, anything else is trained."""
     path = folder / f"{seed}.pt"
-    if path.exists() and (kept := load_checkpoint(path)).summary["requested"] == settings.to_json():
-        return kept
+    if path.exists():
+        kept = load_checkpoint(path)
+        if config.TierConfig.from_json(kept.summary["requested"]) == settings:
+            return kept
     checkpoint = train(
         data,
         tier=arguments.tier,
@@ -150,25 +152,35 @@ def trained(
     return checkpoint
 
 
-def fold_errors(checkpoint: Checkpoint, data: TrainingData, device: torch.device, fold: str) -> Errors:
-    """Absolute errors on the fold, [n] of each property, sorted by id."""
+def fold_errors(checkpoint: Checkpoint, data: TrainingData, device: torch.device, fold: str) -> Signed:
+    """Prediction - target on the fold, [n] of each property, sorted by id."""
     table = predictions_table(checkpoint, data, device=device).to_pandas()
     table = table[table[columns.FOLD] == fold]
-    absolute = (table[columns.PREDICTION] - table[columns.TARGET]).abs()
-    return {str(name): values.to_numpy() for name, values in absolute.groupby(table[columns.PROPERTY])}
+    signed = table[columns.PREDICTION] - table[columns.TARGET]
+    return {str(name): values.to_numpy() for name, values in signed.groupby(table[columns.PROPERTY])}
 
 
 def report(error: dict[str, np.ndarray], name: str, fold: str) -> None:
-    reference = error[AS_IT_IS].mean(axis=0)
-    print(f"\n{name}, {fold} fold, {len(reference)} crystals, MAE over {len(error['as it is'])} seeds")
-    print(f"{'variant':28} {'MAE':>9} {'seeds from':>10} {'to':>9}   difference [95 %]")
+    """MAE of single networks, of the ensemble's median, and the paired difference of the single ones to the tier."""
+    reference = np.abs(error[AS_IT_IS]).mean(axis=0)
+    print(f"\n{name}, {fold} fold, {len(reference)} crystals, {len(error[AS_IT_IS])} seeds")
+    print(f"{'variant':28} {'MAE':>9} {'seeds from':>10} {'to':>9} {'median':>9} {'ensemble':>9}   difference [95 %]")
     summary = {}
-    for variant, values in error.items():
+    for variant, signed in error.items():
+        values = np.abs(signed)
         per_seed = values.mean(axis=1)
+        ensemble = np.abs(np.median(signed, axis=0)).mean()
         d = paired_difference(values.mean(axis=0), reference, n_resamples=4000, confidence=0.95)
         verdict = "" if variant == AS_IT_IS else f"{d.mean:+.4g} [{d.low:+.4g}, {d.high:+.4g}] {d.verdict}"
-        print(f"{variant:28} {values.mean():9.4g} {per_seed.min():10.4g} {per_seed.max():9.4g}   {verdict}")
-        summary[variant] = {"mae": values.mean(), "difference": d.mean, "low": d.low, "high": d.high}
+        print(f"{variant:28} {values.mean():9.4g} {per_seed.min():10.4g} {per_seed.max():9.4g}"
+              f" {np.median(values):9.4g} {ensemble:9.4g}   {verdict}")  # fmt: skip
+        summary[variant] = {
+            "mae": values.mean(),
+            "ensemble": ensemble,
+            "difference": d.mean,
+            "low": d.low,
+            "high": d.high,
+        }
     print(json.dumps({"property": name, "fold": fold, "n": len(reference), "variants": summary}))
 
 
