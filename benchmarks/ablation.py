@@ -1,11 +1,13 @@
 """Which of the choices in config.yaml pay: one table per property, same budget, several seeds, paired bootstrap.
 
-    python benchmarks/ablation.py --results results --property spillage --tier lite --seeds 3
+    python benchmarks/ablation.py --results results --properties spillage dielectric --tier lite --seeds 3
 
 Every variant is the tier's settings with one change, trained `--seeds` times on the official training fold. Errors are
 those of each seed on the validation fold (choices are made there), averaged over seeds per crystal; the interval is
 that of the paired difference to the tier as it is. `--fold test` prints the same for the test fold: look at it once.
-`--property multitask` does it for the multi-task model, with a table for each property and the mean of MAE / deviation.
+`--properties multitask` does it for the multi-task model, with a table for each property. The last table is the mean
+over the properties of the relative change of the MAE. Intervals are over crystals; how much seeds differ stands beside
+them.
 """
 
 import argparse
@@ -18,7 +20,7 @@ import numpy as np
 import torch
 
 from crystalmatrix import columns, config, errors
-from crystalmatrix.evaluation.bootstrap import paired_difference
+from crystalmatrix.evaluation.bootstrap import interval, paired_difference, resampled_means
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from crystalmatrix.training.data import TrainingData, load
@@ -43,6 +45,7 @@ VARIANTS: dict[str, Change] = {
     "no EMA": {"training": {"ema_decay": 0.0}},
     "hurdle": {"training": {"hurdle": True}},
     "no composition reference": {"training": {"composition_reference": False}},
+    "from scratch": {"training": {"init": "scratch"}},
     "from multi-task": {"training": {"init": "multitask"}},
     THE_MULTITASK_MODEL: {},
     "learned task weights": {"training": {"task_weights": "learned"}},
@@ -50,14 +53,14 @@ VARIANTS: dict[str, Change] = {
     "no auxiliary targets": {"training": {"auxiliary": False}},
 }
 ONLY_MULTITASK = ("learned task weights", "balanced sampling", "no auxiliary targets")
-ONLY_SINGLE = ("from multi-task", THE_MULTITASK_MODEL)
+ONLY_SINGLE = ("from scratch", "from multi-task", THE_MULTITASK_MODEL)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, required=True, help="a results folder with data/ and graphs/")
     parser.add_argument("--config", type=Path, default=Path(__file__).parents[1] / "config.yaml")
-    parser.add_argument("--property", required=True, help="a property, or multitask")
+    parser.add_argument("--properties", nargs="+", required=True, help="properties, or multitask")
     parser.add_argument("--tier", default="lite")
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), help="default: all that apply")
     parser.add_argument("--seeds", type=int, default=3)
@@ -70,13 +73,27 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     settings = config.load(arguments.config)
-    tier = settings.tiers[arguments.tier]
-    other = ONLY_SINGLE if arguments.property == MULTITASK else ONLY_MULTITASK
-    names = [name for name in arguments.variants or VARIANTS if name not in (AS_IT_IS, *other)]
     device, _lock = claim_device(arguments.device)
+    error: dict[str, Signed] = {}
+    for task in arguments.properties:
+        for name, of in variant_errors(task, arguments, settings, device).items():
+            error.setdefault(name, {}).update(of)
+    for key in error[AS_IT_IS]:
+        report({name: of[key] for name, of in error.items() if key in of}, key, arguments.fold)
+    if len(error[AS_IT_IS]) > 1:
+        overall(error)
+
+
+def variant_errors(
+    task: str, arguments: argparse.Namespace, settings: config.Config, device: torch.device
+) -> dict[str, Signed]:
+    """Train or read every variant of a task; errors of its properties on the fold."""
+    tier = settings.tiers[arguments.tier]
+    other = ONLY_SINGLE if task == MULTITASK else ONLY_MULTITASK
+    names = [name for name in arguments.variants or VARIANTS if name not in (AS_IT_IS, *other)]
     multitask = arguments.results / arguments.tier / f"{MULTITASK}.pt"
     properties = settings.matrix.properties
-    error: dict[str, Signed] = {}
+    error = {}
     for name in [AS_IT_IS, *names]:
         if name == THE_MULTITASK_MODEL:
             whole = load_checkpoint(multitask)
@@ -84,21 +101,16 @@ def main() -> None:
             checkpoints = [replace(whole, members=[member]) for member in whole.members]
         else:
             variant = changed(tier, VARIANTS[name], max_epochs=arguments.max_epochs)
-            data = load_data(arguments.results, arguments.property, properties, variant)
-            init = load_checkpoint(multitask) if variant.training.init == MULTITASK else None
-            folder = arguments.out / arguments.property / name.replace(" ", "-")
+            data = load_data(arguments.results, task, properties, variant)
+            init = load_checkpoint(multitask) if task != MULTITASK and variant.training.init == MULTITASK else None
+            folder = arguments.out / task / name.replace(" ", "-")
             checkpoints = [
-                trained(data, variant, seed, folder, arguments, device, init) for seed in range(arguments.seeds)
+                trained(data, variant, task, seed, folder, arguments, device, init) for seed in range(arguments.seeds)
             ]
         of_seed = [fold_errors(checkpoint, data, device, arguments.fold) for checkpoint in checkpoints]
-        error[name] = {key: np.stack([errors[key] for errors in of_seed]) for key in of_seed[0]}
-    for key in error[AS_IT_IS]:
-        report({name: of[key] for name, of in error.items()}, key, arguments.fold)
-    if arguments.property == MULTITASK:
-        deviation = {target.name: target.deviation for target in checkpoints[0].targets}
-        for name, of in error.items():
-            score = np.mean([np.abs(values).mean() / deviation[key] for key, values in of.items()])
-            print(f"{name:28} {score:9.4f} mean over properties of MAE / deviation")
+        wanted = of_seed[0] if task == MULTITASK else [task]
+        error[name] = {key: np.stack([errors[key] for errors in of_seed]) for key in wanted}
+    return error
 
 
 def load_data(results: Path, task: str, properties: tuple[str, ...], tier: config.TierConfig) -> TrainingData:
@@ -125,6 +137,7 @@ def changed(tier: config.TierConfig, change: Change, *, max_epochs: int | None) 
 def trained(
     data: TrainingData,
     settings: config.TierConfig,
+    task: str,
     seed: int,
     folder: Path,
     arguments: argparse.Namespace,
@@ -140,7 +153,7 @@ def trained(
     checkpoint = train(
         data,
         tier=arguments.tier,
-        task=arguments.property,
+        task=task,
         settings=settings,
         run=folder / f"run-{seed}",
         device=device,
@@ -182,6 +195,23 @@ def report(error: dict[str, np.ndarray], name: str, fold: str) -> None:
             "high": d.high,
         }
     print(json.dumps({"property": name, "fold": fold, "n": len(reference), "variants": summary}))
+
+
+def overall(error: dict[str, Signed], n_resamples: int = 4000) -> None:
+    """Mean over properties of MAE(variant) / MAE(as it is) - 1; the crystals of each property are resampled."""
+    print(f"\nmean over {len(error[AS_IT_IS])} properties of the change of the MAE [95 %]")
+    for variant, of in error.items():
+        if variant == AS_IT_IS:
+            continue
+        ratios = []
+        for seed, (key, signed) in enumerate(of.items()):
+            pair = np.stack([np.abs(values).mean(axis=0) for values in (signed, error[AS_IT_IS][key])], axis=1)
+            drawn = resampled_means(pair, n_resamples=n_resamples, seed=seed)
+            means = np.vstack([pair.mean(axis=0), drawn])
+            ratios.append(means[:, 0] / means[:, 1] - 1)
+        change = np.mean(ratios, axis=0)  # the first is that of the data, the others of the resamples
+        low, high = interval(change[1:], confidence=0.95)
+        print(f"{variant:28} {change[0]:+8.2%} [{low:+.2%}, {high:+.2%}]")
 
 
 if __name__ == "__main__":
