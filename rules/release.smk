@@ -12,8 +12,6 @@ rule model_card:
     input:
         model="results/{tier}/{task}.pt",
         metrics="results/{tier}/{task}.metrics.json",
-        records="results/data/records.parquet",
-        splits="results/data/splits.parquet",
     output:
         model="results/release/{tier}/{task}.pt",
         card="results/release/{tier}/{task}.md",
@@ -24,5 +22,5 @@ rule model_card:
     message:
         "Writing the model card of {wildcards.tier}/{wildcards.task}"
     shell:
-        'python "$SCRIPTS"/model_card.py --model {input.model} --metrics {input.metrics} --records {input.records}'
-        " --splits {input.splits} --out {output.model} &> {log}"
+        'python "$SCRIPTS"/model_card.py --model {input.model} --metrics {input.metrics}'
+        " --out {output.model} &> {log}"

@@ -4,7 +4,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from crystalmatrix import columns, files
+from crystalmatrix import files
 from crystalmatrix.errors import run
 from crystalmatrix.report.card import model_card
 from crystalmatrix.training.checkpoint import load_checkpoint
@@ -14,15 +14,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="checkpoint, results/{tier}/{task}.pt")
     parser.add_argument("--metrics", type=Path, required=True, help="results/{tier}/{task}.metrics.json")
-    parser.add_argument("--records", type=Path, required=True, help="records.parquet: where the data came from")
-    parser.add_argument("--splits", type=Path, required=True, help="splits.parquet: which folds")
     parser.add_argument("--out", type=Path, required=True, help="the released checkpoint; the card is written as .md")
     arguments = parser.parse_args()
     card = model_card(
         load_checkpoint(arguments.model),
         files.read_json(arguments.metrics),
-        files.read_metadata(arguments.records, version=columns.RECORDS_VERSION),
-        scheme=files.read_metadata(arguments.splits, version=columns.SPLITS_VERSION)["scheme"],
         n_bytes=arguments.model.stat().st_size,
         digest=files.sha256(arguments.model),
     )

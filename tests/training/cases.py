@@ -54,4 +54,5 @@ def training_data(tasks: list[str], n: int = 60) -> TrainingData:
         zero=np.zeros(n, bool),
         graph=GRAPH,
         data_digest="a test",
+        source={"name": "rock salts", "release": None, "raw_sha256": "0", "fields": {}, "scheme": "random"},
     )

@@ -1,6 +1,7 @@
 """From files to a model's inputs: labels and folds land on the right crystals, and the stored angles are used."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from crystalmatrix.config import GraphConfig, TrainingConfig
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.shards import write_shard
 from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
-from crystalmatrix.training.data import NONE, TEST, TRAIN, VAL, load
+from crystalmatrix.training.data import NONE, TEST, TRAIN, VAL, _drop_outliers, load
 from crystalmatrix.training.run import train
 from crystalmatrix.training.table import predictions_table
 
@@ -49,7 +50,9 @@ def paths(tmp_path):
     ]
     records = tmp_path / "records.parquet"
     table = pa.Table.from_pylist(rows, schema=columns.RECORDS)
-    files.write_table(records, table, version=columns.RECORDS_VERSION, metadata={"digest": "d"})
+    files.write_table(
+        records, table, version=columns.RECORDS_VERSION, metadata={"digest": "d", "source": "x/a.json", "fields": {}}
+    )
     splits = tmp_path / "splits.parquet"
     # ehull trains on JVASP-0 to 15; crystal 2 is held out for ehull, so it is not strict for formation_energy
     split_rows = [
@@ -65,7 +68,7 @@ def paths(tmp_path):
         for i, fold in enumerate(FOLDS)
     ]
     table = pa.Table.from_pylist(split_rows, schema=columns.SPLITS)
-    files.write_table(splits, table, version=columns.SPLITS_VERSION, metadata={})
+    files.write_table(splits, table, version=columns.SPLITS_VERSION, metadata={"scheme": "random"})
     shards = [tmp_path / f"shard-{k}.parquet" for k in range(2)]
     for k, shard in enumerate(shards):
         write_shard(shard, records, settings=GRAPH, shard=k)
@@ -119,6 +122,36 @@ def test_outliers_leave_the_training_fold_only(paths, tmp_path):
     assert "JVASP-20" in data.graphs.jid
     kept = load(records, splits, outliers, shards, training=TrainingConfig(outliers="report"), **arguments)
     assert "JVASP-1" in kept.graphs.jid
+
+
+def test_no_validation_label_is_one_line(paths):
+    records, splits, shards = paths
+    table, metadata = files.read_table(splits, version=columns.SPLITS_VERSION)
+    rows = table.filter(pa.compute.not_equal(table[columns.FOLD], columns.VAL))
+    files.write_table(splits, rows, version=columns.SPLITS_VERSION, metadata=metadata)
+    with pytest.raises(DataError, match="no validation label for ehull, expected some"):
+        load_task((records, splits, shards), "ehull")
+
+
+def test_dropping_outliers_needs_their_list(paths):
+    records, splits, shards = paths
+    arguments = {"task": "formation_energy", "properties": ["formation_energy"]}
+    with pytest.raises(DataError, match="found drop and no list of outliers"):
+        load(records, splits, None, shards, training=TrainingConfig(outliers="drop"), **arguments)
+
+
+def test_outliers_with_numbers_as_ids(tmp_path):
+    fold = np.array([[TRAIN], [TRAIN], [TRAIN]], np.int8)
+    outliers = tmp_path / "outliers.csv"
+    outliers.write_text("id,property,value,score\n003,ehull,1,9\n")
+    _drop_outliers(fold, np.array(["1", "3", "003"]), ["ehull"], outliers)
+    assert fold[:, 0].tolist() == [TRAIN, TRAIN, NONE]
+
+
+def test_unit_is_that_of_the_field(paths):
+    data = load_task(paths, "formation_energy")
+    assert data.unit("piezoelectric") == "pC/N"
+    assert replace(data, source={"fields": {"piezoelectric": "dfpt_piezo_max_eij"}}).unit("piezoelectric") == "C/m2"
 
 
 def test_no_label_is_one_line(paths):

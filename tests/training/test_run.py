@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,11 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.training import loop, run
 from crystalmatrix.training.checkpoint import load_checkpoint, save_checkpoint
-from crystalmatrix.training.data import TRAIN
+from crystalmatrix.training.data import TEST, TRAIN
 from crystalmatrix.training.dataset import Dataset
 from crystalmatrix.training.dense import angular_width, densify
 from crystalmatrix.training.objective import Objective
-from crystalmatrix.training.run import train
+from crystalmatrix.training.run import train, weights_digest
 from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
 from crystalmatrix.training.stop import TrainingStoppedError
 from crystalmatrix.training.table import predictions_table
@@ -243,6 +244,55 @@ def test_fine_tuning_starts_from_the_multitask_trunk(tmp_path):
     for name, tensor in tuned.members[0].items():
         source = name.replace("heads.0.", "heads.1.")
         torch.testing.assert_close(tensor, universal.members[0][source], atol=1e-6, rtol=1e-6)
+
+
+def test_another_trunk_starts_afresh(tmp_path):
+    """A finished state is not taken for the result of fine-tuning other weights with the same settings."""
+    task, trunk = ("dielectric",), with_training(max_epochs=4)
+    universal = [
+        fit(tmp_path / f"multi-{rate}", with_training(learning_rate=rate), tasks=("formation_energy", *task))
+        for rate in (0.01, 0.02)
+    ]
+    universal[1] = replace(universal[1], settings=universal[0].settings)
+    first, second = (fit(tmp_path / "single", trunk, tasks=task, init=init) for init in universal)
+    assert_same_weights(second, fit(tmp_path / "alone", trunk, tasks=task, init=universal[1]))
+    with pytest.raises(AssertionError):
+        assert_same_weights(first, second)
+
+
+def test_digest_leaves_out_what_changes_no_weight():
+    data = training_data(["formation_energy"])
+    digest = weights_digest(data, SETTINGS, None, 0)
+    other = replace(data, graph=data.graph.model_copy(update={"shards": 7}))
+    assert weights_digest(other, with_training(seeds=5, save_every_seconds=9), None, 0) == digest
+    assert weights_digest(data, with_training(learning_rate=0.02), None, 0) != digest
+    assert weights_digest(data, SETTINGS, None, 1) != digest
+
+
+def test_crystals_that_the_model_has_seen_are_not_scored(tmp_path):
+    checkpoint = fit(tmp_path)
+    save_checkpoint(tmp_path / "model.pt", checkpoint)
+    checkpoint = load_checkpoint(tmp_path / "model.pt")
+    data = training_data(["formation_energy"])
+    fold = data.fold.copy()
+    fold[:3] = TEST
+    with pytest.raises(
+        DataError, match="formation_energy: 3 of 33 held-out crystals were in the model's training fold"
+    ):
+        predictions_table(checkpoint, replace(data, fold=fold), device=CPU)
+
+
+def test_labels_in_another_unit_are_refused(tmp_path):
+    data = training_data(["formation_energy", "piezoelectric"])
+    checkpoint = train(data, tier="lite", task="multitask", settings=SETTINGS, run=tmp_path, device=CPU)
+    other = replace(data, source=data.source | {"fields": {"piezoelectric": "dfpt_piezo_max_eij"}})
+    with pytest.raises(DataError, match="piezoelectric: the model predicts pC/N, the labels are in C/m2"):
+        predictions_table(checkpoint, other, device=CPU)
+
+
+def test_divergence_is_one_line(tmp_path):
+    with pytest.raises(DataError, match=r"validation error of epoch 1 is nan, expected a number: training diverged"):
+        fit(tmp_path, with_training(learning_rate=1e30, gradient_clip=1e30, warmup=0.0))
 
 
 def test_damaged_checkpoint_is_one_line(tmp_path):

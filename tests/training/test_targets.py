@@ -49,6 +49,22 @@ def test_symmetry_gate():
     assert (predicted[~zero] > 0).all()
 
 
+def test_what_symmetry_decides_takes_no_part_in_the_fit():
+    y = values("log")
+    zero = np.arange(30) % 3 == 0
+    arguments = {
+        "name": "x",
+        "unit": "1",
+        "transform": "asinh",
+        "zero_by_symmetry": True,
+        "composition_reference": True,
+    }
+    one = Target.fit(np.where(zero, 0.0, y), FRACTIONS, zero=zero, **arguments)
+    other = Target.fit(np.where(zero, 0.1, y), FRACTIONS, zero=zero, **arguments)
+    assert one.deviation > other.deviation  # of all crystals, as the best constant is
+    np.testing.assert_array_equal(one.standardise(y, FRACTIONS), other.standardise(y, FRACTIONS))
+
+
 @given(st.floats(-1e6, 1e6))
 def test_predictions_stay_near_the_training_range(output):
     y = values("asinh")

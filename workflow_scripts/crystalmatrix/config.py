@@ -189,6 +189,14 @@ class TierConfig(Section):
     model: ModelConfig
     training: TrainingConfig = TrainingConfig()
 
+    def for_task(self, task: str) -> Self:
+        """With the keys that do not concern the task at their defaults, so that changing them trains nothing again."""
+        single = ("task_weights", "sampling", "auxiliary", "hold_out")
+        defaults = {
+            key: TrainingConfig.model_fields[key].default for key in (("init",) if task == MULTITASK else single)
+        }
+        return self.model_copy(update={"training": self.training.model_copy(update=defaults)})
+
 
 class MatrixConfig(Section):
     """Which models `rule all` builds and the page compares."""

@@ -113,5 +113,5 @@ def _summary(name: str, train: Floats, *, n_features: int, n_trees: int, seconds
         "train_median": {name: float(np.median(train))},
         "history": [],
         "versions": {"scikit-learn": version("scikit-learn")},
-        "fold": "official",
+        "fold": "own",
     }

@@ -100,8 +100,11 @@ def _uncertainty(test: Fold) -> dict[str, Any]:
         ("interval_coverage", "interval_width", "spread_correlation", "error_by_spread")
     )
     if test.lower is not None and test.upper is not None:
-        scores["interval_coverage"] = uncertainty.coverage(test.target, test.lower, test.upper)
-        scores["interval_width"] = uncertainty.mean_width(test.lower, test.upper)
+        open_ = test.lower < test.upper  # where symmetry says zero, the interval is that zero and says nothing
+        if open_.any():
+            target, lower, upper = test.target[open_], test.lower[open_], test.upper[open_]
+            scores["interval_coverage"] = uncertainty.coverage(target, lower, upper)
+            scores["interval_width"] = uncertainty.mean_width(lower, upper)
     if test.spread is not None:
         scores["spread_correlation"] = uncertainty.spread_correlation(test.error, test.spread)
         scores["error_by_spread"] = uncertainty.error_by_spread(test.error, test.spread)

@@ -2,7 +2,8 @@
 
 In: predictions, targets, bounds and spreads, [n] each, in the property's unit.  Out: bounds; coverage, width, and error
 against spread. The intervals are split-conformal (Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018)): of crystals drawn
-like the validation fold they cover the stated share, whatever the model.
+like the validation fold they cover the stated share, whatever the model, but for one thing: the same fold also chose
+the epoch, so its residuals are slightly too small. The coverage on the test fold says how much that matters.
 """
 
 import numpy as np

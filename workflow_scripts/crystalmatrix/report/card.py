@@ -1,9 +1,8 @@
 """The model card of a released checkpoint: what it predicts, how well, from which data, and where it must not be used.
 
-In: Checkpoint, its metrics, the records' metadata.  Out: Markdown.
+In: Checkpoint, its metrics.  Out: Markdown.
 """
 
-from pathlib import PurePath
 from typing import Any
 
 from crystalmatrix.elements import SYMBOLS
@@ -12,16 +11,15 @@ from crystalmatrix.report.text import count, duration, percent, significant
 from crystalmatrix.training.checkpoint import Checkpoint
 
 _FOLDS = {
-    "official": "official folds of each property where the data set has them (data.splits: {scheme})",
-    "strict": "strict: no structure of any property's validation or test fold was in training (data.splits: {scheme})",
+    "own": "the property's own (data.splits: {scheme})",
+    "strict": "strict: no crystal of any property's validation or test fold was in training (data.splits: {scheme})",
     "masked": "masked: held-out labels were hidden, their structures may have been seen (data.splits: {scheme})",
 }
 
 
-def model_card(
-    checkpoint: Checkpoint, metrics: dict[str, Any], source: dict[str, Any], *, scheme: str, n_bytes: int, digest: str
-) -> str:
-    """Markdown; `source`: metadata of records.parquet, `digest`: sha256 of the checkpoint's file of `n_bytes`."""
+def model_card(checkpoint: Checkpoint, metrics: dict[str, Any], *, n_bytes: int, digest: str) -> str:
+    """Markdown; `digest`: sha256 of the checkpoint's file of `n_bytes`."""
+    source = checkpoint.summary["source"]
     summary, name = checkpoint.summary, f"{checkpoint.tier}/{checkpoint.task}"
     fields = {key: source.get("fields", {}).get(key, PROPERTIES[key].field) for key in checkpoint.properties}
     lines = [
@@ -35,17 +33,18 @@ def model_card(
         "",
         f"Mean absolute error on the {_held(source)} with its {percent(metrics['confidence'])} bootstrap interval; the "
         "constant is the median of the training fold. Coverage: share of the test values inside the nominal 90 % "
-        "interval.",
+        "interval. Twins: test crystals with a near-identical structure in the property's training fold, and the error "
+        "without them.",
         "",
-        "| property | unit | training | test | MAE | interval | median error | constant | coverage |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| property | unit | training | test | MAE | interval | median error | constant | coverage | twins | without |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
         *(_row(key, metrics["properties"].get(key), checkpoint) for key in checkpoint.properties),
         "",
         "## Data",
         "",
-        f"- Source: {PurePath(source['source']).name}, release: {source.get('release') or 'none, a source of its own'}",
+        f"- Source: {source['name']}, release: {source.get('release') or 'none, a source of its own'}",
         f"- Raw file, sha256: `{source.get('raw_sha256')}`; records, digest: `{summary['data_digest']}`",
-        f"- Folds: {_FOLDS[summary['fold']].format(scheme=scheme)}",
+        f"- Folds: {_FOLDS[summary['fold']].format(scheme=source['scheme'])}",
         f"- Labels: {', '.join(f'{key} = `{field}`' for key, field in fields.items())}",
         f"- Elements in training: {' '.join(SYMBOLS[z] for z in checkpoint.elements)}",
         "",
@@ -97,8 +96,9 @@ def _row(name: str, score: dict[str, Any] | None, checkpoint: Checkpoint) -> str
     n_train = count(checkpoint.summary["n_train"][name])
     unit = next(target.unit for target in checkpoint.targets if target.name == name)
     if score is None:
-        return f"| {name} | {unit} | {n_train} | 0 | | | | | |"
+        return f"| {name} | {unit} | {n_train} | 0 | | | | | | | |"
     interval = f"{significant(score['mae_low'])} to {significant(score['mae_high'])}"
     cells = [name, unit, n_train, count(score["n_test"]), significant(score["mae"]), interval]
     cells += [significant(score["median_ae"]), significant(score["constant_mae"]), percent(score["interval_coverage"])]
+    cells += [count(score["n_twins"]), significant(score["mae_without_twins"])]
     return f"| {' | '.join(cells)} |"

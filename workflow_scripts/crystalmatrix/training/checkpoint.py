@@ -40,6 +40,7 @@ class Checkpoint:
     calibration: dict[str, dict[str, list[float]]]  # property: `residual` and `spread` of the validation crystals
     summary: dict[str, Any]  # cost, history, versions, digests: see columns.PREDICTIONS' metadata
     domain: Domain | None  # None: trained without validation crystals
+    seen: dict[str, NDArray[np.int64]]  # property: TrainingData.keys of its training fold
 
     def models(self, device: torch.device) -> list[CrystalModel]:
         """The networks, ready to predict."""
@@ -101,6 +102,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
                 "header": json.dumps(header, sort_keys=True),
                 "members": checkpoint.members,
                 "domain": domain_state(checkpoint.domain),
+                "seen": {name: torch.from_numpy(keys) for name, keys in checkpoint.seen.items()},
             },
             temporary,
         )
@@ -131,5 +133,6 @@ def load_checkpoint(path: Path) -> Checkpoint:
         members=content["members"],
         calibration=header["calibration"],
         summary=header["summary"],
-        domain=domain_from_state(content.get("domain")),
+        domain=domain_from_state(content["domain"]),
+        seen={name: keys.numpy() for name, keys in content["seen"].items()},
     )

@@ -3,8 +3,10 @@
 In: records, splits, outliers and shards.  Out: TrainingData, crystals in the order of the shards.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from crystalmatrix.config import GraphConfig, TrainingConfig
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.graphs.shards import read_shards
-from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
+from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES, as_read
 
 NONE, TRAIN, VAL, TEST = 0, 1, 2, 3
 _FOLD_CODE = {columns.TRAIN: TRAIN, columns.VAL: VAL, columns.TEST: TEST}
@@ -33,10 +35,35 @@ class TrainingData:
     zero: NDArray[np.bool_]  # [n] odd-rank tensors vanish by symmetry
     graph: GraphConfig
     data_digest: str
+    source: dict[str, Any] = field(default_factory=dict)  # name, release, raw_sha256, fields, scheme of the folds
 
     def of_fold(self, *codes: int) -> NDArray[np.int64]:
         """Crystals with a label of any task in one of the folds, ascending."""
         return np.flatnonzero(np.isin(self.fold, codes).any(axis=1))
+
+    def keys(self, crystals: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A number for each crystal that depends on its id and its atoms: how a checkpoint knows what it has seen."""
+        pointer, species = self.graphs.atom_pointer, self.graphs.species
+        return np.array(
+            [
+                int.from_bytes(
+                    hashlib.blake2b(
+                        self.graphs.jid[i].encode() + np.sort(species[pointer[i] : pointer[i + 1]]).tobytes(),
+                        digest_size=8,
+                    ).digest(),
+                    "big",
+                    signed=True,
+                )
+                for i in crystals
+            ],
+            np.int64,
+        )
+
+    def unit(self, name: str) -> str:
+        """Unit of a property, as its source gives it, or of an auxiliary field."""
+        if name in AUXILIARY_FIELDS:
+            return AUXILIARY_FIELDS[name]
+        return as_read(name, self.source.get("fields", {})).unit
 
 
 def load(
@@ -70,16 +97,25 @@ def load(
     if auxiliary:
         fold = np.hstack([fold, _auxiliary_folds(splits, graphs.jid, values[:, len(names) :])])
     fold[np.isnan(values)] = NONE
-    if outliers is not None and training.outliers == "drop":
-        _drop_outliers(fold, graphs.jid, names, outliers)
-    for name, column in zip(names, fold.T, strict=False):
-        if not (column == TRAIN).any():
+    if training.outliers == "drop":
+        if outliers is None:
             raise DataError(
-                f"{splits}: no training label for {name}: the source has none, or its ids have no official fold; "
-                "use data.splits: random or grouped, or leave it out of matrix.properties"
+                "training.outliers: found drop and no list of outliers, expected outliers.csv of the data stage"
             )
-    kept = (fold == TRAIN).any(axis=0)  # a source may have no auxiliary labels
+        _drop_outliers(fold, graphs.jid, names, outliers)
     zero = zero_by_symmetry(frame[columns.HAS_INVERSION], frame[columns.POINT_GROUP])
+    for name, column in zip(names, fold.T, strict=False):
+        if not ((column == TRAIN) & ~(zero & PROPERTIES[name].zero_by_symmetry)).any():
+            raise DataError(
+                f"{splits}: no training label for {name}: the source has none, its ids have no official fold, or "
+                "all are zero by symmetry; use data.splits: random or grouped, or leave it out of matrix.properties"
+            )
+    if not (fold[:, : len(names)] == VAL).any():
+        raise DataError(
+            f"{splits}: no validation label for {', '.join(names)}, expected some to choose the best epoch by; "
+            "use more crystals, or data.splits: random with a larger second fraction"
+        )
+    kept = (fold == TRAIN).any(axis=0)  # a source may have no auxiliary labels
     used = np.flatnonzero((fold != NONE).any(axis=1))
     return TrainingData(
         graphs=graphs.select(used),
@@ -89,6 +125,11 @@ def load(
         zero=zero[used],
         graph=graph,
         data_digest=metadata["digest"],
+        source={
+            "name": PurePath(metadata["source"]).name,
+            **{key: metadata.get(key) for key in ("release", "raw_sha256", "fields")},
+            "scheme": files.read_metadata(splits, version=columns.SPLITS_VERSION)["scheme"],
+        },
     )
 
 
@@ -125,20 +166,19 @@ def _auxiliary_folds(splits: Path, jid: NDArray[np.str_], values: NDArray[np.flo
 
 def _drop_outliers(fold: NDArray[np.int8], jid: NDArray[np.str_], names: list[str], outliers: Path) -> None:
     """Take the listed training labels out of the training fold; validation and test stay as they are."""
-    listed = pd.read_csv(outliers)
+    listed = pd.read_csv(outliers, dtype={"id": str}, keep_default_na=False)
     for column, name in enumerate(names):
         ids = listed.loc[listed[columns.PROPERTY] == name, "id"]
         fold[np.isin(jid, ids) & (fold[:, column] == TRAIN), column] = NONE
 
 
 def fit_arguments(name: str, training: TrainingConfig) -> dict[str, object]:
-    """Keyword arguments of Target.fit for a property or an auxiliary field."""
+    """Keyword arguments of Target.fit for a property or an auxiliary field, but for the unit."""
     if name in AUXILIARY_FIELDS:
-        return {"name": name, "unit": AUXILIARY_FIELDS[name], "transform": "log" if training.transform else "identity"}
+        return {"name": name, "transform": "log" if training.transform else "identity"}
     row = PROPERTIES[name]
     return {
         "name": name,
-        "unit": row.unit,
         "transform": row.transform if training.transform else "identity",
         "hurdle": training.hurdle and row.zero_inflated,
         "zero_by_symmetry": row.zero_by_symmetry,

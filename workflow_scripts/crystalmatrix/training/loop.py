@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from crystalmatrix.config import TierConfig
+from crystalmatrix.errors import DataError
 from crystalmatrix.files import write_text
 from crystalmatrix.models.batch import Batch
 from crystalmatrix.models.crystal import CrystalModel
@@ -186,6 +187,11 @@ class Trainer:
         mae = self._validation_errors()
         score = float(np.mean([mae[t.name] / t.deviation for t in self.targets[: self.n_properties] if t.name in mae]))
         epoch = len(self.history) + 1
+        if not math.isfinite(score):
+            raise DataError(
+                f"{self.run}: the validation error of epoch {epoch} is {score}, expected a number: training diverged; "
+                "lower training.learning_rate, or set precision: float32"
+            )
         if score < self.best["score"]:
             weights = {name: tensor.detach().cpu().clone() for name, tensor in self.average.state_dict().items()}
             self.best = {"score": score, "epoch": epoch, "weights": weights}

@@ -36,7 +36,7 @@ class Objective(nn.Module):
         self.kind = config.loss
         label, learned = standardised_labels(data, targets, fractions)
         count = learned.sum(axis=0)
-        weight = learned * (count / count.max()) ** -0.5
+        weight = learned * (np.maximum(count, 1) / count.max()) ** -0.5
         self.crystals: NDArray[np.int64] = np.flatnonzero(learned.any(axis=1))  # that have something to teach
         self.label = to_device(label, device)
         weight /= weight.sum() / len(self.crystals)

@@ -72,7 +72,7 @@ def train(
                 n_properties=len(properties),
                 seed=seed,
                 run=run / f"seed-{seed}",
-                digest=_digest(data, settings, init, seed),
+                digest=weights_digest(data, settings, init, seed),
                 stop=stop,
             )
             members.append(trainer.train())
@@ -86,7 +86,8 @@ def train(
         elements=_elements(data),
         members=[member.weights for member in members],
         calibration={},
-        summary=_summary(data, targets[: len(properties)], members, model, device, settings),
+        summary=_summary(data, targets[: len(properties)], members, model, device, settings, init),
+        seen={name: data.keys(np.flatnonzero(data.fold[:, i] == TRAIN)) for i, name in enumerate(properties)},
         domain=fit_domain(data.graphs, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
     )
     checkpoint.calibration.update(_calibrate(checkpoint, data, dataset, fractions))
@@ -98,8 +99,8 @@ def fit_targets(data: TrainingData, fractions: FloatArray, *, settings: TierConf
     targets = []
     for column, name in enumerate(data.tasks):
         rows = data.fold[:, column] == TRAIN
-        arguments: dict[str, Any] = fit_arguments(name, settings.training)
-        targets.append(Target.fit(data.values[rows, column], fractions[rows], **arguments))
+        arguments: dict[str, Any] = fit_arguments(name, settings.training) | {"unit": data.unit(name)}
+        targets.append(Target.fit(data.values[rows, column], fractions[rows], zero=data.zero[rows], **arguments))
     return targets
 
 
@@ -154,6 +155,7 @@ def _summary(
     model: CrystalModel,
     device: torch.device,
     settings: TierConfig,
+    init: Checkpoint | None,
 ) -> dict[str, Any]:
     on_gpu = device.type == "cuda"
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
@@ -176,8 +178,16 @@ def _summary(
             "python": platform.python_version(),
         },
         "data_digest": data.data_digest,
-        "fold": settings.training.hold_out if len(targets) > 1 else "official",
+        "source": data.source,
+        "fold": _hold_out(data, settings, init),
     }
+
+
+def _hold_out(data: TrainingData, settings: TierConfig, init: Checkpoint | None) -> str:
+    """`own`: the property's training fold; else strict or masked, of the multi-task model or of the trunk."""
+    if len(data.tasks) > 1:
+        return settings.training.hold_out
+    return "own" if init is None else init.settings.training.hold_out
 
 
 def _energy(members: list[Member]) -> float | None:
@@ -185,15 +195,19 @@ def _energy(members: list[Member]) -> float | None:
     return None if None in joules else sum(joule for joule in joules if joule is not None)
 
 
-def _digest(data: TrainingData, settings: TierConfig, init: Checkpoint | None, seed: int) -> str:
-    """Of everything that decides the weights: a state with another digest is not continued."""
-    content = hashlib.sha256(f"{STATE_VERSION}{settings.to_json()}".encode())
-    content.update(data.graph.to_json().encode())
+def weights_digest(data: TrainingData, settings: TierConfig, init: Checkpoint | None, seed: int) -> str:
+    """Of everything that decides the weights, and of nothing else: a state with another digest is not continued."""
+    training = settings.training.model_copy(update={"seeds": 1, "save_every_seconds": 1.0})
+    content = hashlib.sha256(f"{STATE_VERSION}{settings.model_copy(update={'training': training}).to_json()}".encode())
+    content.update(data.graph.model_copy(update={"shards": 1}).to_json().encode())
     content.update(data.data_digest.encode())
     content.update(",".join(data.tasks).encode())
     content.update(data.fold.tobytes())
     if init is not None:
-        content.update(init.summary["data_digest"].encode() + init.settings.to_json().encode())
+        member = init.members[seed % len(init.members)]
+        content.update(",".join(init.properties).encode())
+        for name in sorted(member):
+            content.update(name.encode() + member[name].cpu().numpy().tobytes())
     return f"{content.hexdigest()}-{seed}"
 
 

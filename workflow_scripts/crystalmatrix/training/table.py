@@ -18,12 +18,17 @@ from crystalmatrix.training.targets import composition
 
 
 def predictions_table(checkpoint: Checkpoint, data: TrainingData, *, device: torch.device) -> pa.Table:
-    """Rows of the validation and test folds of every property. Raises DataError for other graph settings."""
+    """Rows of the validation and test folds of every property.
+
+    Raises DataError for other graph settings, another unit, or held-out crystals that the model was trained on.
+    """
     if data.graph.model_dump(exclude={"shards"}) != checkpoint.graph.model_dump(exclude={"shards"}):
         raise DataError(
             f"shards made with {data.graph.to_json()}, the model was trained with {checkpoint.graph.to_json()}; "
             "build the shards with the model's settings, or train again"
         )
+    for column, name in enumerate(checkpoint.properties):
+        _check_held_out(checkpoint, data, column, name)
     rows = data.of_fold(VAL, TEST)
     graphs = data.graphs.select(rows)
     dataset = Dataset(densify(graphs, graph=data.graph, model=checkpoint.settings.model), device)
@@ -59,3 +64,19 @@ def predictions_table(checkpoint: Checkpoint, data: TrainingData, *, device: tor
         }
         parts.append(pa.table(part, schema=columns.PREDICTIONS))
     return pa.concat_tables(parts)
+
+
+def _check_held_out(checkpoint: Checkpoint, data: TrainingData, column: int, name: str) -> None:
+    unit = checkpoint.targets[column].unit
+    if unit != data.unit(name):
+        raise DataError(
+            f"{name}: the model predicts {unit}, the labels are in {data.unit(name)}; "
+            "set data.fields as it was trained, or train again"
+        )
+    held = data.keys(np.flatnonzero(np.isin(data.fold[:, column], (VAL, TEST))))
+    n_seen = int(np.isin(held, checkpoint.seen[name]).sum())
+    if n_seen:
+        raise DataError(
+            f"{name}: {n_seen} of {len(held)} held-out crystals were in the model's training fold, their errors would "
+            "be too good; set data.source and data.splits as it was trained, or train again"
+        )

@@ -4,7 +4,8 @@ value -> t = transform(value) -> t - (reference . composition) -> (. - centre) /
 the target has the same minimiser, the conditional median, as L1 on the target, and tames heavy tails.
 
 A hurdle head has two outputs, the logit of "not zero" and the standardised value; it predicts exact zero where zero is
-the more probable: the median of the mixture. Properties that vanish by symmetry are zero where symmetry says so.
+the more probable, as the median of the mixture is then, and else the median of the values that are not zero. Properties
+that vanish by symmetry are zero where symmetry says so, and those crystals take no part in the fit of the scale.
 
 In: numpy arrays of the training fold; torch outputs.  Out: Target, standardised targets, predictions in physical units.
 """
@@ -57,13 +58,16 @@ class Target:
         hurdle: bool = False,
         zero_by_symmetry: bool = False,
         composition_reference: bool = False,
+        zero: NDArray[np.bool_] | None = None,
     ) -> Self:
-        """values [n_train], fractions [n_train, N_SPECIES] of each element in each crystal."""
+        """values [n_train], fractions [n_train, N_SPECIES] of each element, zero [n_train] by symmetry."""
         if transform == "log" and values.min() <= 0:
             transform = "asinh"
-        nonzero = np.abs(values[values != 0])
+        learned = ~zero if zero is not None and zero_by_symmetry else np.ones(len(values), bool)
+        nonzero = np.abs(values[learned & (values != 0)])
         scale_of_transform = float(np.median(nonzero)) if len(nonzero) else 1.0
-        learned = values != 0 if hurdle and len(nonzero) else np.ones(len(values), bool)
+        if hurdle and len(nonzero):
+            learned &= values != 0
         t = _transform(values[learned], transform, scale_of_transform)
         reference = _fit_reference(t, fractions[learned]) if composition_reference else None
         residual = t - fractions[learned] @ reference if reference is not None else t
