@@ -25,7 +25,7 @@ from crystalmatrix.properties import MULTITASK
 from crystalmatrix.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from crystalmatrix.training.data import TrainingData, load
 from crystalmatrix.training.device import claim_device
-from crystalmatrix.training.run import train
+from crystalmatrix.training.run import train, weights_digest
 from crystalmatrix.training.table import predictions_table
 
 Change = dict[str, dict[str, Any]]
@@ -144,11 +144,11 @@ def trained(
     device: torch.device,
     init: Checkpoint | None,
 ) -> Checkpoint:
-    """A finished checkpoint of these settings is read, anything else is trained."""
-    path = folder / f"{seed}.pt"
+    """A finished checkpoint of these settings, data and starting weights is read, anything else is trained."""
+    path, wanted = folder / f"{seed}.pt", weights_digest(data, settings, init, seed)
     if path.exists():
         kept = load_checkpoint(path)
-        if config.TierConfig.from_json(kept.summary["requested"]) == settings:
+        if kept.summary["requested"] == wanted:
             return kept
     checkpoint = train(
         data,
@@ -160,7 +160,7 @@ def trained(
         init=init,
         first_seed=seed,
     )
-    checkpoint.summary["requested"] = settings.to_json()
+    checkpoint.summary["requested"] = wanted
     save_checkpoint(path, checkpoint)
     return checkpoint
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # The GPU's cells of docs/performance.md: under 10 minutes, prints its tables, and when it is cut off, run it again:
 # what is done is kept in $OUT. Needs Python with torch, e3nn, torch-geometric, numba, pyarrow, pandas, numpy, pydantic,
-# pyyaml, filelock and tqdm, no network, and the files of a run (graphs need no more than records):
+# pyyaml, filelock, tqdm, ase and jarvis-tools, no network, and the files of a run (graphs need no more than records):
 #
 #   RECORDS=results/data/records.parquet SPLITS=results/data/splits.parquet SHARDS="results/graphs/*.parquet" benchmarks/gpu.sh
 #
 # MODELS="std/multitask std/spillage pro/piezoelectric": instead of the tables of speed, train these models to the end of
 # their schedules in config.yaml (interrupted, they go on) and print their test errors beside the best constant. A model
 # whose tier has `init: multitask` starts from the tier's multitask model if that one comes before it in the list.
+# Other settings or data need another OUT, since what lies there is taken as done.
 # CHANGES='{"seeds": 5}' changes keys of `training:` for all of them.
 #
 # ALIGNN_PYTHON: an interpreter with the package alignn; without it those rows are left out, by name.
