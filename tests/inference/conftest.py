@@ -42,7 +42,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     entries = _entries()
     records, splits, shard = (folder / f"{name}.parquet" for name in ("records", "splits", "shard"))
     table = build_records(entries, id_key="jid", fields=fields_of({}), workers=1).table
-    files.write_table(records, table, version=columns.RECORDS_VERSION, metadata={"digest": "a test"})
+    files.write_table(
+        records, table, version=columns.RECORDS_VERSION, metadata={"digest": "a test", "source": "a test", "fields": {}}
+    )
     fold = [columns.TRAIN] * (N // 2) + [columns.VAL] * (N // 4) + [columns.TEST] * (N // 4)
     rows = [
         {columns.JID: entry["jid"], columns.PROPERTY: name, columns.FOLD: fold[i], columns.STRICT: True}
@@ -50,7 +52,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         for i, entry in enumerate(entries)
     ]
     files.write_table(
-        splits, pa.Table.from_pylist(rows, schema=columns.SPLITS), version=columns.SPLITS_VERSION, metadata={}
+        splits,
+        pa.Table.from_pylist(rows, schema=columns.SPLITS),
+        version=columns.SPLITS_VERSION,
+        metadata={"scheme": "random"},
     )
     write_shard(shard, records, settings=GraphConfig(shards=1), shard=0)
     settings = with_training(seeds=2, max_epochs=2, min_epochs=2)
