@@ -39,7 +39,7 @@ _ROWS = (
         zero_inflated=True,
         zero_by_symmetry=True,
     ),
-    Property("spillage", "spillage", "1", "Spin-orbit spillage", "asinh", (0.0, 6.0), zero_inflated=True),
+    Property("spillage", "spillage", "1", "Spin-orbit spillage", "identity", (0.0, 6.0), zero_inflated=True),
     Property("ehull", "ehull", "eV/atom", "Energy above hull", "identity", (0.0, 6.0)),
 )
 
