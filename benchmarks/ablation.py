@@ -38,6 +38,7 @@ VARIANTS: dict[str, Change] = {
     "l_max 0": {"model": {"l_max": 0}},
     "l_max 1": {"model": {"l_max": 1}},
     "l_max 3": {"model": {"l_max": 3}},
+    "dropout 0.2": {"model": {"dropout": 0.2}},
     "attention pooling": {"model": {"pooling": "attention"}},
     "MSE": {"training": {"loss": "mse"}},
     "Huber": {"training": {"loss": "huber"}},
@@ -49,10 +50,10 @@ VARIANTS: dict[str, Change] = {
     "from multi-task": {"training": {"init": "multitask"}},
     THE_MULTITASK_MODEL: {},
     "learned task weights": {"training": {"task_weights": "learned"}},
-    "balanced sampling": {"training": {"sampling": "balanced"}},
+    "uniform sampling": {"training": {"sampling": "uniform"}},
     "no auxiliary targets": {"training": {"auxiliary": False}},
 }
-ONLY_MULTITASK = ("learned task weights", "balanced sampling", "no auxiliary targets")
+ONLY_MULTITASK = ("learned task weights", "uniform sampling", "no auxiliary targets")
 ONLY_SINGLE = ("from scratch", "from multi-task", THE_MULTITASK_MODEL)
 
 

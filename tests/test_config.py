@@ -129,8 +129,8 @@ def test_sections_are_frozen() -> None:
 
 def test_keys_that_do_not_concern_a_task_are_left_out():
     tier = TierConfig.parse(
-        {"model": {"architecture": "cgcnn"}, "training": {"sampling": "balanced", "init": "multitask", "seeds": 3}}
+        {"model": {"architecture": "cgcnn"}, "training": {"sampling": "uniform", "init": "multitask", "seeds": 3}}
     )
     single, universal = tier.for_task("ehull").training, tier.for_task("multitask").training
-    assert (single.sampling, single.init, single.seeds) == ("uniform", "multitask", 3)
-    assert (universal.sampling, universal.init, universal.seeds) == ("balanced", "scratch", 3)
+    assert (single.sampling, single.init, single.seeds) == ("balanced", "multitask", 3)
+    assert (universal.sampling, universal.init, universal.seeds) == ("uniform", "scratch", 3)

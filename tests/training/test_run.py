@@ -30,8 +30,9 @@ from ..models.cases import GRAPH
 from .cases import SETTINGS, training_data, with_training
 
 CPU = torch.device("cpu")
-# states are written at every step, so that a kill finds one anywhere
+# states are written at every step, so that a kill finds one anywhere; dropout draws random numbers in every step
 EAGER = with_training(save_every_seconds=1e-6)
+EAGER = EAGER.model_copy(update={"model": EAGER.model.model_copy(update={"dropout": 0.2})})
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +99,16 @@ def test_balanced_sampling_has_the_same_expectation():
 def _train_in_child(run: Path) -> None:
     torch.set_num_threads(1)
     fit(run, EAGER)
+
+
+def test_dropout_is_for_training_only(tmp_path):
+    """It changes what is learned, and predictions do not depend on chance."""
+    checkpoint = fit(tmp_path / "a", EAGER)
+    with pytest.raises(AssertionError):
+        assert_same_weights(checkpoint, fit(tmp_path / "b"))
+    data = training_data(["formation_energy"])
+    first, second = (predictions_table(checkpoint, data, device=CPU) for _ in range(2))
+    assert first.equals(second)
 
 
 @pytest.mark.parametrize("after_states", [1, 6, 11])

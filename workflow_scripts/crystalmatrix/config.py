@@ -134,6 +134,7 @@ class EquivariantConfig(Section):
     angle_radial: int = Field(3, ge=0)  # radial x angular basis of the 3-body fingerprint; 0: no angles (ablation)
     angle_angular: int = Field(6, ge=1)
     pooling: Literal["mean", "attention"] = "mean"
+    dropout: float = Field(0.0, ge=0, lt=1)  # of the atoms' and the crystal's features before the heads, in training
 
 
 class CGCNNConfig(Section):
@@ -173,7 +174,7 @@ class TrainingConfig(Section):
     task_weights: Literal["uniform", "learned"] = (
         "uniform"  # multi-task: 1 per task on standardised targets, or learned
     )
-    sampling: Literal["uniform", "balanced"] = "uniform"  # multi-task: every crystal once an epoch, or by its labels
+    sampling: Literal["uniform", "balanced"] = "balanced"  # multi-task: every crystal once an epoch, or by its labels
     auxiliary: bool = True  # multi-task: also learn epsx, epsy, epsz, which JARVIS gives for free
     hold_out: Literal["strict", "masked"] = "strict"  # multi-task: drop, or only mask, structures held out elsewhere
     outliers: Literal["ignore", "report", "drop"] = "report"  # extreme training labels: see results/data/outliers.csv

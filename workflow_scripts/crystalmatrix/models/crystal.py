@@ -20,6 +20,7 @@ class CrystalModel(nn.Module):
     ) -> None:
         super().__init__()
         self.n_outputs = sum(outputs_per_head)
+        self.dropout = nn.Dropout(config.dropout if isinstance(config, EquivariantConfig) else 0.0)
         self.trunk = build_trunk(config, n_angular=n_angular)
         width = config.channels
         self.atom = nn.Sequential(nn.Linear(width, width), nn.SiLU())
@@ -31,12 +32,12 @@ class CrystalModel(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """[n_crystals, sum(outputs_per_head)]."""
-        pooled = self.features(batch)
+        pooled = self.dropout(self.features(batch))
         return torch.cat([head(pooled) for head in self.heads], dim=-1)
 
     def features(self, batch: Batch) -> Tensor:
         """Features of each crystal before the heads, [n_crystals, channels]."""
-        atoms = self.trunk(batch)
+        atoms = self.dropout(self.trunk(batch))
         weight = torch.ones_like(atoms[:, :1]) if self.score is None else torch.exp(4 * torch.tanh(self.score(atoms)))
         empty = atoms.new_zeros(batch.n_crystals, atoms.shape[1])
         total = empty.index_add(0, batch.crystal, weight * self.atom(atoms))

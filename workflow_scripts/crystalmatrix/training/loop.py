@@ -140,6 +140,7 @@ class Trainer:
         self._end_epoch(train_loss, rate=sum(map(len, batches[first:])) / max(now - begun, 1e-9))
 
     def _step(self, crystals: NDArray[np.int64]) -> None:
+        torch.manual_seed(1_000_003 * self.seed + self.step)  # dropout too is a function of seed and step
         rate = self._learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
