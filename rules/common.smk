@@ -9,7 +9,7 @@ from crystalmatrix import columns
 from crystalmatrix.config import Config
 from crystalmatrix.errors import or_exit
 from crystalmatrix.files import discard_unreadable
-from crystalmatrix.properties import MULTITASK
+from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 
 CONFIG = or_exit(Config.parse, config)
 SOURCE = [path for path in [Path(CONFIG.data.source).expanduser()] if path.exists()]
@@ -24,6 +24,12 @@ PRETRAINED = Path(CONFIG.pretrained).expanduser() if CONFIG.pretrained else None
 if PRETRAINED:
     or_exit(CONFIG.check_pretrained, PRETRAINED)
 PAGE_CODE = sorted(str(path) for path in (SCRIPTS / "crystalmatrix" / "report").rglob("*.*") if path.suffix != ".pyc")
+# The leaderboard tests the official folds of JARVIS's own fields, nothing else.
+SUBMITTED = [
+    name
+    for name in CONFIG.matrix.properties
+    if CONFIG.data.splits == "official" and as_read(name, CONFIG.data.fields).field == PROPERTIES[name].field
+]
 LEADERBOARD_TIER = "pro" if "pro" in CONFIG.matrix.tiers else CONFIG.matrix.tiers[0]
 
 # One trainer at a time owns the GPU; without one, trainers share the cores and nothing waits for a GPU.

@@ -72,6 +72,19 @@ def test_smaller_matrix_by_config(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ('{"fields": {"piezoelectric": "dfpt_piezo_max_eij"}}', 8),
+        ('{"fields": {"ehull": "ehull"}}', 9),
+        ('{"splits": "random"}', 0),
+    ],
+)
+def test_submissions_only_where_the_leaderboard_has_a_test(tmp_path: Path, data: str, expected: int) -> None:
+    result = snakemake(tmp_path, "--dry-run", "--config", f"data={data}")
+    assert jobs(result.stdout).get("leaderboard", 0) == expected
+
+
+@pytest.mark.parametrize(
     ("target", "expected"),
     [
         ("results/pro/dielectic.pt", "no property 'dielectic' in the matrix; did you mean 'dielectric'? " + PROPERTIES),
