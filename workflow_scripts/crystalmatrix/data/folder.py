@@ -12,7 +12,6 @@ file's name with no suffix.
 """
 
 import csv
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,20 @@ from typing import Any
 import ase.io
 from ase import Atoms
 
+from crystalmatrix.data.cif import cif_blocks, ordered_atoms
+from crystalmatrix.data.entries import InvalidEntryError
+from crystalmatrix.data.formats import file_kind
 from crystalmatrix.errors import DataError
 
-FORMATS = {".cif": "cif", ".vasp": "vasp", ".poscar": "vasp"}
+KINDS = ("cif", "vasp")
 
 
 def folder_entries(folder: Path, *, id_key: str) -> Iterator[dict[str, Any]]:
     """Yield one entry per structure file, in the order of their names. Raises DataError for a table that does not fit
     the folder."""
-    files = {path: kind for path in sorted(folder.iterdir()) if (kind := _format(path))}
+    files = {path: kind for path in sorted(folder.iterdir()) if (kind := file_kind(path)) in KINDS}
     if not files:
-        raise DataError(f"{folder}: found no structure file, expected names like POSCAR* or *{', *'.join(FORMATS)}")
+        raise DataError(f"{folder}: found no structure file, expected *.cif, POSCAR*, CONTCAR*, *.vasp or *.poscar")
     labels = _read_labels(folder)
     unknown = labels.keys() - {path.name for path in files} - {path.stem for path in files}
     if unknown:
@@ -40,18 +42,13 @@ def folder_entries(folder: Path, *, id_key: str) -> Iterator[dict[str, Any]]:
         yield {id_key: path.stem, "atoms": _read_atoms(path, kind), **row}
 
 
-def _format(path: Path) -> str | None:
-    if path.name.startswith(("POSCAR", "CONTCAR")):
-        return "vasp"
-    return FORMATS.get(path.suffix.lower())
-
-
 def _read_atoms(path: Path, kind: str) -> dict[str, Any] | str:
-    """JARVIS's dictionary of a structure; of an unreadable file the reason, and its entry will be dropped with it."""
+    """JARVIS's dictionary of a structure, of a CIF with many the last; of an unreadable or disordered file the reason,
+    and its entry will be dropped with it."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # ASE remarks on every CIF that lacks some item
-            atoms = ase.io.read(path, format=kind)
+        atoms = ordered_atoms(cif_blocks(path)[-1]) if kind == "cif" else ase.io.read(path, format=kind)
+    except InvalidEntryError as invalid:
+        return str(invalid)
     except Exception as error:  # parsers raise anything, and one bad file among many is a dropped row
         return f"{type(error).__name__}: {error}"
     assert isinstance(atoms, Atoms)
