@@ -2,7 +2,7 @@
 
 In: CIF and POSCAR files; one .csv file whose first column names the file (with or without its suffix) and whose other
 columns are labels, under our names or JARVIS's.  Out: entries in JARVIS's format, one per structure file; its id is the
-file's name with no suffix.
+file's name with no suffix (.cif, .vasp, .poscar).
 
     my_data/
         NaCl.cif
@@ -21,7 +21,7 @@ from ase import Atoms
 
 from crystalmatrix.data.cif import cif_blocks, ordered_atoms
 from crystalmatrix.data.entries import InvalidEntryError
-from crystalmatrix.data.formats import file_kind
+from crystalmatrix.data.formats import file_kind, stem
 from crystalmatrix.errors import DataError
 
 KINDS = ("cif", "vasp")
@@ -34,12 +34,12 @@ def folder_entries(folder: Path, *, id_key: str) -> Iterator[dict[str, Any]]:
     if not files:
         raise DataError(f"{folder}: found no structure file, expected *.cif, POSCAR*, CONTCAR*, *.vasp or *.poscar")
     labels = _read_labels(folder)
-    unknown = labels.keys() - {path.name for path in files} - {path.stem for path in files}
+    unknown = labels.keys() - {path.name for path in files} - {stem(path) for path in files}
     if unknown:
         raise DataError(f"{folder}: labels for {min(unknown)!r}, but no structure file of that name")
     for path, kind in files.items():
-        row = labels.get(path.name) or labels.get(path.stem) or {}
-        yield {id_key: path.stem, "atoms": _read_atoms(path, kind), **row}
+        row = labels.get(path.name) or labels.get(stem(path)) or {}
+        yield {id_key: stem(path), "atoms": _read_atoms(path, kind), **row}
 
 
 def _read_atoms(path: Path, kind: str) -> dict[str, Any] | str:
