@@ -7,12 +7,12 @@ import shutil
 
 from crystalmatrix import columns
 from crystalmatrix.config import Config
+from crystalmatrix.data.formats import labelled_files, structure_files
 from crystalmatrix.errors import or_exit
 from crystalmatrix.files import discard_unreadable
 from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 
 CONFIG = or_exit(Config.parse, config)
-SOURCE = [path for path in [Path(CONFIG.data.source).expanduser()] if path.exists()]
 SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
 BASELINES = (
@@ -45,6 +45,27 @@ wildcard_constraints:
     tier="[^/]+",
     task="[^/]+",
     property="[^/]+",
+
+
+def nameable(paths):
+    """Without those whose names hold a brace, which Snakemake would take for a wildcard: it does not watch them."""
+    return [path for path in paths if not {"{", "}"} & set(str(path))]
+
+
+def source(wildcards):
+    """The source, where it lies on this machine. Of folders, here and below, the files: an edit changes no folder."""
+    path = Path(CONFIG.data.source).expanduser()
+    if path.is_dir():
+        return nameable(labelled_files(path))
+    return [path] if path.exists() else []
+
+
+def published(wildcards):
+    """The archives of published predictions; the folder itself where there is none, so that its lack is an error."""
+    if not CONFIG.report.published:
+        return []
+    folder = Path(CONFIG.report.published)
+    return sorted(folder.glob("*/AI-*.csv.zip")) if folder.is_dir() else folder
 
 
 def shard_records(wildcards):
@@ -90,3 +111,8 @@ def declared_property(wildcards):
 def screening(wildcards):
     """The entry of config.yaml's `screen` section."""
     return or_exit(CONFIG.screening, wildcards.name)
+
+
+def screened(wildcards):
+    """The files of the structures to predict."""
+    return nameable(path for _, path in or_exit(structure_files, [Path(screening(wildcards).structures)]))

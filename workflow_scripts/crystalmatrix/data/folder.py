@@ -21,16 +21,14 @@ from ase import Atoms
 
 from crystalmatrix.data.cif import cif_blocks, ordered_atoms
 from crystalmatrix.data.entries import InvalidEntryError
-from crystalmatrix.data.formats import file_kind, stem
+from crystalmatrix.data.formats import LABELLED, file_kind, labelled_files, stem
 from crystalmatrix.errors import DataError
-
-KINDS = ("cif", "vasp")
 
 
 def folder_entries(folder: Path, *, id_key: str) -> Iterator[dict[str, Any]]:
     """Yield one entry per structure file, in the order of their names. Raises DataError for a table that does not fit
     the folder."""
-    files = {path: kind for path in sorted(folder.iterdir()) if (kind := file_kind(path)) in KINDS}
+    files = {path: kind for path in labelled_files(folder) if (kind := file_kind(path)) in LABELLED}
     if not files:
         raise DataError(f"{folder}: found no structure file, expected *.cif, POSCAR*, CONTCAR*, *.vasp or *.poscar")
     labels = _read_labels(folder)
@@ -62,7 +60,7 @@ def _read_atoms(path: Path, kind: str) -> dict[str, Any] | str:
 
 def _read_labels(folder: Path) -> dict[str, dict[str, str]]:
     """{file: {field: value as text}}."""
-    tables = sorted(folder.glob("*.csv"))
+    tables = [path for path in labelled_files(folder) if path.suffix == ".csv"]
     if len(tables) != 1:
         found = ", ".join(path.name for path in tables) or "none"
         raise DataError(f"{folder}: found {found}, expected exactly one .csv file with the labels")

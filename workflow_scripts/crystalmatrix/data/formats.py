@@ -20,6 +20,8 @@ _SUFFIXES = {
     ".json.zip": "json",
 }
 
+LABELLED = ("cif", "vasp")  # kinds that a folder with a table of labels may hold: one crystal a file
+
 
 def file_kind(path: Path) -> str | None:
     """cif, vasp, xyz or json by the file's name; None for another."""
@@ -49,6 +51,11 @@ def structure_files(paths: Iterable[Path]) -> list[tuple[str, Path]]:
             raise DataError(f"{path}: found no structure file in it, expected {EXPECTED}")
         found += [(file.relative_to(path).as_posix(), file) for file in inside]
     return found
+
+
+def labelled_files(folder: Path) -> list[Path]:
+    """Structures and tables that lie in a folder, not below it, sorted: what data/folder.py reads."""
+    return sorted(path for path in folder.iterdir() if file_kind(path) in LABELLED or path.suffix == ".csv")
 
 
 def _suffix(name: str) -> str:
