@@ -69,7 +69,8 @@ def published(wildcards):
 
 
 def shard_records(wildcards):
-    """The records; on the way, a damaged shard is removed so that its job runs again."""
+    """The records; on the way, a damaged shard is removed so that its job runs again, and an unknown one refused."""
+    or_exit(CONFIG.check_shard, wildcards.shard)
     if not workflow.dryrun:
         discard_unreadable(Path(f"results/graphs/shard-{wildcards.shard}.parquet"), version=columns.GRAPHS_VERSION)
     return "results/data/records.parquet"

@@ -102,6 +102,10 @@ def test_pairs_outside_the_matrix_are_refused_with_what_exists() -> None:
         config.check_pair("lite", "ehull")
     with pytest.raises(ConfigError, match="no property 'spillage' in the matrix"):
         config.check_property("spillage")
+    for shard in ("8", "99", "007"):
+        with pytest.raises(ConfigError, match=rf"shard-{shard}\.parquet: no shard {shard} .*known: 0 to 7"):
+            config.check_shard(shard)
+    config.check_shard("7")
     with pytest.raises(ConfigError, match=r"no 'mine' under `screen:`.*known: none"):
         config.screening("mine")
 

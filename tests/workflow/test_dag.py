@@ -99,6 +99,7 @@ def test_submissions_only_where_the_leaderboard_has_a_test(tmp_path: Path, data:
         ("results/lit/ehull.metrics.json", "no tier 'lit' in the matrix; did you mean 'lite'? "),
         ("results/composition/bandgap.metrics.json", "no property 'bandgap' in the matrix; did you mean 'band_gap'? "),
         ("results/leaderboard/spilage", "no property 'spilage' in the matrix; did you mean 'spillage'? "),
+        ("results/graphs/shard-8.parquet", "shard-8.parquet: no shard 8 among the 8 of graph.shards (known: 0 to 7)"),
         ("results/screen/mine.csv", "results/screen/mine.csv: no 'mine' under `screen:` (known: none)"),
     ],
 )

@@ -302,6 +302,14 @@ class Config(Section):
         if name not in self.matrix.properties:
             raise ConfigError(f"no property {name!r} in the matrix{nearest(name, self.matrix.properties)}")
 
+    def check_shard(self, shard: str) -> None:
+        """Raise ConfigError, saying which exist, unless results/graphs/shard-<shard>.parquet is one of them."""
+        if shard not in map(str, range(self.graph.shards)):
+            raise ConfigError(
+                f"results/graphs/shard-{shard}.parquet: no shard {shard} among the {self.graph.shards} of graph.shards "
+                f"(known: 0 to {self.graph.shards - 1})"
+            )
+
     def check_pretrained(self, folder: Path) -> None:
         """Raise ConfigError unless the folder holds at least one model of the matrix, as <tier>/<task>.pt."""
         if not any((folder / tier / f"{task}.pt").exists() for tier in self.matrix.tiers for task in self.tasks):
