@@ -64,7 +64,7 @@ def published(wildcards):
     """The archives of published predictions; the folder itself where there is none, so that its lack is an error."""
     if not CONFIG.report.published:
         return []
-    folder = Path(CONFIG.report.published)
+    folder = Path(CONFIG.report.published).expanduser()
     return sorted(folder.glob("*/AI-*.csv.zip")) if folder.is_dir() else folder
 
 

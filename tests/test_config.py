@@ -125,6 +125,12 @@ def test_a_stage_gets_only_the_keys_that_it_reads() -> None:
     assert DataConfig.from_json(data.to_json("source")) == DataConfig(source="minerals")
 
 
+def test_home_is_expanded_in_what_is_screened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/curie")
+    entry = parse(screen={"mine": {"structures": "~/my crystals", "model": "~/model.pt"}}).screening("mine")
+    assert (entry.structures, entry.model) == ("/home/curie/my crystals", "/home/curie/model.pt")
+
+
 def test_sections_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         TrainingConfig().seeds = 2  # type: ignore[misc]

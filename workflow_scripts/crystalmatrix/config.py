@@ -236,6 +236,11 @@ class ScreenConfig(Section):
     structures: str  # file or folder: CIF, POSCAR, extended XYZ, JARVIS JSON
     model: str = "results/lite/multitask.pt"
 
+    @field_validator("structures", "model")
+    @classmethod
+    def _expand_home(cls, path: str) -> str:
+        return str(Path(path).expanduser())
+
 
 # Folders of results/ that are no tier.
 RESERVED = (
