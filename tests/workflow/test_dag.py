@@ -36,11 +36,11 @@ def test_the_whole_matrix(tmp_path: Path) -> None:
 
 
 def test_planning_is_quick_and_imports_nothing_heavy(tmp_path: Path) -> None:
-    """Under 2 s of processor time; the clock would also count whatever else the machine does."""
+    """Under 5 s of processor time; the clock would also count whatever else the machine does."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     snakemake(tmp_path, "--dry-run", "--quiet", "all")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
 
     lines = snakemake(tmp_path, "--dry-run", PYTHONPROFILEIMPORTTIME="1").stdout.splitlines()
     modules = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time")}
