@@ -19,7 +19,7 @@ $(SET_UP): pyproject.toml envs/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: setup ## train a small matrix on 503 bundled crystals and compare it: minutes, no network, no GPU
+demo: setup ## train a small matrix on 503 bundled crystals and compare it: minutes, no GPU, no network after the set-up
 	@$(DEMO)
 	@$(BIN)/python workflow_scripts/summary.py demo/results
 	@echo "The page: $(CURDIR)/demo/results/report/comparison.html"

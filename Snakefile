@@ -36,10 +36,10 @@ include: "rules/release.smk"
 
 
 rule all:
-    """Every model of the matrix, its metrics, the page and the leaderboard submissions."""
+    """Every model of the matrix, its metrics, the page and, on official folds, the leaderboard submissions."""
     default_target: True
     input:
         expand("{model}.pt", model=MODELS),
         expand("{model}.metrics.json", model=MODELS),
         "results/report/comparison.html",
-        expand("results/leaderboard/{property}", property=CONFIG.matrix.properties),
+        expand("results/leaderboard/{property}", property=SUBMITTED),

@@ -7,12 +7,12 @@ import shutil
 
 from crystalmatrix import columns
 from crystalmatrix.config import Config
+from crystalmatrix.data.formats import labelled_files, structure_files
 from crystalmatrix.errors import or_exit
 from crystalmatrix.files import discard_unreadable
-from crystalmatrix.properties import MULTITASK
+from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 
 CONFIG = or_exit(Config.parse, config)
-SOURCE = [path for path in [Path(CONFIG.data.source).expanduser()] if path.exists()]
 SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
 BASELINES = (
@@ -24,6 +24,12 @@ PRETRAINED = Path(CONFIG.pretrained).expanduser() if CONFIG.pretrained else None
 if PRETRAINED:
     or_exit(CONFIG.check_pretrained, PRETRAINED)
 PAGE_CODE = sorted(str(path) for path in (SCRIPTS / "crystalmatrix" / "report").rglob("*.*") if path.suffix != ".pyc")
+# The leaderboard tests the official folds of JARVIS's own fields, nothing else.
+SUBMITTED = [
+    name
+    for name in CONFIG.matrix.properties
+    if CONFIG.data.splits == "official" and as_read(name, CONFIG.data.fields).field == PROPERTIES[name].field
+]
 LEADERBOARD_TIER = "pro" if "pro" in CONFIG.matrix.tiers else CONFIG.matrix.tiers[0]
 
 # One trainer at a time owns the GPU; without one, trainers share the cores and nothing waits for a GPU.
@@ -41,8 +47,30 @@ wildcard_constraints:
     property="[^/]+",
 
 
+def nameable(paths):
+    """Without those whose names hold a brace, which Snakemake would take for a wildcard: it does not watch them."""
+    return [path for path in paths if not {"{", "}"} & set(str(path))]
+
+
+def source(wildcards):
+    """The source, where it lies on this machine. Of folders, here and below, the files: an edit changes no folder."""
+    path = Path(CONFIG.data.source).expanduser()
+    if path.is_dir():
+        return nameable(labelled_files(path))
+    return [path] if path.exists() else []
+
+
+def published(wildcards):
+    """The archives of published predictions; the folder itself where there is none, so that its lack is an error."""
+    if not CONFIG.report.published:
+        return []
+    folder = Path(CONFIG.report.published).expanduser()
+    return sorted(folder.glob("*/AI-*.csv.zip")) if folder.is_dir() else folder
+
+
 def shard_records(wildcards):
-    """The records; on the way, a damaged shard is removed so that its job runs again."""
+    """The records; on the way, a damaged shard is removed so that its job runs again, and an unknown one refused."""
+    or_exit(CONFIG.check_shard, wildcards.shard)
     if not workflow.dryrun:
         discard_unreadable(Path(f"results/graphs/shard-{wildcards.shard}.parquet"), version=columns.GRAPHS_VERSION)
     return "results/data/records.parquet"
@@ -84,3 +112,8 @@ def declared_property(wildcards):
 def screening(wildcards):
     """The entry of config.yaml's `screen` section."""
     return or_exit(CONFIG.screening, wildcards.name)
+
+
+def screened(wildcards):
+    """The files of the structures to predict."""
+    return nameable(path for _, path in or_exit(structure_files, [Path(screening(wildcards).structures)]))

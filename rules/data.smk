@@ -4,7 +4,7 @@
 rule fetch:
     """The raw data set, complete and checked: a release, a URL, a file, a folder or the bundled minerals."""
     input:
-        SOURCE,
+        source,
     output:
         raw="results/data/raw.json.zip",
         meta="results/data/raw.meta.json",

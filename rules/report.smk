@@ -14,7 +14,7 @@ rule compare:
         dropped="results/data/dropped.parquet",
         outliers="results/data/outliers.csv",
         graphs="results/graphs/statistics.json",
-        published=CONFIG.report.published or [],
+        published=published,
         code=PAGE_CODE,
     output:
         report(

@@ -4,7 +4,7 @@
 rule screen:
     """The values of config.yaml's `screen: <name>: {structures, model}`, with units, intervals and warnings."""
     input:
-        structures=lambda wildcards: screening(wildcards).structures,
+        structures=screened,
         model=lambda wildcards: screening(wildcards).model,
     output:
         "results/screen/{name}.csv",
@@ -19,8 +19,9 @@ rule screen:
         runtime=240,
     params:
         version=columns.PREDICTIONS_VERSION,
+        structures=lambda wildcards: screening(wildcards).structures,
     message:
         "Screening {wildcards.name} with {input.model}"
     shell:
-        'env $ALLOCATOR python "$SCRIPTS"/screen.py {input.structures:q} --model {input.model:q} --out {output}'
+        'env $ALLOCATOR python "$SCRIPTS"/screen.py {params.structures:q} --model {input.model:q} --out {output}'
         " --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"

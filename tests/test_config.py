@@ -102,6 +102,10 @@ def test_pairs_outside_the_matrix_are_refused_with_what_exists() -> None:
         config.check_pair("lite", "ehull")
     with pytest.raises(ConfigError, match="no property 'spillage' in the matrix"):
         config.check_property("spillage")
+    for shard in ("8", "99", "007"):
+        with pytest.raises(ConfigError, match=rf"shard-{shard}\.parquet: no shard {shard} .*known: 0 to 7"):
+            config.check_shard(shard)
+    config.check_shard("7")
     with pytest.raises(ConfigError, match=r"no 'mine' under `screen:`.*known: none"):
         config.screening("mine")
 
@@ -119,6 +123,12 @@ def test_a_stage_gets_only_the_keys_that_it_reads() -> None:
     data = DataConfig(source="minerals", split_seed=3)
     assert data.to_json("source") == '{"source":"minerals"}'
     assert DataConfig.from_json(data.to_json("source")) == DataConfig(source="minerals")
+
+
+def test_home_is_expanded_in_what_is_screened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/curie")
+    entry = parse(screen={"mine": {"structures": "~/my crystals", "model": "~/model.pt"}}).screening("mine")
+    assert (entry.structures, entry.model) == ("/home/curie/my crystals", "/home/curie/model.pt")
 
 
 def test_sections_are_frozen() -> None:

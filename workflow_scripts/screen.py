@@ -8,6 +8,7 @@ from crystalmatrix.errors import run
 from crystalmatrix.files import atomic
 from crystalmatrix.inference import Predictor
 from crystalmatrix.inference.screening import screen
+from crystalmatrix.training.device import claim_device
 
 
 def main() -> None:
@@ -18,7 +19,8 @@ def main() -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--batch-size", type=int, default=512, help="crystals in memory at once; changes no result")
     arguments = parser.parse_args()
-    predictor = Predictor(arguments.model, device=arguments.device, batch_size=arguments.batch_size)
+    device, _lock = claim_device(arguments.device)
+    predictor = Predictor(arguments.model, device=str(device), batch_size=arguments.batch_size)
     if arguments.out is None:
         summary = screen(predictor, arguments.structures, sys.stdout)
     else:

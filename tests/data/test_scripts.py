@@ -18,7 +18,7 @@ SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 
 def run(script, *arguments, **settings):
     command = [sys.executable, SCRIPTS / f"{script}.py", "--settings", json.dumps(settings), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 def fetch(folder, **settings):

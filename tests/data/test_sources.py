@@ -12,6 +12,7 @@ import pytest
 from crystalmatrix.config import DataConfig
 from crystalmatrix.data.archive import read_entries
 from crystalmatrix.data.entries import fields_of
+from crystalmatrix.data.quality import quality
 from crystalmatrix.data.records import build_records
 from crystalmatrix.data.releases import PINNED, find_release
 from crystalmatrix.data.sources import fetch
@@ -123,6 +124,29 @@ def test_a_folder_of_cif_and_poscar_files_with_a_table(tmp_path):
     ] == [("NaCl", "ClNa", 225, -2.0, 5.0), ("POSCAR-2", "Cu", 225, -1.0, None)]
     (dropped,) = records.dropped.to_pylist()
     assert (dropped["jid"], dropped["reason"]) == ("broken", "no structure")
+
+
+def test_only_suffixes_of_structure_files_are_no_part_of_the_id(tmp_path):
+    folder = folder_of(tmp_path / "mine", "id,ehull\nPOSCAR-1.2,0.12\nPOSCAR-1.3,0.13\nLiF.4K,0.4\nCu.POSCAR,0.5\n")
+    for name in ("POSCAR-1.2", "POSCAR-1.3", "LiF.4K.vasp", "Cu.POSCAR"):
+        ase.io.write(folder / name, ase.build.bulk("Cu", "fcc", a=3.6), format="vasp")
+    _, entries = fetched(tmp_path, folder)
+    assert {entry["jid"]: entry.get("ehull") for entry in entries} == {
+        "Cu": "0.5", "LiF.4K": "0.4", "NaCl": None, "POSCAR-1.2": "0.12", "POSCAR-1.3": "0.13", "POSCAR-2": None
+    }  # fmt: skip
+
+
+def test_a_disordered_cif_is_dropped_with_its_reason(tmp_path):
+    folder = folder_of(tmp_path / "mine")
+    ordered = (folder / "NaCl.cif").read_text()
+    assert " 1.0000\n" in ordered
+    (folder / "NaCl.cif").write_text(ordered.replace(" 1.0000\n", " 0.7\n"))
+    _, entries = fetched(tmp_path, folder)
+    records = build_records(entries, id_key="jid", fields=fields_of({}), workers=1)
+    assert records.table["jid"].to_pylist() == ["POSCAR-2"]
+    (dropped,) = records.dropped.to_pylist()
+    assert tuple(dropped.values()) == ("NaCl", "disordered", "a site of occupancy 0.7, expected 1 everywhere")
+    assert quality(records, source={}, fields={})["dropped"] == {"disordered": 1}
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,14 @@ def test_a_checkpoint_moved_elsewhere_gives_the_numbers_of_train_time(
         np.testing.assert_allclose(table[column][:5], expected[ours], rtol=1e-4, atol=CLOSE["atol"])
 
 
+def test_what_is_printed_is_the_table_alone(trained: Trained, crystals: Path) -> None:
+    done = run(crystals, "--model", trained.model)
+    assert done.returncode == 0, done.stderr
+    assert len(pd.read_csv(StringIO(done.stdout))) == 6
+
+
 def test_mistakes_are_one_line_and_leave_nothing(trained: Trained, tmp_path: Path) -> None:
-    done = run(tmp_path / "none", "--model", trained.model, "--out", tmp_path / "values.csv")
+    done = run(tmp_path / "none", "--model", trained.model, "--out", tmp_path / "values.csv", "--device", "cpu")
     assert done.returncode == 2
     assert done.stderr == f"error: {tmp_path / 'none'}: not found, expected a structure file or a folder of them\n"
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ from report_run import HOSTILE, N_TEST, SETTINGS, compare, evaluate
 from synthetic_results import write_results
 
 from crystalmatrix.evaluation.predictions import read_predictions
-from crystalmatrix.files import read_json, write_json
+from crystalmatrix.files import read_json, write_json, write_text
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +181,15 @@ def test_stale_metrics_are_refused(linked_results: Path, tmp_path: Path, error_l
     path.unlink()
     assert compare(linked_results, tmp_path / "out") == 2
     assert "found predictions but no metrics.json" in error_line()
+
+
+def test_ids_of_outliers_are_text(linked_results: Path, tmp_path: Path) -> None:
+    rows = "".join(f"{jid},band_gap,9.0,{score}\n" for score, jid in enumerate(["007", "NA", "1e3"]))
+    write_text(linked_results / "data/outliers.csv", f"id,property,value,score\n{rows}")
+    assert compare(linked_results, tmp_path / "out") == 0
+    page = (tmp_path / "out/comparison.html").read_text()
+    for jid in ("007", "NA", "1e3"):
+        assert re.search(rf">\s*{jid}\s*<", page), jid
 
 
 def test_damaged_predictions_are_one_line(linked_results: Path, tmp_path: Path, error_line: Callable[[], str]) -> None:

@@ -1,10 +1,8 @@
 """Training: it learns, resumes exactly, stops when asked, keeps a second trainer out, survives damaged states."""
 
-import contextlib
 import multiprocessing
 import os
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,8 +94,18 @@ def test_balanced_sampling_has_the_same_expectation():
     assert np.mean(rare[balanced.draw(seed=0, epoch=0)]) > 1.2 * np.mean(rare[uniform.draw(seed=0, epoch=0)])
 
 
-def _train_in_child(run: Path) -> None:
+def _train_in_child(run: Path, after_states: int) -> None:
     torch.set_num_threads(1)
+    save, written = loop.save_state, []
+
+    def save_and_die(folder, state):
+        if len(written) == after_states:  # in the middle of the next one
+            (folder / f".{STATE}.{os.getpid()}.part").write_bytes(b"half a state")
+            os.kill(os.getpid(), signal.SIGKILL)
+        save(folder, state)
+        written.append(folder)
+
+    loop.save_state = save_and_die
     fit(run, EAGER)
 
 
@@ -113,18 +121,13 @@ def test_dropout_is_for_training_only(tmp_path):
 
 @pytest.mark.parametrize("after_states", [1, 6, 11])
 def test_kill_and_resume_is_exact(tmp_path, after_states):
-    """kill -9 after some written states; the second run ends with the weights of an uninterrupted one, bit for bit."""
+    """kill -9 while a state is written; the second run ends with the weights of an uninterrupted one, bit for bit."""
     run = tmp_path / "killed"
-    child = multiprocessing.get_context("fork").Process(target=_train_in_child, args=(run,))
+    child = multiprocessing.get_context("fork").Process(target=_train_in_child, args=(run, after_states))
     child.start()
-    seen, last = 0, None
-    while child.is_alive() and seen < after_states:
-        with contextlib.suppress(FileNotFoundError):  # not yet there, or just being replaced
-            now = (run / "seed-0" / STATE).stat().st_mtime_ns
-            seen, last = seen + (now != last), now
-        time.sleep(0.001)
-    os.kill(child.pid, signal.SIGKILL)
     child.join()
+    assert child.exitcode == -signal.SIGKILL
+    assert (run / "seed-0" / STATE).exists()
     assert_same_weights(fit(run, EAGER), fit(tmp_path / "whole", EAGER))
 
 

@@ -245,6 +245,11 @@ class ScreenConfig(Section):
     structures: str  # file or folder: CIF, POSCAR, extended XYZ, JARVIS JSON
     model: str = "results/lite/multitask.pt"
 
+    @field_validator("structures", "model")
+    @classmethod
+    def _expand_home(cls, path: str) -> str:
+        return str(Path(path).expanduser())
+
 
 # Folders of results/ that are no tier.
 RESERVED = (
@@ -310,6 +315,14 @@ class Config(Section):
         """Raise ConfigError, listing what exists, unless the property is in the matrix."""
         if name not in self.matrix.properties:
             raise ConfigError(f"no property {name!r} in the matrix{nearest(name, self.matrix.properties)}")
+
+    def check_shard(self, shard: str) -> None:
+        """Raise ConfigError, saying which exist, unless results/graphs/shard-<shard>.parquet is one of them."""
+        if shard not in map(str, range(self.graph.shards)):
+            raise ConfigError(
+                f"results/graphs/shard-{shard}.parquet: no shard {shard} among the {self.graph.shards} of graph.shards "
+                f"(known: 0 to {self.graph.shards - 1})"
+            )
 
     def check_pretrained(self, folder: Path) -> None:
         """Raise ConfigError unless the folder holds at least one model of the matrix, as <tier>/<task>.pt."""

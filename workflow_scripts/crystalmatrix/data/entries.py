@@ -20,6 +20,7 @@ MISSING = (None, "", "na", "NA", "n/a", "nan", "NaN", "None")  # all seen in JAR
 NO_ID = "no id"
 DUPLICATE_ID = "duplicate id"
 NO_STRUCTURE = "no structure"
+DISORDERED = "disordered"
 MALFORMED = "malformed structure"
 UNKNOWN_ELEMENT = "unknown element"
 NOT_FINITE = "not a finite number"
@@ -66,6 +67,8 @@ def read_entry(raw: Mapping[str, Any], *, id_key: str, fields: Mapping[str, str]
         raise InvalidEntryError(NO_ID, f"no {id_key!r} among the keys {', '.join(list(raw)[:6])}")
     jid = str(identity)
     atoms = raw.get("atoms")
+    if isinstance(atoms, str) and atoms.startswith(f"{DISORDERED}: "):  # what data/folder.py found in a CIF
+        raise InvalidEntryError(DISORDERED, atoms.removeprefix(f"{DISORDERED}: "), jid)
     if not isinstance(atoms, Mapping):
         raise InvalidEntryError(NO_STRUCTURE, f"'atoms' is {atoms!r:.40}", jid)
     try:

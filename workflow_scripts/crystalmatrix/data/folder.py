@@ -2,7 +2,7 @@
 
 In: CIF and POSCAR files; one .csv file whose first column names the file (with or without its suffix) and whose other
 columns are labels, under our names or JARVIS's.  Out: entries in JARVIS's format, one per structure file; its id is the
-file's name with no suffix.
+file's name with no suffix (.cif, .vasp, .poscar).
 
     my_data/
         NaCl.cif
@@ -12,7 +12,6 @@ file's name with no suffix.
 """
 
 import csv
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,38 +19,34 @@ from typing import Any
 import ase.io
 from ase import Atoms
 
+from crystalmatrix.data.cif import cif_blocks, ordered_atoms
+from crystalmatrix.data.entries import InvalidEntryError
+from crystalmatrix.data.formats import LABELLED, file_kind, labelled_files, stem
 from crystalmatrix.errors import DataError
-
-FORMATS = {".cif": "cif", ".vasp": "vasp", ".poscar": "vasp"}
 
 
 def folder_entries(folder: Path, *, id_key: str) -> Iterator[dict[str, Any]]:
     """Yield one entry per structure file, in the order of their names. Raises DataError for a table that does not fit
     the folder."""
-    files = {path: kind for path in sorted(folder.iterdir()) if (kind := _format(path))}
+    files = {path: kind for path in labelled_files(folder) if (kind := file_kind(path)) in LABELLED}
     if not files:
-        raise DataError(f"{folder}: found no structure file, expected names like POSCAR* or *{', *'.join(FORMATS)}")
+        raise DataError(f"{folder}: found no structure file, expected *.cif, POSCAR*, CONTCAR*, *.vasp or *.poscar")
     labels = _read_labels(folder)
-    unknown = labels.keys() - {path.name for path in files} - {path.stem for path in files}
+    unknown = labels.keys() - {path.name for path in files} - {stem(path) for path in files}
     if unknown:
         raise DataError(f"{folder}: labels for {min(unknown)!r}, but no structure file of that name")
     for path, kind in files.items():
-        row = labels.get(path.name) or labels.get(path.stem) or {}
-        yield {id_key: path.stem, "atoms": _read_atoms(path, kind), **row}
-
-
-def _format(path: Path) -> str | None:
-    if path.name.startswith(("POSCAR", "CONTCAR")):
-        return "vasp"
-    return FORMATS.get(path.suffix.lower())
+        row = labels.get(path.name) or labels.get(stem(path)) or {}
+        yield {id_key: stem(path), "atoms": _read_atoms(path, kind), **row}
 
 
 def _read_atoms(path: Path, kind: str) -> dict[str, Any] | str:
-    """JARVIS's dictionary of a structure; of an unreadable file the reason, and its entry will be dropped with it."""
+    """JARVIS's dictionary of a structure, of a CIF with many the last; of an unreadable or disordered file the reason,
+    and its entry will be dropped with it."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # ASE remarks on every CIF that lacks some item
-            atoms = ase.io.read(path, format=kind)
+        atoms = ordered_atoms(cif_blocks(path)[-1]) if kind == "cif" else ase.io.read(path, format=kind)
+    except InvalidEntryError as invalid:
+        return str(invalid)
     except Exception as error:  # parsers raise anything, and one bad file among many is a dropped row
         return f"{type(error).__name__}: {error}"
     assert isinstance(atoms, Atoms)
@@ -65,7 +60,7 @@ def _read_atoms(path: Path, kind: str) -> dict[str, Any] | str:
 
 def _read_labels(folder: Path) -> dict[str, dict[str, str]]:
     """{file: {field: value as text}}."""
-    tables = sorted(folder.glob("*.csv"))
+    tables = [path for path in labelled_files(folder) if path.suffix == ".csv"]
     if len(tables) != 1:
         found = ", ".join(path.name for path in tables) or "none"
         raise DataError(f"{folder}: found {found}, expected exactly one .csv file with the labels")

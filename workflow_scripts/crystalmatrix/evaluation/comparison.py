@@ -195,7 +195,8 @@ def _published(field: str, jid: NDArray[np.str_], settings: ReportConfig) -> dic
     """Published predictions on the ids held, and their median where all four of the strongest models have one."""
     if settings.published is None:
         return {}
-    models = {key: aligned(values, jid) for key, values in read_published(Path(settings.published), field).items()}
+    folder = Path(settings.published).expanduser()
+    models = {key: aligned(values, jid) for key, values in read_published(folder, field).items()}
     models = {key: values for key, values in models.items() if np.isfinite(values).any()}
     strongest = [models[key] for key in ENSEMBLE if key in models]
     if len(strongest) > 2:

@@ -37,7 +37,9 @@ class Predictor:
     """A checkpoint, loaded and ready. Predictions depend on neither `batch_size` nor the order of the crystals."""
 
     def __init__(self, model: str | Path, *, device: str = "auto", batch_size: int = 512) -> None:
-        """`device`: auto, cpu or cuda; `batch_size`: crystals in memory at once. Raises DataError, ConfigError."""
+        """`device`: auto, cpu, cuda or cuda:<index>; `batch_size`: crystals in memory at once.
+
+        Raises DataError, ConfigError."""
         self.checkpoint = load_checkpoint(Path(model))
         self.device = _device(device)
         self.batch_size = batch_size

@@ -85,7 +85,7 @@ def read_inputs(
         coverage=read_json(coverage),
         leakage=read_table(leakage, version=c.SPLITS_VERSION)[0].to_pandas(),
         dropped=read_table(dropped, version=c.RECORDS_VERSION)[0].to_pandas(),
-        outliers=pd.read_csv(outliers),
+        outliers=pd.read_csv(outliers, dtype={"id": str}, keep_default_na=False),
         graphs=read_json(graphs) if graphs else None,
     )
 

@@ -7,7 +7,6 @@ id where it has one.
 """
 
 import json
-import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -17,51 +16,16 @@ from typing import Any
 
 import ase.io
 from ase import Atoms
-from ase.io.cif import CIFBlock, parse_cif
+from ase.io.cif import CIFBlock
 
 from crystalmatrix.data.archive import CHUNK, open_json, read_entries
+from crystalmatrix.data.cif import cif_blocks, ordered_atoms
 from crystalmatrix.data.entries import NO_STRUCTURE, InvalidEntryError
+from crystalmatrix.data.formats import EXPECTED, file_kind
+from crystalmatrix.data.formats import structure_files as structure_files
 from crystalmatrix.errors import DataError
 from crystalmatrix.structures.objects import from_ase, from_dictionary
-from crystalmatrix.structures.structure import DISORDERED, Failure, Structure, failure
-
-EXPECTED = "*.cif, POSCAR*, CONTCAR*, *.vasp, *.poscar, *.xyz, *.extxyz, *.json, *.json.gz, *.json.zip"
-_SUFFIXES = {
-    ".cif": "cif",
-    ".vasp": "vasp",
-    ".poscar": "vasp",
-    ".xyz": "xyz",
-    ".extxyz": "xyz",
-    ".json": "json",
-    ".json.gz": "json",
-    ".json.zip": "json",
-}
-OCCUPIED = 0.999  # an occupancy below this is a partial one
-
-
-def file_kind(path: Path) -> str | None:
-    """cif, vasp, xyz or json by the file's name; None for another."""
-    if path.name.startswith(("POSCAR", "CONTCAR")):
-        return "vasp"
-    name = path.name.lower()
-    return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
-
-
-def structure_files(paths: Iterable[Path]) -> list[tuple[str, Path]]:
-    """(id, path) of every file, folders searched to the bottom and sorted. Raises DataError for a missing path or an
-    empty folder; files of other kinds are passed over inside a folder, and kept where they were named themselves."""
-    found = []
-    for path in paths:
-        if not path.exists():
-            raise DataError(f"{path}: not found, expected a structure file or a folder of them")
-        if path.is_file():
-            found.append((str(path), path))
-            continue
-        inside = sorted(file for file in path.rglob("*") if file.is_file() and file_kind(file))
-        if not inside:
-            raise DataError(f"{path}: found no structure file in it, expected {EXPECTED}")
-        found += [(file.relative_to(path).as_posix(), file) for file in inside]
-    return found
+from crystalmatrix.structures.structure import Failure, Structure, failure
 
 
 def estimated_count(files: Iterable[tuple[str, Path]]) -> int:
@@ -104,25 +68,13 @@ def read_file(path: Path, identity: str) -> Iterator[Structure | Failure]:
 
 
 def _read_cif(path: Path, identity: str) -> Iterator[Structure | Failure]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ASE remarks on every file that lacks some item
-        with path.open("rb") as handle:
-            blocks = [block for block in parse_cif(handle) if block.has_structure()]
-    if not blocks:
-        raise InvalidEntryError(NO_STRUCTURE, "no data block with atoms", identity)
+    blocks = cif_blocks(path)
     for k, block in enumerate(blocks):
         yield _converted(f"{identity}@{k}" if len(blocks) > 1 else identity, block, _from_block)
 
 
 def _from_block(block: CIFBlock, identity: str) -> Structure:
-    occupancies = block.get("_atom_site_occupancy") or []
-    shared = [value for value in occupancies if isinstance(value, int | float) and value < OCCUPIED]
-    if shared:
-        raise InvalidEntryError(DISORDERED, f"a site of occupancy {min(shared)}, expected 1 everywhere", identity)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        atoms = block.get_atoms(fractional_occupancies=False)
-    return from_ase(atoms, identity)
+    return from_ase(ordered_atoms(block), identity)
 
 
 def _read_vasp(path: Path, identity: str) -> Iterator[Structure | Failure]:

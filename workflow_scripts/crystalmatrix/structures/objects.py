@@ -6,8 +6,8 @@ In: an object and an id.  Out: Structure; InvalidEntryError with the reason.
 from collections.abc import Mapping
 from typing import Any
 
-from crystalmatrix.data.entries import NO_STRUCTURE, InvalidEntryError, read_entry
-from crystalmatrix.structures.structure import DISORDERED, NOT_PERIODIC, Structure, checked, from_arrays
+from crystalmatrix.data.entries import DISORDERED, NO_STRUCTURE, InvalidEntryError, read_entry
+from crystalmatrix.structures.structure import NOT_PERIODIC, Structure, checked, from_arrays
 
 IDS = ("jid", "id", "material_id")  # keys under which data sets in JARVIS's format hold an id
 

@@ -12,7 +12,6 @@ from crystalmatrix.data.entries import MALFORMED, NO_STRUCTURE, Entry, InvalidEn
 from crystalmatrix.data.geometry import check_geometry
 
 NOT_PERIODIC = "not periodic"
-DISORDERED = "disordered"
 UNREADABLE = "unreadable"
 
 

@@ -1,8 +1,10 @@
-"""Which device a trainer uses: a free GPU of its own, or the CPU with one clear line.
+"""Which device a job uses: a free GPU of its own, or the CPU with one clear line.
 
 In: the user's wish.  Out: a torch device, held by a file lock while it is used.
 """
 
+import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +16,7 @@ from crystalmatrix.errors import ConfigError
 
 
 def claim_device(wish: str) -> tuple[torch.device, FileLock | None]:
-    """`auto`, `cpu` or `cuda`. With several GPUs each trainer takes a free one; when none is free it waits.
+    """`auto`, `cpu` or `cuda`. With several GPUs each job takes a free one; when none is free it waits.
 
     Snakemake runs local jobs without setting CUDA_VISIBLE_DEVICES, so the jobs share the GPUs out by file locks.
     """
@@ -23,7 +25,7 @@ def claim_device(wish: str) -> tuple[torch.device, FileLock | None]:
     if not torch.cuda.is_available():
         if wish == "cuda":
             raise ConfigError("--device cuda: PyTorch sees no GPU on this machine; use --device auto or cpu")
-        print("no GPU found: training on the CPU", flush=True)
+        _say("no GPU found: using the CPU")
         return torch.device("cpu"), None
     locks = [FileLock(_lock_path(index)) for index in range(torch.cuda.device_count())]
     waiting = False
@@ -34,10 +36,10 @@ def claim_device(wish: str) -> tuple[torch.device, FileLock | None]:
             except Timeout:
                 continue
             torch.cuda.set_device(index)
-            print(f"training on GPU {index}: {torch.cuda.get_device_name(index)}", flush=True)
+            _say(f"using GPU {index}: {torch.cuda.get_device_name(index)}")
             return torch.device("cuda", index), lock
         if not waiting:
-            print(f"all {len(locks)} GPUs are taken by other trainers: waiting", flush=True)
+            _say(f"all {len(locks)} GPUs are taken by other jobs: waiting")
         waiting = True
         time.sleep(2)
 
@@ -53,4 +55,10 @@ def power_watts(device: torch.device) -> float | None:
 
 
 def _lock_path(index: int) -> Path:
-    return Path(tempfile.gettempdir()) / f"crystalmatrix-gpu-{index}.lock"
+    """By the card, since every job of a cluster may see its own as index 0; and by the user, who owns the file."""
+    card = getattr(torch.cuda.get_device_properties(index), "uuid", index)  # not every build of torch tells
+    return Path(tempfile.gettempdir()) / f"crystalmatrix-{os.getuid()}-gpu-{card}.lock"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # a script may print its table to stdout
