@@ -65,6 +65,18 @@ def test_what_symmetry_decides_takes_no_part_in_the_fit():
     np.testing.assert_array_equal(one.standardise(y, FRACTIONS), other.standardise(y, FRACTIONS))
 
 
+def test_composition_reference_only_where_it_helps():
+    """Kept where the composition decides; next to constant, or none, where it would fit the noise of a tiny set."""
+    random = np.random.default_rng(0)
+    decided = FRACTIONS @ np.linspace(0, 10, FRACTIONS.shape[1])
+    arguments = {"name": "x", "unit": "1", "transform": "identity", "composition_reference": True}
+    assert Target.fit(decided, FRACTIONS, **arguments).reference is not None
+    few = random.dirichlet(np.full(40, 0.1), 25)
+    fractions = np.hstack([few, np.zeros((25, FRACTIONS.shape[1] - 40))])
+    noise = Target.fit(random.normal(size=25), fractions, **arguments)
+    assert np.ptp(noise.reference or [0.0]) < 0.1
+
+
 @given(st.floats(-1e6, 1e6))
 def test_predictions_stay_near_the_training_range(output):
     y = values("asinh")

@@ -151,8 +151,24 @@ def _inverse(t: FloatArray, kind: str, scale: float) -> FloatArray:
     return scale * np.sinh(t) if kind == "asinh" else t
 
 
-def _fit_reference(t: FloatArray, fractions: FloatArray, ridge: float = 1e-2) -> FloatArray:
-    """Ridge regression of t on the composition, around its mean: elements that are not seen get the mean."""
+_RIDGES = (1e-2, 1e-1, 1.0, 10.0, 100.0)
+
+
+def _fit_reference(t: FloatArray, fractions: FloatArray) -> FloatArray | None:
+    """Ridge regression of t on the composition, around its mean: elements that are not seen get the mean.
+
+    The ridge with the lowest leave-one-out absolute error; None where the mean alone is better, as in tiny sets.
+    """
     mean = float(t.mean())
-    gram = fractions.T @ fractions + ridge * np.eye(fractions.shape[1])
-    return np.asarray(mean + np.linalg.solve(gram, fractions.T @ (t - mean)), np.float64)
+    n = len(t)
+    best = float(np.mean(np.abs(t - mean))) * n / max(n - 1, 1)  # the mean of the others, closed form
+    reference = None
+    gram, moment = fractions.T @ fractions, fractions.T @ (t - mean)
+    for ridge in _RIDGES:
+        inverse = np.linalg.inv(gram + ridge * np.eye(len(gram)))
+        leverage = np.einsum("ij,ij->i", fractions @ inverse, fractions)
+        weights = inverse @ moment
+        error = float(np.mean(np.abs(t - mean - fractions @ weights) / (1 - np.minimum(leverage, 1 - 1e-9))))
+        if error < best:
+            best, reference = error, mean + weights
+    return reference
