@@ -14,13 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from crystalmatrix.evaluation.published import FULL_TEST
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests/report"))
 
 from report_run import compare_options, evaluate  # noqa: E402  (the tests' own runner)
-from synthetic_results import write_results  # noqa: E402
-
-from crystalmatrix.evaluation.published import FULL_TEST  # noqa: E402
+from synthetic_results import write_results  # noqa: E402  (likewise)
 
 
 def main() -> None:

@@ -24,17 +24,15 @@ import ase.io
 import torch
 from ase import Atoms
 
+from crystalmatrix import Predictor
+from crystalmatrix.data.symmetry import find_symmetry
+from crystalmatrix.inference.prepare import prepare
+from crystalmatrix.inference.screening import screen
+from crystalmatrix.structures.files import read_structures, structure_files
+from crystalmatrix.structures.iterate import iterate
+from crystalmatrix.structures.structure import Structure
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "workflow_scripts"))
-
-from crystalmatrix import Predictor  # noqa: E402
-from crystalmatrix.data.symmetry import find_symmetry  # noqa: E402
-from crystalmatrix.inference.prepare import prepare  # noqa: E402
-from crystalmatrix.inference.screening import screen  # noqa: E402
-from crystalmatrix.structures.files import read_structures, structure_files  # noqa: E402
-from crystalmatrix.structures.iterate import iterate  # noqa: E402
-from crystalmatrix.structures.structure import Structure  # noqa: E402
-
 DATA = ROOT.parent / "shared/data/jarvis_dft_3d_part.json.zip"
 
 

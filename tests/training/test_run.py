@@ -255,6 +255,7 @@ def test_fine_tuning_starts_from_the_multitask_trunk(tmp_path):
     universal = fit(tmp_path / "multi", tasks=("formation_energy", "dielectric"))
     frozen = with_training(learning_rate=1e-12, ema_decay=0.0, weight_decay=0.0)
     tuned = fit(tmp_path / "single", frozen, tasks=("dielectric",), init=universal)
+    assert (universal.summary["fold"], tuned.summary["fold"]) == ("strict", "own")
     for name, tensor in tuned.members[0].items():
         source = name.replace("heads.0.", "heads.1.")
         torch.testing.assert_close(tensor, universal.members[0][source], atol=1e-6, rtol=1e-6)

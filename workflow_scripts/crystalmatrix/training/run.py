@@ -184,10 +184,10 @@ def _summary(
 
 
 def _hold_out(data: TrainingData, settings: TierConfig, init: Checkpoint | None) -> str:
-    """`own`: the property's training fold; else strict or masked, of the multi-task model or of the trunk."""
+    """strict or masked: of a multi-task model; else `own`, or `masked` where the trunk saw held-out structures."""
     if len(data.tasks) > 1:
         return settings.training.hold_out
-    return "own" if init is None else init.settings.training.hold_out
+    return "masked" if init is not None and init.settings.training.hold_out == "masked" else "own"
 
 
 def _energy(members: list[Member]) -> float | None:
