@@ -38,7 +38,7 @@ from crystalmatrix.training.dense import angular_width, densify
 from crystalmatrix.training.loop import Trainer
 from crystalmatrix.training.run import fit_targets
 from crystalmatrix.training.stop import StopRequest
-from crystalmatrix.training.targets import composition
+from crystalmatrix.training.targets import reduced_formulas
 
 ROOT = Path(__file__).parents[1]
 
@@ -144,8 +144,8 @@ def train_for(design: Design, data: TrainingData, *, epochs: int, seed: int) -> 
         update={"training": design.settings.training.model_copy(update=update | {"save_every_seconds": 1e9})}
     )
     torch.manual_seed(seed)
-    fractions = composition(data.graphs.species, data.graphs.atom_pointer)
-    targets = fit_targets(data, fractions, settings=settings)
+    formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    targets = fit_targets(data, formulas, settings=settings)
     dataset = Dataset(densify(data.graphs, graph=data.graph, model=settings.model), torch.device("cpu"))
     model = design.build(targets)
     with tempfile.TemporaryDirectory() as run:
@@ -154,7 +154,7 @@ def train_for(design: Design, data: TrainingData, *, epochs: int, seed: int) -> 
             data,
             dataset,
             targets,
-            fractions,
+            formulas,
             settings=settings,
             n_properties=1,
             seed=seed,

@@ -22,7 +22,7 @@ from crystalmatrix.training.run import train, weights_digest
 from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
 from crystalmatrix.training.stop import TrainingStoppedError
 from crystalmatrix.training.table import predictions_table
-from crystalmatrix.training.targets import composition
+from crystalmatrix.training.targets import reduced_formulas
 
 from ..models.cases import GRAPH
 from .cases import SETTINGS, training_data, with_training
@@ -80,10 +80,10 @@ def test_learned_task_weights_reach_the_optimiser(tmp_path):
 def test_balanced_sampling_has_the_same_expectation():
     """Draws times weights: what every label contributes to an epoch on average, sampled or not."""
     data = training_data(["formation_energy", "dielectric"])
-    fractions = composition(data.graphs.species, data.graphs.atom_pointer)
-    targets = run.fit_targets(data, fractions, settings=SETTINGS)
+    formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    targets = run.fit_targets(data, formulas, settings=SETTINGS)
     uniform, balanced = (
-        Objective(data, targets, fractions, config=with_training(sampling=kind).training, device=CPU)
+        Objective(data, targets, formulas, config=with_training(sampling=kind).training, device=CPU)
         for kind in ("uniform", "balanced")
     )
     draws = torch.zeros(len(data.fold), 1)

@@ -18,6 +18,9 @@ class Property:
     plausible: tuple[float, float]  # values outside are flagged in the quality table, never dropped
     zero_inflated: bool = False  # a share of exact zeros (metals, non-magnetic ...): a hurdle head may learn it
     zero_by_symmetry: bool = False  # zero with an inversion centre or point group 432 (odd-rank tensor)
+    companion: str | None = (
+        None  # the property that this one may be the share of a formula unit of (training/targets.py)
+    )
 
 
 _ROWS = (
@@ -40,7 +43,15 @@ _ROWS = (
         zero_by_symmetry=True,
     ),
     Property("spillage", "spillage", "1", "Spin-orbit spillage", "identity", (0.0, 6.0), zero_inflated=True),
-    Property("ehull", "ehull", "eV/atom", "Energy above hull", "identity", (0.0, 6.0)),
+    Property(
+        "ehull",
+        "ehull",
+        "eV/atom",
+        "Energy above hull",
+        "identity",
+        (0.0, 6.0),
+        companion="formation_energy",
+    ),
 )
 
 PROPERTIES: dict[str, Property] = {row.name: row for row in _ROWS}

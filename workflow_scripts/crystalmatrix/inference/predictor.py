@@ -27,7 +27,7 @@ from crystalmatrix.training.checkpoint import load_checkpoint
 from crystalmatrix.training.dataset import Dataset
 from crystalmatrix.training.dense import densify
 from crystalmatrix.training.prediction import predict
-from crystalmatrix.training.targets import FloatArray, composition
+from crystalmatrix.training.targets import FloatArray, reduced_formulas
 
 ID, FORMULA, N_ATOMS = "id", "formula", "n_atoms"
 NOVELTY, IN_DOMAIN, ERROR = "novelty", "in_domain", "error"
@@ -103,7 +103,7 @@ class Predictor:
             Dataset(dense, self.device, storage="device"),
             np.arange(graphs.n_crystals),
             targets=checkpoint.targets,
-            fractions=composition(graphs.species, graphs.atom_pointer),
+            formulas=reduced_formulas(graphs.species, graphs.atom_pointer),
             zero=prepared.zero,
         )
         numbers: dict[str, FloatArray] = {}

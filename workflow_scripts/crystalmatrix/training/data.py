@@ -36,6 +36,8 @@ class TrainingData:
     graph: GraphConfig
     data_digest: str
     source: dict[str, Any] = field(default_factory=dict)  # name, release, raw_sha256, fields, scheme of the folds
+    companions: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # task: [n] Property.companion, NaN unless
+    # that label is in its own training fold
 
     def of_fold(self, *codes: int) -> NDArray[np.int64]:
         """Crystals with a label of any task in one of the folds, ascending."""
@@ -82,10 +84,14 @@ def load(
     multitask = task == MULTITASK
     names = list(properties) if multitask else [task]
     auxiliary = list(AUXILIARY_FIELDS) if multitask and training.auxiliary else []
+    tied = {name: PROPERTIES[name].companion for name in names if PROPERTIES[name].companion}
     table, metadata = files.read_table(
         records,
         version=columns.RECORDS_VERSION,
-        columns=[columns.JID, columns.POINT_GROUP, columns.HAS_INVERSION, *names, *auxiliary],
+        columns=[
+            *(columns.JID, columns.POINT_GROUP, columns.HAS_INVERSION),
+            *dict.fromkeys([*names, *auxiliary, *tied.values()]),
+        ],
     )
     frame = table.to_pandas().set_index(columns.JID)
     missing = set(graphs.jid) - set(frame.index)
@@ -93,7 +99,16 @@ def load(
         raise DataError(f"{shards[0].parent}: {len(missing)} crystals are not in {records}; delete it to rebuild")
     frame = frame.loc[graphs.jid]
     values = frame[names + auxiliary].to_numpy(np.float64)
-    fold = _folds(splits, graphs.jid, names, strict=multitask and training.hold_out == "strict")
+    strict = multitask and training.hold_out == "strict"
+    fold = _folds(splits, graphs.jid, names, strict=strict)
+    companions = {
+        name: np.where(
+            _folds(splits, graphs.jid, [companion], strict=strict)[:, 0] == TRAIN,
+            frame[companion].to_numpy(np.float64),
+            np.nan,
+        )
+        for name, companion in tied.items()
+    }
     if auxiliary:
         fold = np.hstack([fold, _auxiliary_folds(splits, graphs.jid, values[:, len(names) :])])
     fold[np.isnan(values)] = NONE
@@ -130,6 +145,7 @@ def load(
             **{key: metadata.get(key) for key in ("release", "raw_sha256", "fields")},
             "scheme": files.read_metadata(splits, version=columns.SPLITS_VERSION)["scheme"],
         },
+        companions={name: values[used] for name, values in companions.items()},
     )
 
 

@@ -62,7 +62,7 @@ class Trainer:
         data: TrainingData,
         dataset: Dataset,
         targets: list[Target],
-        fractions: FloatArray,
+        formulas: FloatArray,
         *,
         settings: TierConfig,
         n_properties: int,
@@ -72,13 +72,13 @@ class Trainer:
         stop: StopRequest,
     ) -> None:
         self.config = settings.training
-        self.data, self.dataset, self.targets, self.fractions = data, dataset, targets, fractions
+        self.data, self.dataset, self.targets, self.formulas = data, dataset, targets, formulas
         self.n_properties, self.seed, self.run, self.digest, self.stop = n_properties, seed, run, digest, stop
         self.device = dataset.device
         self.model = model.to(self.device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)  # moving average of the weights: what is kept
         self.forward = compiled(self.model) if self.config.compile else self.model
-        self.objective = Objective(data, targets, fractions, config=self.config, device=self.device)
+        self.objective = Objective(data, targets, formulas, config=self.config, device=self.device)
         parameters = [*self.model.parameters(), *self.objective.parameters()]
         self.optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=self.config.weight_decay, fused=True)
         n_train = len(self.objective.crystals)
@@ -220,7 +220,7 @@ class Trainer:
             self.dataset,
             self.validation,
             targets=self.targets,
-            fractions=self.fractions[self.validation],
+            formulas=self.formulas[self.validation],
             zero=self.data.zero[self.validation],
         )
         errors = np.abs(values - self.data.values[self.validation])

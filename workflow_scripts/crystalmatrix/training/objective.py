@@ -26,7 +26,7 @@ class Objective(nn.Module):
         self,
         data: TrainingData,
         targets: list[Target],
-        fractions: FloatArray,
+        formulas: FloatArray,
         *,
         config: TrainingConfig,
         device: torch.device,
@@ -34,9 +34,11 @@ class Objective(nn.Module):
         super().__init__()
         self.targets = targets
         self.kind = config.loss
-        label, learned = standardised_labels(data, targets, fractions)
+        label, learned = standardised_labels(data, targets, formulas)
         count = learned.sum(axis=0)
-        weight = learned * (np.maximum(count, 1) / count.max()) ** -0.5
+        slope = np.where(learned, np.stack([target.slope(formulas) for target in targets], axis=1), 0)
+        slope *= count / np.maximum(slope.sum(axis=0), 1e-9)  # mean one: the loss is that of the value
+        weight = slope * (np.maximum(count, 1) / count.max()) ** -0.5
         self.crystals: NDArray[np.int64] = np.flatnonzero(learned.any(axis=1))  # that have something to teach
         self.label = to_device(label, device)
         weight /= weight.sum() / len(self.crystals)
@@ -73,7 +75,7 @@ class Objective(nn.Module):
 
 
 def standardised_labels(
-    data: TrainingData, targets: list[Target], fractions: FloatArray
+    data: TrainingData, targets: list[Target], formulas: FloatArray
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Labels on the scale of the heads (0 where there is none) and which of them are learned from, [n, n_tasks]."""
     learned = data.fold == TRAIN
@@ -82,5 +84,5 @@ def standardised_labels(
         if target.zero_by_symmetry:
             learned[:, task] &= ~data.zero
         known = ~np.isnan(data.values[:, task])
-        label[known, task] = target.standardise(data.values[known, task], fractions[known])
+        label[known, task] = target.standardise(data.values[known, task], formulas[known])
     return label, learned

@@ -31,10 +31,10 @@ def predict(
     crystals: NDArray[np.int64],
     *,
     targets: list[Target],
-    fractions: FloatArray,
+    formulas: FloatArray,
     zero: NDArray[np.bool_],
 ) -> tuple[FloatArray, FloatArray]:
-    """Median and standard deviation over the ensemble, [len(crystals), len(targets)]; fractions, zero per crystal.
+    """Median and standard deviation over the ensemble, [len(crystals), len(targets)]; formulas, zero per crystal.
 
     `targets` are those of all heads of the models, in order. The spread of a single model is NaN.
     """
@@ -42,7 +42,7 @@ def predict(
     for model in models:
         outputs = raw_outputs(model, dataset, crystals).split([target.n_outputs for target in targets], dim=1)
         members.append(
-            np.stack([t.predict(out, fractions, zero) for t, out in zip(targets, outputs, strict=True)], axis=1)
+            np.stack([t.predict(out, formulas, zero) for t, out in zip(targets, outputs, strict=True)], axis=1)
         )
     stacked = np.stack(members)  # [n_members, n, n_targets]
     spread = stacked.std(axis=0, ddof=1) if len(members) > 1 else np.full(stacked.shape[1:], np.nan)

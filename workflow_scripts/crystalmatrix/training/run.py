@@ -26,7 +26,7 @@ from crystalmatrix.training.loop import Member, Trainer
 from crystalmatrix.training.prediction import predict
 from crystalmatrix.training.state import STATE_VERSION, run_lock
 from crystalmatrix.training.stop import StopRequest
-from crystalmatrix.training.targets import FloatArray, Target, composition
+from crystalmatrix.training.targets import FloatArray, Target, reduced_formulas
 
 FINE_TUNING_RATE = 0.3  # of the tier's learning rate, when the weights come from the multi-task model
 
@@ -44,8 +44,8 @@ def train(
 ) -> Checkpoint:
     """Train, or finish training, all members. TrainingStoppedError after a signal, state saved in `run`."""
     set_precision(settings.training.precision)
-    fractions = composition(data.graphs.species, data.graphs.atom_pointer)
-    targets = fit_targets(data, fractions, settings=settings)
+    formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    targets = fit_targets(data, formulas, settings=settings)
     properties = [name for name in data.tasks if name not in AUXILIARY_FIELDS]
     if init is not None:
         rate = settings.training.learning_rate * FINE_TUNING_RATE
@@ -67,7 +67,7 @@ def train(
                 data,
                 dataset,
                 targets,
-                fractions,
+                formulas,
                 settings=settings,
                 n_properties=len(properties),
                 seed=seed,
@@ -90,17 +90,19 @@ def train(
         seen={name: data.keys(np.flatnonzero(data.fold[:, i] == TRAIN)) for i, name in enumerate(properties)},
         domain=fit_domain(data.graphs, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
     )
-    checkpoint.calibration.update(_calibrate(checkpoint, data, dataset, fractions))
+    checkpoint.calibration.update(_calibrate(checkpoint, data, dataset, formulas))
     return checkpoint
 
 
-def fit_targets(data: TrainingData, fractions: FloatArray, *, settings: TierConfig) -> list[Target]:
+def fit_targets(data: TrainingData, formulas: FloatArray, *, settings: TierConfig) -> list[Target]:
     """One Target per task, from its training fold alone."""
     targets = []
     for column, name in enumerate(data.tasks):
         rows = data.fold[:, column] == TRAIN
         arguments: dict[str, Any] = fit_arguments(name, settings.training) | {"unit": data.unit(name)}
-        targets.append(Target.fit(data.values[rows, column], fractions[rows], zero=data.zero[rows], **arguments))
+        if name in data.companions:
+            arguments["companion"] = data.companions[name][rows]
+        targets.append(Target.fit(data.values[rows, column], formulas[rows], zero=data.zero[rows], **arguments))
     return targets
 
 
@@ -119,7 +121,7 @@ def set_precision(precision: str) -> None:
 
 
 def _calibrate(
-    checkpoint: Checkpoint, data: TrainingData, dataset: Dataset, fractions: FloatArray
+    checkpoint: Checkpoint, data: TrainingData, dataset: Dataset, formulas: FloatArray
 ) -> dict[str, dict[str, list[float]]]:
     """Validation residuals and spreads of each property: what split-conformal intervals are made from.
 
@@ -128,7 +130,7 @@ def _calibrate(
     rows = np.flatnonzero((data.fold[:, : len(checkpoint.properties)] == VAL).any(axis=1))
     models = checkpoint.models(dataset.device)
     values, spread = predict(
-        models, dataset, rows, targets=checkpoint.targets, fractions=fractions[rows], zero=data.zero[rows]
+        models, dataset, rows, targets=checkpoint.targets, formulas=formulas[rows], zero=data.zero[rows]
     )
     calibration = {}
     for column, name in enumerate(checkpoint.properties):

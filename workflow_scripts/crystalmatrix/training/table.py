@@ -14,7 +14,7 @@ from crystalmatrix.training.data import TEST, VAL, TrainingData
 from crystalmatrix.training.dataset import Dataset
 from crystalmatrix.training.dense import densify
 from crystalmatrix.training.prediction import predict
-from crystalmatrix.training.targets import composition
+from crystalmatrix.training.targets import reduced_formulas
 
 
 def predictions_table(checkpoint: Checkpoint, data: TrainingData, *, device: torch.device) -> pa.Table:
@@ -37,7 +37,7 @@ def predictions_table(checkpoint: Checkpoint, data: TrainingData, *, device: tor
         dataset,
         np.arange(len(rows)),
         targets=checkpoint.targets,
-        fractions=composition(graphs.species, graphs.atom_pointer),
+        formulas=reduced_formulas(graphs.species, graphs.atom_pointer),
         zero=data.zero[rows],
     )
     parts = []
