@@ -22,7 +22,7 @@ def features_of(*species: list[int]) -> np.ndarray:
 
 def statistics(row: np.ndarray, name: str) -> list[float]:
     """mean, mean deviation, least, greatest of a descriptor."""
-    first = 119 + 4 * DESCRIPTORS.index(name)
+    first = 120 + 4 * DESCRIPTORS.index(name)
     return row[first : first + 4].tolist()
 
 
@@ -32,6 +32,7 @@ def test_features_of_water() -> None:
     assert row[7] == pytest.approx(1 / 3)
     assert row[:118].sum() == pytest.approx(1)
     assert row[118] == 2  # elements
+    assert row[119] == 3  # atoms of the formula unit
     assert statistics(row, "Z") == pytest.approx([10 / 3, 28 / 9, 1, 8])
     assert statistics(row, "X") == pytest.approx([(2 * 2.2 + 3.44) / 3, 4 / 9 * 1.24, 2.2, 3.44])
 

@@ -50,7 +50,8 @@ def _hull(values: Values) -> Iterator[str]:
     if len(ehull) and np.median(ehull) > 0.5:
         yield (
             f"Energy above hull: median {np.median(ehull):.2f} eV/atom, {(ehull < 0.1).mean():.0%} below 0.1 eV/atom; "
-            "not the usual distance to the convex hull. Predicted as the release gives it."
+            "no distances to the convex hull: in dft_3d_2021 energies per atom were divided by the atoms of the "
+            "formula unit once more. Predicted as the release gives it."
         )
 
 

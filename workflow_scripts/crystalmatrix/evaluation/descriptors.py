@@ -1,8 +1,8 @@
 """What a composition alone says of a crystal, as numbers.
 
 In: the atomic numbers of each crystal.  Out: [n_crystals, n_features]: the fraction of each element, the number of
-elements, and of each elemental descriptor the mean, the mean deviation, the least and the greatest over the composition
-(Ward et al., npj Comput. Mater. 2, 16028 (2016)).
+elements, the atoms of the formula unit, and of each elemental descriptor the mean, the mean deviation, the least and
+the greatest over the composition (Ward et al., npj Comput. Mater. 2, 16028 (2016)).
 """
 
 from typing import Any
@@ -41,7 +41,10 @@ _UNKNOWN = -9999  # how the table writes that a value is not known
 
 def composition_features(species: list[NDArray[np.uint8]]) -> Floats:
     """[n_crystals, n_features] from the atomic numbers of each crystal; NaN: unknown for all its elements."""
-    fractions = element_fractions(species)  # [n, 119]
+    counts = np.stack([np.bincount(atoms, minlength=119) for atoms in species])  # [n, 119]
+    n_atoms = counts.sum(axis=1, keepdims=True)
+    fractions = counts / n_atoms
+    formula_unit = n_atoms / np.gcd.reduce(counts, axis=1, keepdims=True)
     table = _descriptor_table()  # [119, n_descriptors]
     present = fractions > 0
     statistics = []
@@ -58,12 +61,7 @@ def composition_features(species: list[NDArray[np.uint8]]) -> Floats:
         statistics += [mean, deviation, least, greatest]
     extremes = np.column_stack(statistics)
     extremes[~np.isfinite(extremes)] = np.nan
-    return np.hstack([fractions[:, 1:], present.sum(axis=1, keepdims=True), extremes])
-
-
-def element_fractions(species: list[NDArray[np.uint8]]) -> Floats:
-    """[n_crystals, 119] the fraction of each atomic number; rows sum to one."""
-    return np.stack([np.bincount(atoms, minlength=119) / len(atoms) for atoms in species])
+    return np.hstack([fractions[:, 1:], present.sum(axis=1, keepdims=True), formula_unit, extremes])
 
 
 def _descriptor_table() -> Floats:

@@ -55,7 +55,7 @@ def model_card(checkpoint: Checkpoint, metrics: dict[str, Any], *, n_bytes: int,
         "- A crystal with another element is refused; one with neighbourhoods unlike any in training is marked "
         "(`in_domain` false), and its interval means nothing.",
         "- Values are those of the structure as given: relax it with OptB88vdW first, or expect larger errors.",
-        *(["- `ehull` is predicted as the source gives it; in `dft_3d_2021` it is not the usual distance to the hull."]
+        *(["- `ehull` is predicted as the source gives it: in `dft_3d_2021` no distance to the hull (docs/data.md)."]
           if "ehull" in checkpoint.properties else []),
         "",
         "## How it was trained",

@@ -177,7 +177,7 @@ def _inverse(t: FloatArray, kind: str, scale: float) -> FloatArray:
     return scale * np.sinh(t) if kind == "asinh" else t
 
 
-_REWEIGHTINGS = 30
+_REWEIGHTINGS = 20
 _RIDGES = (1e-2, 1e-1, 1.0, 10.0, 100.0)
 
 
