@@ -103,6 +103,24 @@ def test_missing_labels_teach_nothing(paths):
     assert data.graphs.n_crystals == N - N // 3
 
 
+@pytest.mark.parametrize("task", ["ehull", "multitask"])
+def test_companions_are_training_labels_alone(paths, task):
+    """What ehull may be a share of is known where it is in its own training fold, and with strict hold-out, strict."""
+    records, splits, shards = paths
+    table, metadata = files.read_table(splits, version=columns.SPLITS_VERSION)
+    frame = table.to_pandas()
+    energy = frame[columns.PROPERTY] == "formation_energy"
+    frame.loc[energy & (frame[columns.JID] == "JVASP-8"), columns.FOLD] = columns.TEST
+    frame.loc[energy & (frame[columns.JID] == "JVASP-10"), columns.STRICT] = False
+    table = pa.Table.from_pandas(frame, schema=columns.SPLITS, preserve_index=False)
+    files.write_table(splits, table, version=columns.SPLITS_VERSION, metadata=metadata)
+    data = load_task(paths, task)
+    known = dict(zip(data.graphs.jid, data.companions["ehull"], strict=True))
+    assert known["JVASP-7"] == 7
+    assert np.isnan([known["JVASP-8"], known["JVASP-16"], known["JVASP-22"]]).all()
+    assert np.isnan(known["JVASP-10"]) == (task == "multitask")
+
+
 @pytest.mark.parametrize(("hold_out", "expected"), [("strict", NONE), ("masked", TRAIN)])
 def test_strict_hold_out(paths, hold_out, expected):
     data = load_task(paths, "multitask", hold_out=hold_out)
