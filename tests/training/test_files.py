@@ -106,7 +106,7 @@ def test_missing_labels_teach_nothing(paths):
 @pytest.mark.parametrize("task", ["ehull", "multitask"])
 def test_companions_are_training_labels_alone(paths, task):
     """What ehull may be a share of is known where it is in its own training fold, and with strict hold-out, strict."""
-    records, splits, shards = paths
+    splits = paths[1]
     table, metadata = files.read_table(splits, version=columns.SPLITS_VERSION)
     frame = table.to_pandas()
     energy = frame[columns.PROPERTY] == "formation_energy"

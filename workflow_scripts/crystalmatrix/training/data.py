@@ -84,7 +84,7 @@ def load(
     multitask = task == MULTITASK
     names = list(properties) if multitask else [task]
     auxiliary = list(AUXILIARY_FIELDS) if multitask and training.auxiliary else []
-    tied = {name: PROPERTIES[name].companion for name in names if PROPERTIES[name].companion}
+    tied = {name: companion for name in names if (companion := PROPERTIES[name].companion)}
     table, metadata = files.read_table(
         records,
         version=columns.RECORDS_VERSION,
