@@ -31,6 +31,8 @@ def main() -> None:
     fold = splits.to_pandas().pivot(index=c.JID, columns=c.PROPERTY, values=c.FOLD)[[EHULL, ENERGY]]
     records = table.to_pandas().dropna(subset=[EHULL, ENERGY]).join(fold.add_prefix("fold_"), on=c.JID)
     train = records[(records[f"fold_{EHULL}"] == c.TRAIN) & (records[f"fold_{ENERGY}"] == c.TRAIN)]
+    correlation = train[EHULL].corr(train[ENERGY])
+    print(f"{len(train)} training crystals: median {train[EHULL].median():.2f} eV/atom, correlation {correlation:.2f}")
     polymorphs(train)
     law(train, records[records[f"fold_{EHULL}"] == c.VAL])
 
@@ -60,6 +62,7 @@ def law(train: pd.DataFrame, val: pd.DataFrame) -> None:
         name=EHULL,
         unit="eV/atom",
         transform="identity",
+        composition_reference=True,
         companion=train[ENERGY].to_numpy(),
     )
     if target.element_energies is None:

@@ -16,7 +16,7 @@ rule composition:
     conda:
         "../envs/report.yaml"
     params:
-        version=columns.PREDICTIONS_VERSION,
+        version=[columns.PREDICTIONS_VERSION, columns.FLOOR_VERSION],
         property=declared_property,
     message:
         "Fitting the composition baseline, {wildcards.property}"

@@ -133,7 +133,7 @@ def test_home_is_expanded_in_what_is_screened(monkeypatch: pytest.MonkeyPatch) -
 
 def test_sections_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        TrainingConfig().seeds = 2  # type: ignore[misc]
+        TrainingConfig().seeds = 2  # type: ignore[misc]  # frozen: that it fails is the test
     assert TierConfig.parse(CGCNN).training == TrainingConfig()
 
 

@@ -36,7 +36,7 @@ def test_density_is_the_summed_uvu_product(l_max):
     product = o3.TensorProduct(irreps(width, 0), sphere, irreps(width, l_max), instructions, irrep_normalization="none")
     expected = product(edge, harmonics).sum(dim=1)
     # e3nn without normalisation multiplies by wigner_3j(0, l, l) = (2l + 1)^-1/2
-    factor = torch.cat([torch.full((width * (2 * l + 1),), (2 * l + 1) ** 0.5) for l in range(l_max + 1)])  # noqa: E741
+    factor = torch.cat([torch.full((width * (2 * l + 1),), (2 * l + 1) ** 0.5) for l in range(l_max + 1)])  # noqa: E741 (l is the degree)
     torch.testing.assert_close(flat(density(edge, harmonics)), expected * factor, atol=1e-5, rtol=1e-5)
 
 

@@ -115,7 +115,15 @@ def shares(n, *, seed=0):
 
 
 def fit_shares(values, formulas, companion):
-    return Target.fit(values, formulas, name="x", unit="eV/atom", transform="identity", companion=companion)
+    return Target.fit(
+        values,
+        formulas,
+        name="x",
+        unit="eV/atom",
+        transform="identity",
+        composition_reference=True,
+        companion=companion,
+    )
 
 
 def test_shares_of_formula_units_are_decoded():
@@ -125,13 +133,21 @@ def test_shares_of_formula_units_are_decoded():
     target = fit_shares(values[:200], formulas[:200], known[:200])
     label = target.standardise(values, formulas)
     positive = values > 0
-    np.testing.assert_allclose(label[positive] * target.scale + target.centre, energy[positive], atol=1e-3)
-    output = torch.from_numpy((energy - target.centre) / target.scale).unsqueeze(1)
+    x = formulas / formulas.sum(axis=1, keepdims=True)
+    offset = target.centre + (0 if target.reference is None else x @ np.array(target.reference))
+    np.testing.assert_allclose((label * target.scale + offset)[positive], energy[positive], atol=1e-3)
+    output = torch.from_numpy((energy - offset) / target.scale).unsqueeze(1)
     np.testing.assert_allclose(target.predict(output, formulas, np.zeros(300, bool)), values, atol=1e-3)
     step = target.predict(output + 0.1, formulas, np.zeros(300, bool)) - values
     np.testing.assert_allclose(
         step[positive], (0.1 * target.scale * target.slope(formulas))[positive], atol=2e-3, rtol=1e-2
     )
+
+
+def test_without_a_reference_the_value_is_learned_as_it_stands():
+    values, formulas, energy = shares(200)
+    target = Target.fit(values, formulas, name="x", unit="eV/atom", transform="identity", companion=energy)
+    assert target.element_energies is None
 
 
 @pytest.mark.parametrize("companion", ["noise", "unknown", "few"])

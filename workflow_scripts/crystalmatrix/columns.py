@@ -15,6 +15,7 @@ SPLITS_VERSION = 1
 GRAPHS_VERSION = 2
 PREDICTIONS_VERSION = 1
 CHECKPOINT_VERSION = 3
+FLOOR_VERSION = 2  # of the features of the composition baseline
 
 JID = "jid"
 FORMULA = "formula"

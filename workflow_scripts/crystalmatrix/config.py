@@ -168,7 +168,7 @@ class TrainingConfig(Section):
     loss: Literal["l1", "huber", "mse"] = "l1"  # on the transformed target
     transform: bool = True  # the property's own scale (log, asinh); false: identity for all (ablation)
     hurdle: bool = False  # zero-inflated properties: one more output, the probability of a value that is not zero
-    composition_reference: bool = True  # subtract a per-element least-squares fit of the training fold
+    composition_reference: bool = True  # subtract a per-element fit of the training fold, decode ehull
     seeds: int = Field(1, ge=1)  # members of the ensemble inside the one checkpoint
     init: Literal["scratch", "multitask"] = "scratch"  # single-task models: start from the tier's multi-task trunk
     task_weights: Literal["uniform", "learned"] = (

@@ -1,9 +1,10 @@
 """The loss of a batch: masked, per head, weighted so that small sets are not drowned by large ones.
 
-Label weights: a label of a set of n labels weighs n^-1/2 (single-task: 1). Targets are standardised by their mean
-absolute deviation, so this is the fixed 1/MAD weighting; `learned` adds one scale per task (Kendall et al., CVPR 2018,
-for L1). `balanced` sampling draws a crystal in proportion to the weight of its labels and divides that weight out: the
-same expected gradient, but small sets are seen often and gently instead of seldom and hard.
+Label weights: a label of a set of n labels weighs n^-1/2 (single-task: 1), and among them as Target.slope says. Targets
+are standardised by their mean absolute deviation, so this is the fixed 1/MAD weighting; `learned` adds one scale per
+task (Kendall et al., CVPR 2018, for L1). `balanced` sampling draws a crystal in proportion to the weight of its labels
+and divides that weight out: the same expected gradient, but small sets are seen often and gently instead of seldom and
+hard.
 
 In: outputs of all heads.  Out: one number per batch, about 1 for the best constant.
 """

@@ -9,7 +9,8 @@ that vanish by symmetry are zero where symmetry says so, and those crystals take
 
 A value may be the share of one formula unit of N atoms: ehull of dft_3d_2021 is, with the formation energy E,
     value = max(0, E / N + (1 - 1/N) * sum of x_i * e_i)
-and constants e_i of the elements (docs/data.md). Where the training fold bears this out, the head learns E instead.
+and constants e_i of the elements (docs/data.md). Where the training fold bears this out, the head learns E instead
+(with a composition reference: without one, the value as it stands).
 
 In: numpy arrays of the training fold; torch outputs.  Out: Target, standardised targets, predictions in physical units.
 """
@@ -77,7 +78,9 @@ class Target:
         scale_of_transform = float(np.median(nonzero)) if len(nonzero) else 1.0
         if hurdle and len(nonzero):
             learned &= values != 0
-        element_energies = _fit_element_energies(values, formulas, companion) if companion is not None else None
+        element_energies = None
+        if composition_reference and companion is not None:
+            element_energies = _fit_element_energies(values, formulas, companion)
         if element_energies is None:
             t = _transform(values[learned], transform, scale_of_transform)
         else:
