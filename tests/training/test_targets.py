@@ -156,7 +156,7 @@ def test_values_that_are_no_shares_are_learned_as_they_are(companion):
     other = {
         "noise": np.random.default_rng(1).permutation(energy),
         "unknown": np.full(200, np.nan),
-        "few": np.where(np.arange(200) < 8, energy, np.nan),
+        "few": np.where(np.arange(200) < 3, energy, np.nan),
     }[companion]
     target = fit_shares(values, formulas, other)
     assert target.element_energies is None

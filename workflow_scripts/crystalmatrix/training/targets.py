@@ -181,6 +181,7 @@ def _inverse(t: FloatArray, kind: str, scale: float) -> FloatArray:
 
 
 _REWEIGHTINGS = 20
+_FIFTHS = 5
 _RIDGES = (1e-2, 1e-1, 1.0, 10.0, 100.0)
 
 
@@ -223,15 +224,18 @@ def _share(whole: FloatArray, formulas: FloatArray, element_energies: FloatArray
 def _fit_element_energies(values: FloatArray, formulas: FloatArray, companion: FloatArray) -> FloatArray | None:
     """[N_SPECIES] constants that make values the shares of the companion; None where they are not.
 
-    They are where constants from every second crystal give at least half of the others to 1 % of their mean deviation.
+    They are where constants from four fifths of the crystals give half of the others to 1 % of their deviation.
     """
     known = np.flatnonzero(~np.isnan(companion) & (formulas.sum(axis=1) > 1))
-    first, second = known[::2], known[1::2]
-    if not len(second):
+    if len(known) < _FIFTHS:
         return None
-    constants = _least_deviations(values[first], formulas[first], companion[first])
-    error = np.abs(_share(companion[second], formulas[second], constants) - values[second])
-    if np.median(error) > 0.01 * np.mean(np.abs(values[second] - np.median(values[second]))):
+    error = np.empty(len(known))
+    for part in range(_FIFTHS):
+        out = np.arange(len(known)) % _FIFTHS == part
+        fitted, held = known[~out], known[out]
+        constants = _least_deviations(values[fitted], formulas[fitted], companion[fitted])
+        error[out] = np.abs(_share(companion[held], formulas[held], constants) - values[held])
+    if np.median(error) > 0.01 * np.mean(np.abs(values[known] - np.median(values[known]))):
         return None
     return _least_deviations(values[known], formulas[known], companion[known])
 
