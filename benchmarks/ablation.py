@@ -19,14 +19,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from crystalmatrix import columns, config, errors
+from crystalmatrix import config, errors
+from crystalmatrix.contracts import columns
 from crystalmatrix.evaluation.bootstrap import interval, paired_difference, resampled_means
 from crystalmatrix.properties import MULTITASK
-from crystalmatrix.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from crystalmatrix.training.data import TrainingData, load
+from crystalmatrix.trained.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training.device import claim_device
+from crystalmatrix.training.labels import TrainingData, load
 from crystalmatrix.training.run import train, weights_digest
-from crystalmatrix.training.table import predictions_table
 
 Change = dict[str, dict[str, Any]]
 Signed = dict[str, np.ndarray]  # property: prediction - target, [n_seeds, n] or [n], sorted by id

@@ -33,7 +33,7 @@ def save_sample(source: Path, out: Path, *, n_batches: int, batch_size: int, see
     Arrays: jid [n], atom_pointer [n + 1], species [n_atoms], fractional [n_atoms, 3], lattice [n, 3, 3] Å,
     target [n] eV/atom (zero where there is none), batches [n_batches, batch_size].
     """
-    from crystalmatrix.training.dataset import epoch_batches
+    from crystalmatrix.features.dataset import epoch_batches
 
     crystals = _from_zip(source) if source.name.endswith(".zip") else _from_records(source)
     chosen = np.random.default_rng(seed).permutation(len(crystals))[: n_batches * batch_size]
@@ -84,7 +84,8 @@ def _fractional(atoms: Mapping[str, Any]) -> NDArray[np.float64]:
 
 
 def _from_records(path: Path) -> list[Mapping[str, Any]]:
-    from crystalmatrix import columns, files
+    from crystalmatrix import files
+    from crystalmatrix.contracts import columns
 
     names = [columns.JID, columns.SPECIES, columns.FRACTIONAL, columns.LATTICE, "formation_energy"]
     table, _ = files.read_table(path, version=columns.RECORDS_VERSION, columns=names)

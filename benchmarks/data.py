@@ -45,14 +45,14 @@ from itertools import islice
 from pathlib import Path
 import numpy as np
 from crystalmatrix.data.archive import read_entries
-from crystalmatrix.data.entries import read_entry
-from crystalmatrix.data.geometry import check_geometry
-from crystalmatrix.data.symmetry import find_symmetry
+from crystalmatrix.data.entries import crystal_of, read_entry
+from crystalmatrix.crystals.symmetry import find_symmetry
 import spglib
 cells = []
 for raw in islice(read_entries(Path(sys.argv[1])), 0, None, int(sys.argv[3])):
     entry = read_entry(raw, id_key=sys.argv[2], fields={})
-    cells.append((entry.lattice, check_geometry(entry)[0], entry.species))
+    crystal = crystal_of(entry)
+    cells.append((crystal.lattice, crystal.fractional, crystal.species))
 start = time.perf_counter()
 plain = [spglib.get_symmetry_dataset(cell, symprec=0.01).number for cell in cells]
 middle = time.perf_counter()

@@ -27,18 +27,18 @@ from torch import Tensor, nn
 
 from crystalmatrix import config
 from crystalmatrix.config import TierConfig
+from crystalmatrix.features.batch import N_SPECIES, Batch
+from crystalmatrix.features.dataset import Dataset
+from crystalmatrix.features.dense import angular_width, densify
 from crystalmatrix.models.bases import envelope, gaussians
-from crystalmatrix.models.batch import N_SPECIES, Batch
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.properties import PROPERTIES
-from crystalmatrix.training.checkpoint import build_model
-from crystalmatrix.training.data import TrainingData, load
-from crystalmatrix.training.dataset import Dataset
-from crystalmatrix.training.dense import angular_width, densify
+from crystalmatrix.targets.target import reduced_formulas
+from crystalmatrix.trained.checkpoint import build_model
+from crystalmatrix.training.labels import TrainingData, load
 from crystalmatrix.training.loop import Trainer
 from crystalmatrix.training.run import fit_targets
 from crystalmatrix.training.stop import StopRequest
-from crystalmatrix.training.targets import reduced_formulas
 
 ROOT = Path(__file__).parents[1]
 

@@ -29,8 +29,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from crystalmatrix import columns, files
+from crystalmatrix import files
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.contracts import columns
 from crystalmatrix.data.archive import read_entries
 from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.records import build_records

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crystalmatrix import columns as c
 from crystalmatrix import files
-from crystalmatrix.training.targets import Target, reduced_formulas
+from crystalmatrix.contracts import columns as c
+from crystalmatrix.targets.target import Target, reduced_formulas
 
 EHULL, ENERGY = "ehull", "formation_energy"
 

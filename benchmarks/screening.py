@@ -25,12 +25,12 @@ import torch
 from ase import Atoms
 
 from crystalmatrix import Predictor
-from crystalmatrix.data.symmetry import find_symmetry
+from crystalmatrix.crystals.crystal import Crystal
+from crystalmatrix.crystals.files import read_structures, structure_files
+from crystalmatrix.crystals.iterate import iterate
+from crystalmatrix.crystals.symmetry import find_symmetry
 from crystalmatrix.inference.prepare import prepare
 from crystalmatrix.inference.screening import screen
-from crystalmatrix.structures.files import read_structures, structure_files
-from crystalmatrix.structures.iterate import iterate
-from crystalmatrix.structures.structure import Structure
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared/data/jarvis_dft_3d_part.json.zip"
@@ -42,7 +42,7 @@ def seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def written(structures: list[Structure], folder: Path) -> dict[str, Path]:
+def written(structures: list[Crystal], folder: Path) -> dict[str, Path]:
     """The crystals as files: {format: path}."""
     atoms = [Atoms(s.species, scaled_positions=s.fractional, cell=s.lattice, pbc=True) for s in structures]
     for kind in ("cif", "vasp"):
@@ -64,7 +64,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     predictor = Predictor(arguments.model)
     checkpoint = predictor.checkpoint
-    few = [item for item in islice(iterate(arguments.data), arguments.each) if isinstance(item, Structure)]
+    few = [item for item in islice(iterate(arguments.data), arguments.each) if isinstance(item, Crystal)]
     predictor.predict(few[:50])  # compiles
 
     def graphs() -> None:
@@ -84,7 +84,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         subset = Path(folder) / "crystals.extxyz"
-        many = [item for item in islice(iterate(arguments.data), arguments.crystals) if isinstance(item, Structure)]
+        many = [item for item in islice(iterate(arguments.data), arguments.crystals) if isinstance(item, Crystal)]
         ase.io.write(subset, [Atoms(s.species, scaled_positions=s.fractional, cell=s.lattice, pbc=True) for s in many])
         n_crystals = len(many)
         del many

@@ -38,10 +38,10 @@ class Case:
 def ours(tier: str, sample: Sample, device: torch.device) -> Case:
     """A tier of config.yaml, its data set on the device."""
     from crystalmatrix import config
+    from crystalmatrix.features.dataset import Dataset
+    from crystalmatrix.features.dense import angular_width, densify
     from crystalmatrix.graphs.build import build
     from crystalmatrix.models.crystal import CrystalModel
-    from crystalmatrix.training.dataset import Dataset
-    from crystalmatrix.training.dense import angular_width, densify
 
     configuration = config.load(ROOT / "config.yaml")
     settings = configuration.tiers[tier]

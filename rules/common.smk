@@ -5,9 +5,9 @@ A mistake of the user ends here, before any job starts, with one line that lists
 
 import shutil
 
-from crystalmatrix import columns
+from crystalmatrix.contracts import columns
 from crystalmatrix.config import Config
-from crystalmatrix.data.formats import labelled_files, structure_files
+from crystalmatrix.crystals.formats import labelled_files, structure_files
 from crystalmatrix.errors import or_exit
 from crystalmatrix.files import discard_unreadable
 from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from crystalmatrix import columns, files
+from crystalmatrix import files
+from crystalmatrix.contracts import columns
 from crystalmatrix.errors import run
 from crystalmatrix.evaluation.composition import predict_composition
 from crystalmatrix.properties import PROPERTIES

@@ -6,8 +6,8 @@ In: results/{tier}/{task}.predictions.parquet, splits, leakage report.  Out: res
 import argparse
 from pathlib import Path
 
-from crystalmatrix import columns as c
 from crystalmatrix.config import ReportConfig
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.errors import run
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.evaluation.score import check_targets, model_scores

@@ -7,8 +7,8 @@ Out: in --out-dir the archive, metadata.json, run.sh and check.json, which lists
 import argparse
 from pathlib import Path
 
-from crystalmatrix import columns as c
 from crystalmatrix.config import ReportConfig
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.official import official_folds
 from crystalmatrix.errors import DataError, run
 from crystalmatrix.evaluation.predictions import read_predictions

@@ -7,7 +7,7 @@ from pathlib import Path
 from crystalmatrix import files
 from crystalmatrix.errors import run
 from crystalmatrix.report.card import model_card
-from crystalmatrix.training.checkpoint import load_checkpoint
+from crystalmatrix.trained.checkpoint import load_checkpoint
 
 
 def main() -> None:

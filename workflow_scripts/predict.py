@@ -5,11 +5,12 @@ from pathlib import Path
 
 import torch
 
-from crystalmatrix import columns, errors, files
-from crystalmatrix.training.checkpoint import load_checkpoint
-from crystalmatrix.training.data import load
+from crystalmatrix import errors, files
+from crystalmatrix.contracts import columns
+from crystalmatrix.trained.checkpoint import load_checkpoint
+from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training.device import claim_device
-from crystalmatrix.training.table import predictions_table
+from crystalmatrix.training.labels import load
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ that is not in the records.
 import argparse
 from pathlib import Path
 
-from crystalmatrix.columns import RECORDS_VERSION
 from crystalmatrix.config import DataConfig
+from crystalmatrix.contracts.columns import RECORDS_VERSION
 from crystalmatrix.data.archive import read_entries
 from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.parallel import WORTH_WORKERS, available_cores

@@ -8,8 +8,8 @@ import csv
 import io
 from pathlib import Path
 
-from crystalmatrix.columns import RECORDS_VERSION, SPLITS_VERSION
 from crystalmatrix.config import DataConfig
+from crystalmatrix.contracts.columns import RECORDS_VERSION, SPLITS_VERSION
 from crystalmatrix.data.leakage import leakage_table
 from crystalmatrix.data.outliers import COLUMNS, find_outliers
 from crystalmatrix.data.splits import assign_folds, coverage, splits_table

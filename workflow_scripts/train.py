@@ -9,9 +9,9 @@ import torch
 from crystalmatrix import errors
 from crystalmatrix.config import TierConfig
 from crystalmatrix.properties import PROPERTIES
-from crystalmatrix.training.checkpoint import load_checkpoint, save_checkpoint
-from crystalmatrix.training.data import load
+from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 from crystalmatrix.training.device import claim_device
+from crystalmatrix.training.labels import load
 from crystalmatrix.training.run import train
 from crystalmatrix.training.stop import TrainingStoppedError
 

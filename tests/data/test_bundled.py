@@ -8,7 +8,7 @@ from collections import Counter
 import pyarrow.parquet as pq
 import pytest
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.archive import read_entries
 from crystalmatrix.data.bundled import regenerate
 from crystalmatrix.data.entries import fields_of, read_entry

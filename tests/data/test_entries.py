@@ -5,9 +5,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from crystalmatrix.data import entries as e
-from crystalmatrix.data.entries import InvalidEntryError, fields_of, read_entry
-from crystalmatrix.data.geometry import check_geometry, distances_below, wrap
+from crystalmatrix.crystals import crystal as e
+from crystalmatrix.crystals.crystal import InvalidCrystalError
+from crystalmatrix.crystals.geometry import distances_below, wrap
+from crystalmatrix.data.entries import crystal_of, fields_of, read_entry
 
 from .entries import rock_salt
 
@@ -77,8 +78,8 @@ INVALID = {
 
 @pytest.mark.parametrize(("raw", "reason"), INVALID.values(), ids=INVALID.keys())
 def test_each_defect_has_its_reason(raw, reason):
-    with pytest.raises(InvalidEntryError) as caught:
-        check_geometry(read(raw))
+    with pytest.raises(InvalidCrystalError) as caught:
+        crystal_of(read(raw))
     assert caught.value.reason == reason
     assert caught.value.detail
 
@@ -101,7 +102,7 @@ def test_cartesian_and_fractional_wrapped_and_not_are_one_crystal(lattice, fract
     found = []
     for form in forms:
         atoms = {"lattice_mat": lattice.tolist(), "elements": elements, **form}
-        found.append(check_geometry(read({"jid": "x", "atoms": atoms}))[0])
+        found.append(crystal_of(read({"jid": "x", "atoms": atoms})).fractional)
     for other in found[1:]:
         difference = other - found[0]
         assert np.abs(difference - np.rint(difference)).max() < 1e-9

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.leakage import N_DISTANCES, REACH, SAME_BELOW, fingerprint, leakage_table
 from crystalmatrix.data.records import build_records

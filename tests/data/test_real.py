@@ -7,14 +7,14 @@ import pyarrow as pa
 import pytest
 import spglib
 
-from crystalmatrix import columns as c
 from crystalmatrix.config import DataConfig
+from crystalmatrix.contracts import columns as c
+from crystalmatrix.crystals.symmetry import SYMPREC
 from crystalmatrix.data.archive import read_entries
 from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.leakage import leakage_table
 from crystalmatrix.data.records import build_records, check_records
 from crystalmatrix.data.splits import assign_folds, splits_table
-from crystalmatrix.data.symmetry import SYMPREC
 
 from .paths import JARVIS, MEGNET, needs_jarvis, needs_megnet
 

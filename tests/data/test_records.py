@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crystalmatrix import columns as c
-from crystalmatrix.data import entries as e
+from crystalmatrix.contracts import columns as c
+from crystalmatrix.crystals import crystal as e
 from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.minerals import mineral_entries
 from crystalmatrix.data.records import build_records, check_records, hill_formula, table_digest

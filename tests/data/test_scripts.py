@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.files import read_json, read_table
 
 from .entries import rock_salt

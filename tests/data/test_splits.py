@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crystalmatrix import columns as c
 from crystalmatrix.config import DataConfig
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.official import duplicate_ids, official_folds
 from crystalmatrix.data.splits import assign_folds, coverage, draw_folds, splits_table
 from crystalmatrix.errors import DataError

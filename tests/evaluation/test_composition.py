@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from crystalmatrix import columns as c
 from crystalmatrix import files
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation.composition import predict_composition
 from crystalmatrix.evaluation.descriptors import DESCRIPTORS, composition_features

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from crystalmatrix import columns as c
 from crystalmatrix.config import SubmissionConfig
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.official import official_folds
 from crystalmatrix.evaluation.predictions import Fold, ModelPredictions
 from crystalmatrix.evaluation.submission import check, metadata, pack

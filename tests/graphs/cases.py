@@ -13,8 +13,9 @@ from ase.data import atomic_numbers
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from crystalmatrix import columns, files
+from crystalmatrix import files
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.contracts import columns
 from crystalmatrix.graphs.build import build
 from crystalmatrix.graphs.ragged import Graphs
 

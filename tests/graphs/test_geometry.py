@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from crystalmatrix.columns import COSINE_SCALE
+from crystalmatrix.contracts.columns import COSINE_SCALE
 from crystalmatrix.graphs.ragged import Graphs
 from tests.graphs.cases import Crystal, crystals, graph, ideal, random_crystal
 

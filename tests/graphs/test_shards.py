@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crystalmatrix import columns
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.contracts import columns
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs import shards
 from crystalmatrix.graphs.build import from_records

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.crystals.geometry import wrap
 from crystalmatrix.graphs import neighbours
-from crystalmatrix.graphs.build import wrap
 from tests.graphs.cases import SHAPES, Crystal, crystals, ideal, random_crystal
 
 torch = pytest.importorskip("torch")

@@ -9,16 +9,17 @@ import pyarrow as pa
 import pytest
 import torch
 
-from crystalmatrix import columns, files
+from crystalmatrix import files
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.contracts import columns
 from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.records import build_records
 from crystalmatrix.graphs.shards import write_shard
 from crystalmatrix.properties import MULTITASK
-from crystalmatrix.training.checkpoint import save_checkpoint
-from crystalmatrix.training.data import load
+from crystalmatrix.trained.checkpoint import save_checkpoint
+from crystalmatrix.trained.table import predictions_table
+from crystalmatrix.training.labels import load
 from crystalmatrix.training.run import train
-from crystalmatrix.training.table import predictions_table
 
 from ..training.cases import rock_salts, with_training
 

@@ -7,11 +7,12 @@ import torch
 from ase import Atoms
 from ase.build import make_supercell
 
-from crystalmatrix import Predictor, columns
+from crystalmatrix import Predictor
+from crystalmatrix.contracts import columns
+from crystalmatrix.crystals.crystal import Failure
 from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.inference import PropertyCalculator
-from crystalmatrix.structures.structure import Failure
-from crystalmatrix.training.checkpoint import load_checkpoint
+from crystalmatrix.trained.checkpoint import load_checkpoint
 
 from .conftest import PROPERTIES, Trained
 

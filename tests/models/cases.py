@@ -7,12 +7,13 @@ import torch
 from numpy.typing import NDArray
 
 from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig
+from crystalmatrix.crystals.geometry import distances_below
+from crystalmatrix.features.batch import Batch
+from crystalmatrix.features.dataset import Dataset
+from crystalmatrix.features.dense import angular_width, densify
 from crystalmatrix.graphs.build import build
 from crystalmatrix.graphs.ragged import Graphs
-from crystalmatrix.models.batch import Batch
 from crystalmatrix.models.crystal import CrystalModel
-from crystalmatrix.training.dataset import Dataset
-from crystalmatrix.training.dense import angular_width, densify
 
 GRAPH = GraphConfig()
 ARCHITECTURES = {
@@ -57,8 +58,7 @@ def random_crystal(seed: int, n_atoms: int = 5) -> Crystal:
     while True:
         lattice = np.eye(3) * (15 * n_atoms) ** (1 / 3) + random.normal(0, 0.6, (3, 3))
         fractional = random.random((n_atoms, 3))
-        graphs = graphs_of([Crystal(np.full(n_atoms, 8, np.uint8), fractional, lattice)])
-        if np.linalg.norm(graphs.edge_vector, axis=1).min() > 1.2:
+        if not len(distances_below(1.2, lattice, fractional)):
             return Crystal(random.integers(1, 90, n_atoms).astype(np.uint8), fractional, lattice)
 
 

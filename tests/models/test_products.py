@@ -8,8 +8,8 @@ import torch
 from e3nn import o3
 
 from crystalmatrix.config import EquivariantConfig
+from crystalmatrix.features.dense import densify
 from crystalmatrix.models.products import DepthwiseProduct, density, invariant_norm, paths
-from crystalmatrix.training.dense import densify
 
 from .cases import GRAPH, graphs_of, random_crystal
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.files import write_json, write_table, write_text
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
 

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 from report_run import run_script
 
-from crystalmatrix import columns as c
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.files import read_json, write_table
 from crystalmatrix.graphs.shards import write_shard
 

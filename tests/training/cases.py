@@ -3,7 +3,7 @@
 import numpy as np
 
 from crystalmatrix.config import TierConfig
-from crystalmatrix.training.data import TEST, TRAIN, VAL, TrainingData
+from crystalmatrix.training.labels import TEST, TRAIN, VAL, TrainingData
 
 from ..models.cases import GRAPH, Crystal, graphs_of
 

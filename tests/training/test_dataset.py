@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crystalmatrix.training.dataset import Dataset, epoch_batches, inference_batches, resample
-from crystalmatrix.training.dense import densify
+from crystalmatrix.features.dataset import Dataset, epoch_batches, inference_batches, resample
+from crystalmatrix.features.dense import densify
 
 from ..models.cases import ARCHITECTURES, GRAPH, graphs_of, random_crystal
 from .cases import rock_salts

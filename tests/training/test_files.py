@@ -9,14 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from crystalmatrix import columns, files
+from crystalmatrix import files
 from crystalmatrix.config import GraphConfig, TrainingConfig
+from crystalmatrix.contracts import columns
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.shards import write_shard
 from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
-from crystalmatrix.training.data import NONE, TEST, TRAIN, VAL, _drop_outliers, load
+from crystalmatrix.trained.table import predictions_table
+from crystalmatrix.training.labels import NONE, TEST, TRAIN, VAL, _drop_outliers, load
 from crystalmatrix.training.run import train
-from crystalmatrix.training.table import predictions_table
 
 from ..models.cases import random_crystal
 from .cases import SETTINGS

@@ -11,18 +11,18 @@ import pytest
 import torch
 
 from crystalmatrix.errors import DataError
+from crystalmatrix.features.dataset import Dataset
+from crystalmatrix.features.dense import angular_width, densify
 from crystalmatrix.models.crystal import CrystalModel
+from crystalmatrix.targets.target import reduced_formulas
+from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
+from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training import loop, run
-from crystalmatrix.training.checkpoint import load_checkpoint, save_checkpoint
-from crystalmatrix.training.data import TEST, TRAIN
-from crystalmatrix.training.dataset import Dataset
-from crystalmatrix.training.dense import angular_width, densify
+from crystalmatrix.training.labels import TEST, TRAIN
 from crystalmatrix.training.objective import Objective
 from crystalmatrix.training.run import train, weights_digest
 from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
 from crystalmatrix.training.stop import TrainingStoppedError
-from crystalmatrix.training.table import predictions_table
-from crystalmatrix.training.targets import reduced_formulas
 
 from ..models.cases import GRAPH
 from .cases import SETTINGS, training_data, with_training

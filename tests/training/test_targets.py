@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crystalmatrix.models.batch import N_SPECIES
-from crystalmatrix.training.targets import Target, head_loss, reduced_formulas
+from crystalmatrix.features.batch import N_SPECIES
+from crystalmatrix.targets.target import Target, head_loss, reduced_formulas
 
 FORMULAS = np.eye(N_SPECIES)[np.tile([3, 8, 26], 10)]
 NO_ZERO = np.zeros(30, bool)

@@ -1,7 +1,7 @@
 """One entry of a JARVIS-style data set, read and checked.
 
 In: {"jid", "atoms": {"lattice_mat", "coords", "elements", "cartesian"}, <field>: value or "na"}.
-Out: an Entry of plain arrays and floats; or InvalidEntryError, with the reason, which the caller counts and lists.
+Out: an Entry of plain arrays and floats; or InvalidCrystalError, with the reason, which the caller counts and lists.
 """
 
 import math
@@ -12,32 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crystalmatrix.crystals.crystal import (
+    DISORDERED,
+    MALFORMED,
+    NO_ID,
+    NO_STRUCTURE,
+    UNKNOWN_ELEMENT,
+    Crystal,
+    InvalidCrystalError,
+    make_crystal,
+)
 from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
 
 MISSING = (None, "", "na", "NA", "n/a", "nan", "NaN", "None")  # all seen in JARVIS releases; so is an empty list
 
-NO_ID = "no id"
-DUPLICATE_ID = "duplicate id"
-NO_STRUCTURE = "no structure"
-DISORDERED = "disordered"
-MALFORMED = "malformed structure"
-UNKNOWN_ELEMENT = "unknown element"
-NOT_FINITE = "not a finite number"
-ZERO_VOLUME = "zero volume"
-OVERSIZED = "oversized cell"
-ATOMS_TOO_CLOSE = "atoms too close"
-
 LABELS = (*PROPERTIES, *AUXILIARY_FIELDS)
 _Z = {symbol: number for number, symbol in enumerate(SYMBOLS) if number > 0}
-
-
-class InvalidEntryError(Exception):
-    """A row that is dropped: `reason` is one of the constants above, `detail` says what was found."""
-
-    def __init__(self, reason: str, detail: str = "", jid: str | None = None) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason, self.detail, self.jid = reason, detail, jid
 
 
 @dataclass(frozen=True)
@@ -61,16 +52,16 @@ def fields_of(chosen: dict[str, str]) -> dict[str, str]:
 
 def read_entry(raw: Mapping[str, Any], *, id_key: str, fields: Mapping[str, str]) -> Entry:
     """Read one entry; `fields` maps property (or auxiliary field) to the entry's key, and the property's own name
-    will do too. Raises InvalidEntryError."""
+    will do too. Raises InvalidCrystalError."""
     identity = raw.get(id_key)
     if identity in MISSING:
-        raise InvalidEntryError(NO_ID, f"no {id_key!r} among the keys {', '.join(list(raw)[:6])}")
+        raise InvalidCrystalError(NO_ID, f"no {id_key!r} among the keys {', '.join(list(raw)[:6])}")
     jid = str(identity)
     atoms = raw.get("atoms")
     if isinstance(atoms, str) and atoms.startswith(f"{DISORDERED}: "):  # what data/folder.py found in a CIF
-        raise InvalidEntryError(DISORDERED, atoms.removeprefix(f"{DISORDERED}: "), jid)
+        raise InvalidCrystalError(DISORDERED, atoms.removeprefix(f"{DISORDERED}: "), jid)
     if not isinstance(atoms, Mapping):
-        raise InvalidEntryError(NO_STRUCTURE, f"'atoms' is {atoms!r:.40}", jid)
+        raise InvalidCrystalError(NO_STRUCTURE, f"'atoms' is {atoms!r:.40}", jid)
     try:
         species = np.array([_Z[symbol.strip()] for symbol in atoms["elements"]], np.uint8)
         lattice = np.array(atoms["lattice_mat"], np.float64)
@@ -79,13 +70,13 @@ def read_entry(raw: Mapping[str, Any], *, id_key: str, fields: Mapping[str, str]
     except KeyError as error:
         key = str(error.args[0])
         if key in ("elements", "lattice_mat", "coords", "cartesian"):
-            raise InvalidEntryError(MALFORMED, f"no {key!r} in 'atoms'", jid) from None
-        raise InvalidEntryError(UNKNOWN_ELEMENT, key, jid) from None
+            raise InvalidCrystalError(MALFORMED, f"no {key!r} in 'atoms'", jid) from None
+        raise InvalidCrystalError(UNKNOWN_ELEMENT, key, jid) from None
     except (TypeError, ValueError, AttributeError) as error:
-        raise InvalidEntryError(MALFORMED, str(error)[:80], jid) from None
+        raise InvalidCrystalError(MALFORMED, str(error)[:80], jid) from None
     if len(species) == 0 or lattice.shape != (3, 3) or coordinates.shape != (len(species), 3):
         shapes = f"{len(species)} elements, lattice {lattice.shape}, coordinates {coordinates.shape}"
-        raise InvalidEntryError(MALFORMED, shapes, jid)
+        raise InvalidCrystalError(MALFORMED, shapes, jid)
 
     labels, unreadable = {}, {}
     for name, key in fields.items():
@@ -109,3 +100,14 @@ def read_number(value: Any) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def crystal_of(entry: Entry) -> Crystal:
+    """The checked crystal of an entry. Raises InvalidCrystalError."""
+    return make_crystal(
+        entry.jid,
+        numbers=entry.species,
+        lattice=entry.lattice,
+        coordinates=entry.coordinates,
+        cartesian=entry.cartesian,
+    )

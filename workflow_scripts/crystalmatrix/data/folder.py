@@ -19,9 +19,9 @@ from typing import Any
 import ase.io
 from ase import Atoms
 
-from crystalmatrix.data.cif import cif_blocks, ordered_atoms
-from crystalmatrix.data.entries import InvalidEntryError
-from crystalmatrix.data.formats import LABELLED, file_kind, labelled_files, stem
+from crystalmatrix.crystals.cif import cif_blocks, ordered_atoms
+from crystalmatrix.crystals.crystal import InvalidCrystalError
+from crystalmatrix.crystals.formats import LABELLED, file_kind, labelled_files, stem
 from crystalmatrix.errors import DataError
 
 
@@ -45,7 +45,7 @@ def _read_atoms(path: Path, kind: str) -> dict[str, Any] | str:
     and its entry will be dropped with it."""
     try:
         atoms = ordered_atoms(cif_blocks(path)[-1]) if kind == "cif" else ase.io.read(path, format=kind)
-    except InvalidEntryError as invalid:
+    except InvalidCrystalError as invalid:
         return str(invalid)
     except Exception as error:  # parsers raise anything, and one bad file among many is a dropped row
         return f"{type(error).__name__}: {error}"

@@ -15,7 +15,7 @@ import pyarrow as pa
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 
 VOLUME_TOLERANCE = 0.02  # relative difference of the volumes per atom
 REACH = 2.0  # radius of the fingerprint, in units of the cube root of the volume per atom: about 33 neighbours

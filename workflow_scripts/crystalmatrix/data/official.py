@@ -9,7 +9,7 @@ from importlib.resources import as_file, files
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crystalmatrix.columns import TEST, TRAIN, VAL
+from crystalmatrix.contracts.columns import TEST, TRAIN, VAL
 
 FOLDS_FILE = "folds.parquet"
 LABELS_FILE = "mineral_labels.parquet"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.defects import known_defects
 from crystalmatrix.data.records import Records
 from crystalmatrix.properties import PROPERTIES, Property, as_read

@@ -17,23 +17,22 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from crystalmatrix import columns as c
-from crystalmatrix.data.entries import DUPLICATE_ID, LABELS, Entry, InvalidEntryError, read_entry
-from crystalmatrix.data.geometry import check_geometry
+from crystalmatrix.contracts import columns as c
+from crystalmatrix.crystals.crystal import DUPLICATE_ID, Crystal, InvalidCrystalError
+from crystalmatrix.crystals.symmetry import SYMPREC, Symmetry, find_symmetry
+from crystalmatrix.data.entries import LABELS, Entry, crystal_of, read_entry
 from crystalmatrix.data.parallel import in_order
-from crystalmatrix.data.symmetry import SYMPREC, Symmetry, find_symmetry
 from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.errors import DataError, nearest
 
 BATCH = 256  # entries handed to a worker at once
 
 
-class Crystal(NamedTuple):
-    """A valid entry and what was derived from it."""
+class Examined(NamedTuple):
+    """A valid entry: its crystal, and what was derived from it."""
 
     entry: Entry
-    fractional: NDArray[np.float64]  # [n_atoms, 3] in [0, 1)
-    volume: float  # Å3
+    crystal: Crystal
     symmetry: Symmetry
 
 
@@ -49,7 +48,7 @@ class Records:
 
 def build_records(entries: Iterable[dict[str, Any]], *, id_key: str, fields: dict[str, str], workers: int) -> Records:
     """Validate entries and derive what the table holds. `workers` processes; 1 stays in this one. Same result."""
-    drops: list[InvalidEntryError] = []
+    drops: list[InvalidCrystalError] = []
     unreadable: dict[str, Counter[str]] = {}
     keys: set[str] = set()
     batches: list[pa.RecordBatch] = []
@@ -62,8 +61,8 @@ def build_records(entries: Iterable[dict[str, Any]], *, id_key: str, fields: dic
             try:
                 entry = read_entry(raw, id_key=id_key, fields=fields)
                 if entry.jid in seen:
-                    raise InvalidEntryError(DUPLICATE_ID, "the first row of this id is kept", entry.jid)
-            except InvalidEntryError as invalid:
+                    raise InvalidCrystalError(DUPLICATE_ID, "the first row of this id is kept", entry.jid)
+            except InvalidCrystalError as invalid:
                 drops.append(invalid)
                 continue
             seen.add(entry.jid)
@@ -74,29 +73,29 @@ def build_records(entries: Iterable[dict[str, Any]], *, id_key: str, fields: dic
         yield batch
 
     for results in in_order(examine, batched(), workers=workers):
-        crystals = [result for result in results if isinstance(result, Crystal)]
-        drops.extend(result for result in results if isinstance(result, InvalidEntryError))
-        batches.append(_record_batch(crystals))
-        for crystal in crystals:
-            for name, text in crystal.entry.unreadable.items():
+        valid = [result for result in results if isinstance(result, Examined)]
+        drops.extend(result for result in results if isinstance(result, InvalidCrystalError))
+        batches.append(_record_batch(valid))
+        for row in valid:
+            for name, text in row.entry.unreadable.items():
                 unreadable.setdefault(name, Counter())[text] += 1
     table = pa.Table.from_batches(batches, c.RECORDS).combine_chunks()
     # Sorted: how far reading runs ahead of the workers must not show in the file.
-    drops.sort(key=lambda drop: (drop.reason, drop.jid or "", drop.detail))
-    dropped = [{c.JID: drop.jid, "reason": drop.reason, "detail": drop.detail} for drop in drops]
+    drops.sort(key=lambda drop: (drop.reason, drop.identity or "", drop.detail))
+    dropped = [{c.JID: drop.identity, "reason": drop.reason, "detail": drop.detail} for drop in drops]
     return Records(table, pa.Table.from_pylist(dropped, c.DROPPED), unreadable, keys)
 
 
-def examine(entries: list[Entry]) -> list[Crystal | InvalidEntryError]:
+def examine(entries: list[Entry]) -> list[Examined | InvalidCrystalError]:
     """The part of the work that runs in workers."""
-    results: list[Crystal | InvalidEntryError] = []
+    results: list[Examined | InvalidCrystalError] = []
     for entry in entries:
         try:
-            fractional, volume = check_geometry(entry)
-        except InvalidEntryError as invalid:
+            crystal = crystal_of(entry)
+        except InvalidCrystalError as invalid:
             results.append(invalid)
             continue
-        results.append(Crystal(entry, fractional, volume, find_symmetry(entry.lattice, fractional, entry.species)))
+        results.append(Examined(entry, crystal, find_symmetry(crystal.lattice, crystal.fractional, crystal.species)))
     return results
 
 
@@ -109,17 +108,18 @@ def hill_formula(species: NDArray[np.uint8]) -> str:
     return "".join(symbol + (str(n) if (n := counts[symbol] // divisor) > 1 else "") for symbol in order)
 
 
-def _record_batch(crystals: list[Crystal]) -> pa.RecordBatch:
-    entries = [crystal.entry for crystal in crystals]
-    symmetries = [crystal.symmetry for crystal in crystals]
-    n_atoms = [len(entry.species) for entry in entries]
+def _record_batch(rows: list[Examined]) -> pa.RecordBatch:
+    crystals = [row.crystal for row in rows]
+    entries = [row.entry for row in rows]
+    symmetries = [row.symmetry for row in rows]
+    n_atoms = [len(crystal.species) for crystal in crystals]
     values = {
         c.JID: [entry.jid for entry in entries],
-        c.FORMULA: [hill_formula(entry.species) for entry in entries],
+        c.FORMULA: [hill_formula(crystal.species) for crystal in crystals],
         c.N_ATOMS: n_atoms,
-        c.SPECIES: _lists([entry.species for entry in entries], n_atoms),
+        c.SPECIES: _lists([crystal.species for crystal in crystals], n_atoms),
         c.FRACTIONAL: _lists([crystal.fractional.ravel() for crystal in crystals], [3 * n for n in n_atoms]),
-        c.LATTICE: pa.FixedSizeListArray.from_arrays(np.ravel([entry.lattice for entry in entries]), 9),
+        c.LATTICE: pa.FixedSizeListArray.from_arrays(np.ravel([crystal.lattice for crystal in crystals]), 9),
         c.VOLUME: [crystal.volume for crystal in crystals],
         c.SPACE_GROUP: [symmetry.space_group for symmetry in symmetries],
         c.POINT_GROUP: [symmetry.point_group for symmetry in symmetries],

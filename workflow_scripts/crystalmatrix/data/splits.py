@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from crystalmatrix import columns as c
 from crystalmatrix.config import DataConfig
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.official import official_folds
 from crystalmatrix.errors import DataError
 from crystalmatrix.properties import PROPERTIES

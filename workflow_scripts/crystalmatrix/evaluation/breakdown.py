@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 
 Floats = NDArray[np.float64]
 Groups = dict[str, tuple[float, int]]

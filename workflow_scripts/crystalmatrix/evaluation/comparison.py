@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crystalmatrix import columns as c
 from crystalmatrix.config import ReportConfig
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation.bootstrap import Difference, interval, paired_difference, resampled_means
 from crystalmatrix.evaluation.predictions import Fold, ModelPredictions

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation.comparison import COMPOSITION
 from crystalmatrix.evaluation.descriptors import composition_features

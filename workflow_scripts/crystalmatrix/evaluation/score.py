@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crystalmatrix import columns as c
 from crystalmatrix.config import ReportConfig
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation import metrics, uncertainty
 from crystalmatrix.evaluation.bootstrap import interval, resampled_means

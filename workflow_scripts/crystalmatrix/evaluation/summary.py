@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.evaluation.bootstrap import Difference
 from crystalmatrix.evaluation.breakdown import KINDS, SYSTEMS, by_element, by_group, describe, worst

@@ -11,16 +11,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from crystalmatrix import columns
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.contracts import columns
+from crystalmatrix.crystals.geometry import MIN_DISTANCE, wrap
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.arrow import flat, lengths
 from crystalmatrix.graphs.edge_key import MAX_ATOMS, MAX_IMAGE, MAX_RADIUS
 from crystalmatrix.graphs.geometry import edge_vectors
 from crystalmatrix.graphs.neighbours import Edges, find
 from crystalmatrix.graphs.ragged import Graphs, from_edges, running_sum
-
-CLOSEST = 0.1  # Å: atoms closer than this are one atom given twice
 
 
 @dataclass(frozen=True)
@@ -65,13 +64,6 @@ def from_records(table: pa.Table, *, settings: GraphConfig) -> Graphs:
     return graphs_of(crystals, edges_of(crystals, settings=settings))
 
 
-def wrap(fractional: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fractional coordinates in [0, 1)."""
-    wrapped = fractional - np.floor(fractional)
-    wrapped[wrapped >= 1] = 0  # what is left of -1e-17
-    return wrapped
-
-
 def edges_of(crystals: Crystals, *, settings: GraphConfig) -> Edges:
     """The edges of many crystals. Raises DataError, naming the crystal, for a geometry that is none."""
     _check(crystals)
@@ -98,10 +90,10 @@ def graphs_of(crystals: Crystals, edges: Edges, *, cosine: NDArray[np.float32] |
         edges.offset,
     )
     closest = vector[edges.edge_pointer[:-1]]  # [n_atoms, 3]; an atom's edges are sorted by distance
-    double = np.flatnonzero((closest * closest).sum(1) < CLOSEST**2)
+    double = np.flatnonzero((closest * closest).sum(1) < MIN_DISTANCE**2)
     if len(double):
         crystal = np.searchsorted(crystals.atom_pointer, double[0], side="right") - 1
-        raise DataError(f"{crystals.jid[crystal]}: found two atoms within {CLOSEST} Å, expected one atom per site")
+        raise DataError(f"{crystals.jid[crystal]}: found two atoms within {MIN_DISTANCE} Å, expected one atom per site")
     return from_edges(
         jid=crystals.jid,
         atom_pointer=crystals.atom_pointer,

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crystalmatrix import columns
+from crystalmatrix.contracts import columns
 from crystalmatrix.graphs.statistics import drawing
 
 

@@ -10,7 +10,7 @@ which is 0.001 degrees at 90 and up to 0.32 at 0 and 180. So who has the edges o
 import numpy as np
 from numpy.typing import NDArray
 
-from crystalmatrix.columns import COSINE_SCALE
+from crystalmatrix.contracts.columns import COSINE_SCALE
 from crystalmatrix.graphs.compiled import compiled
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crystalmatrix import columns, files
+from crystalmatrix import files
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.contracts import columns
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.arrow import to_numpy
 from crystalmatrix.graphs.assign import assign

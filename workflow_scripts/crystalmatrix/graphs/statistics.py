@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from crystalmatrix import columns
+from crystalmatrix.contracts import columns
 from crystalmatrix.graphs.build import Crystals
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.graphs.table import graphs_from_table

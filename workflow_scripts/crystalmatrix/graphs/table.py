@@ -7,8 +7,8 @@ takes the angles from the table or computes them again (rates: docs/graphs.md).
 import numpy as np
 import pyarrow as pa
 
-from crystalmatrix import columns
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.contracts import columns
 from crystalmatrix.graphs.arrow import flat, flat_bytes, to_bytes, to_lists
 from crystalmatrix.graphs.build import Crystals, edges_of, graphs_of
 from crystalmatrix.graphs.neighbours import Edges

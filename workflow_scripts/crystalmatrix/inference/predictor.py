@@ -7,7 +7,7 @@ In: a checkpoint; files, folders or objects.  Out: a table with a row per crysta
 
 Columns: `id`, `formula`, `n_atoms`; per property `name`, `name_lower`, `name_upper` (split-conformal interval of 90 %),
 in the unit of `Predictor.units` and `table.attrs["units"]`; `novelty` (above 1: neighbourhoods unlike any in training,
-see training/domain.py) and `in_domain`; `error`, empty or the reason why the row has no values.
+see trained/domain.py) and `in_domain`; `error`, empty or the reason why the row has no values.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,16 +18,16 @@ import numpy as np
 import pandas as pd
 import torch
 
+from crystalmatrix.crystals.crystal import Crystal, Failure
+from crystalmatrix.crystals.iterate import iterate
 from crystalmatrix.data.records import hill_formula
 from crystalmatrix.errors import ConfigError
+from crystalmatrix.features.dataset import Dataset
+from crystalmatrix.features.dense import densify
 from crystalmatrix.inference.prepare import Item, Prepared, chunked, prepare
-from crystalmatrix.structures.iterate import iterate
-from crystalmatrix.structures.structure import Failure, Structure
-from crystalmatrix.training.checkpoint import load_checkpoint
-from crystalmatrix.training.dataset import Dataset
-from crystalmatrix.training.dense import densify
-from crystalmatrix.training.prediction import predict
-from crystalmatrix.training.targets import FloatArray, reduced_formulas
+from crystalmatrix.targets.target import FloatArray, reduced_formulas
+from crystalmatrix.trained.checkpoint import load_checkpoint
+from crystalmatrix.trained.prediction import predict
 
 ID, FORMULA, N_ATOMS = "id", "formula", "n_atoms"
 NOVELTY, IN_DOMAIN, ERROR = "novelty", "in_domain", "error"
@@ -56,7 +56,7 @@ class Predictor:
         return {name: units[quantity] for quantity in self.properties for name in _value_columns(quantity)}
 
     def predict(self, structures: Any) -> pd.DataFrame:
-        """The table of all crystals; `structures` as structures/iterate.py takes them. DataError: no such path."""
+        """The table of all crystals; `structures` as crystals/iterate.py takes them. DataError: no such path."""
         tables = list(self.stream(structures))
         table = pd.concat(tables, ignore_index=True) if tables else self._table([], None)
         table.attrs["units"] = self.units
@@ -77,11 +77,11 @@ class Predictor:
         return self._table(rows, prepared)
 
     def _table(self, rows: list[Item], prepared: Prepared | None) -> pd.DataFrame:
-        good = np.array([isinstance(row, Structure) for row in rows], bool)  # [n]
+        good = np.array([isinstance(row, Crystal) for row in rows], bool)  # [n]
         content: dict[str, Any] = {
             ID: [row.id for row in rows],
-            FORMULA: [hill_formula(row.species) if isinstance(row, Structure) else "" for row in rows],
-            N_ATOMS: [len(row.species) if isinstance(row, Structure) else 0 for row in rows],
+            FORMULA: [hill_formula(row.species) if isinstance(row, Crystal) else "" for row in rows],
+            N_ATOMS: [len(row.species) if isinstance(row, Crystal) else 0 for row in rows],
         }
         numbers = self._numbers(prepared) if prepared else {}
         for name in [*self.units, NOVELTY]:

@@ -12,25 +12,25 @@ import pyarrow as pa
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from crystalmatrix import columns
 from crystalmatrix.config import GraphConfig
-from crystalmatrix.data.symmetry import find_symmetry
+from crystalmatrix.contracts import columns
+from crystalmatrix.crystals.crystal import Crystal, Failure
+from crystalmatrix.crystals.symmetry import find_symmetry
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.graphs.table import graph_table, graphs_from_table
-from crystalmatrix.structures.structure import Failure, Structure
-from crystalmatrix.training.data import zero_by_symmetry
+from crystalmatrix.training.labels import zero_by_symmetry
 
 ATOMS_AT_ONCE = 16_384  # in a chunk, whose graphs are in memory together
 
-Item = Structure | Failure
+Item = Crystal | Failure
 
 
 @dataclass(frozen=True)
 class Prepared:
     """`n` crystals, in the order of `structures`."""
 
-    structures: list[Structure]  # [n]
+    structures: list[Crystal]  # [n]
     graphs: Graphs  # [n]
     zero: NDArray[np.bool_]  # [n] odd-rank tensors vanish by symmetry; all False where no one asked
 
@@ -41,7 +41,7 @@ def chunked(items: Iterable[Item], *, size: int) -> Iterator[list[Item]]:
     n_atoms = 0
     for item in items:
         chunk.append(item)
-        n_atoms += len(item.species) if isinstance(item, Structure) else 0
+        n_atoms += len(item.species) if isinstance(item, Crystal) else 0
         if len(chunk) >= size or n_atoms >= ATOMS_AT_ONCE:
             yield chunk
             chunk, n_atoms = [], 0
@@ -69,8 +69,8 @@ def prepare(
     return items, Prepared(structures, graphs, zero)
 
 
-def _structures(items: list[Item]) -> list[Structure]:
-    return [item for item in items if isinstance(item, Structure)]
+def _structures(items: list[Item]) -> list[Crystal]:
+    return [item for item in items if isinstance(item, Crystal)]
 
 
 def _of_known_elements(item: Item, known: set[int]) -> Item:
@@ -93,7 +93,7 @@ def _of_possible_graph(item: Item, *, settings: GraphConfig) -> Item:
     return item
 
 
-def _graphs(structures: list[Structure], *, settings: GraphConfig) -> Graphs:
+def _graphs(structures: list[Crystal], *, settings: GraphConfig) -> Graphs:
     """Through the table of a shard, so that angles are rounded as in training. Raises DataError."""
     table = pa.table(
         {
@@ -110,7 +110,7 @@ def _graphs(structures: list[Structure], *, settings: GraphConfig) -> Graphs:
     return graphs_from_table(graph_table(table, settings=settings))
 
 
-def _zero_by_symmetry(structures: list[Structure]) -> NDArray[np.bool_]:
+def _zero_by_symmetry(structures: list[Crystal]) -> NDArray[np.bool_]:
     found = [find_symmetry(structure.lattice, structure.fractional, structure.species) for structure in structures]
     return zero_by_symmetry(
         pd.Series([symmetry.has_inversion for symmetry in found], dtype="boolean"),

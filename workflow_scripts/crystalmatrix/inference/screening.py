@@ -12,8 +12,8 @@ from typing import TextIO
 import pandas as pd
 from tqdm import tqdm
 
+from crystalmatrix.crystals.files import estimated_count, read_structures, structure_files
 from crystalmatrix.inference.predictor import ERROR, IN_DOMAIN, Predictor
-from crystalmatrix.structures.files import estimated_count, read_structures, structure_files
 
 SECONDS_BETWEEN_LINES = 10.0
 

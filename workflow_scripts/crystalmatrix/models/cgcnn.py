@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch_geometric.nn import CGConv
 
 from crystalmatrix.config import CGCNNConfig
+from crystalmatrix.features.batch import N_SPECIES, Batch
 from crystalmatrix.models.bases import gaussians
-from crystalmatrix.models.batch import N_SPECIES, Batch
 
 
 class CGCNN(nn.Module):

@@ -1,6 +1,6 @@
 """From atoms to properties: an architecture, pooling over each crystal, one small head per property.
 
-In: Batch.  Out: [n_crystals, n_outputs] on the scale of the transformed targets (training/targets.py).
+In: Batch.  Out: [n_crystals, n_outputs] on the scale of the transformed targets (targets/target.py).
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from crystalmatrix.config import CGCNNConfig, EquivariantConfig
-from crystalmatrix.models.batch import Batch
+from crystalmatrix.features.batch import Batch
 
 
 class CrystalModel(nn.Module):

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.evaluation.bootstrap import FEWEST
 from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board, model_label
 from crystalmatrix.report import text

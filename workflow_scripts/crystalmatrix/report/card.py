@@ -8,7 +8,7 @@ from typing import Any
 from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.properties import PROPERTIES
 from crystalmatrix.report.text import count, duration, percent, significant
-from crystalmatrix.training.checkpoint import Checkpoint
+from crystalmatrix.trained.checkpoint import Checkpoint
 
 _FOLDS = {
     "own": "the property's own (data.splits: {scheme})",

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.evaluation.comparison import Board, model_label
 from crystalmatrix.evaluation.summary import property_metrics
 from crystalmatrix.report import text

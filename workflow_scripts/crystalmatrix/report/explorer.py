@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crystalmatrix import columns as c
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.elements import SYMBOLS, position
 from crystalmatrix.evaluation.breakdown import KINDS, SYSTEMS, by_element, by_group, describe
 from crystalmatrix.evaluation.comparison import CONSTANT, ENSEMBLE_NAME, Board

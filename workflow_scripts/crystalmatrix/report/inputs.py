@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crystalmatrix import columns as c
 from crystalmatrix.config import ReportConfig
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation.comparison import COMPOSITION, Board, build_boards, column_key
 from crystalmatrix.evaluation.predictions import ModelPredictions, read_predictions

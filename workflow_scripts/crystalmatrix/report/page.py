@@ -9,16 +9,16 @@ from importlib.resources import files
 import jinja2
 
 from crystalmatrix.report import text
+from crystalmatrix.report.ablation import pays
 from crystalmatrix.report.answer import answer
+from crystalmatrix.report.baselines import rivals
 from crystalmatrix.report.calibration import calibration
 from crystalmatrix.report.datasheet import datasheet
 from crystalmatrix.report.explorer import explorer
 from crystalmatrix.report.inputs import Inputs
-from crystalmatrix.report.made import made
 from crystalmatrix.report.matrix import matrix
 from crystalmatrix.report.neighbourhoods import neighbourhoods
-from crystalmatrix.report.pays import pays
-from crystalmatrix.report.rivals import rivals
+from crystalmatrix.report.provenance import made
 from crystalmatrix.report.training import training
 
 FILES = ("style.css", "page.js", "explorer.js")

@@ -21,18 +21,18 @@ from tqdm import tqdm
 
 from crystalmatrix.config import TierConfig
 from crystalmatrix.errors import DataError
+from crystalmatrix.features.batch import Batch
+from crystalmatrix.features.dataset import Dataset, epoch_batches
 from crystalmatrix.files import write_text
-from crystalmatrix.models.batch import Batch
 from crystalmatrix.models.crystal import CrystalModel
-from crystalmatrix.training.checkpoint import State
-from crystalmatrix.training.data import VAL, TrainingData
-from crystalmatrix.training.dataset import Dataset, epoch_batches
+from crystalmatrix.targets.target import FloatArray, Target
+from crystalmatrix.trained.checkpoint import State
+from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.device import power_watts
+from crystalmatrix.training.labels import VAL, TrainingData
 from crystalmatrix.training.objective import Objective
-from crystalmatrix.training.prediction import predict
 from crystalmatrix.training.state import load_state, save_state
 from crystalmatrix.training.stop import StopRequest, TrainingStoppedError
-from crystalmatrix.training.targets import FloatArray, Target
 
 
 @dataclass(frozen=True)

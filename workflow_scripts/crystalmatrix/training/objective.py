@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from crystalmatrix.config import TrainingConfig
-from crystalmatrix.training.data import TRAIN, TrainingData
-from crystalmatrix.training.dataset import resample, to_device
-from crystalmatrix.training.targets import FloatArray, Target, head_loss
+from crystalmatrix.features.dataset import resample, to_device
+from crystalmatrix.targets.target import FloatArray, Target, head_loss
+from crystalmatrix.training.labels import TRAIN, TrainingData
 
 
 class Objective(nn.Module):

@@ -15,18 +15,18 @@ import torch
 
 import crystalmatrix
 from crystalmatrix.config import TierConfig
+from crystalmatrix.features.dataset import Dataset
+from crystalmatrix.features.dense import densify
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.properties import AUXILIARY_FIELDS
-from crystalmatrix.training.checkpoint import Checkpoint, build_model
-from crystalmatrix.training.data import TRAIN, VAL, TrainingData, fit_arguments
-from crystalmatrix.training.dataset import Dataset
-from crystalmatrix.training.dense import densify
-from crystalmatrix.training.domain import fit_domain
+from crystalmatrix.targets.target import FloatArray, Target, reduced_formulas
+from crystalmatrix.trained.checkpoint import Checkpoint, build_model
+from crystalmatrix.trained.domain import fit_domain
+from crystalmatrix.trained.prediction import predict
+from crystalmatrix.training.labels import TRAIN, VAL, TrainingData, fit_arguments
 from crystalmatrix.training.loop import Member, Trainer
-from crystalmatrix.training.prediction import predict
 from crystalmatrix.training.state import STATE_VERSION, run_lock
 from crystalmatrix.training.stop import StopRequest
-from crystalmatrix.training.targets import FloatArray, Target, reduced_formulas
 
 FINE_TUNING_RATE = 0.3  # of the tier's learning rate, when the weights come from the multi-task model
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crystalmatrix.columns import TEST, TRAIN, VAL
+from crystalmatrix.contracts.columns import TEST, TRAIN, VAL
 from crystalmatrix.data.minerals import mineral_structures
 from crystalmatrix.data.official import FOLD_BITS, FOLDS_FILE, ID_PREFIX, LABELS_FILE
 from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES

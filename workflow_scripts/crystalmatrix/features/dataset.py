@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from crystalmatrix.models.batch import Batch
-from crystalmatrix.training.dense import DenseGraphs
-from crystalmatrix.training.targets import FloatArray
+from crystalmatrix.features.batch import Batch
+from crystalmatrix.features.dense import DenseGraphs
+from crystalmatrix.targets.target import FloatArray
 
 _ARRAYS = ("species", "neighbour", "vector", "envelope_radius", "angular")
 

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from crystalmatrix.models.batch import N_SPECIES
+from crystalmatrix.features.batch import N_SPECIES
 
 FloatArray = NDArray[np.float64]
 

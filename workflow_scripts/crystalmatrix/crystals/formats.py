@@ -1,4 +1,4 @@
-"""Structure files, found and told apart by their names. Nothing heavy is imported: the Snakefile asks here too.
+"""Crystal files, found and told apart by their names. Nothing heavy is imported: the Snakefile asks here too.
 
 In: paths.  Out: the kind of a file, its name without the suffix, the files of a folder.
 """

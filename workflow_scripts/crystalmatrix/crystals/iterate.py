@@ -1,20 +1,20 @@
 """Whatever a user hands over, as a stream of crystals.
 
-In: a path, an object, or many of them.  Out: Structure or Failure, one by one, never all at once.
+In: a path, an object, or many of them.  Out: Crystal or Failure, one by one, never all at once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from crystalmatrix.structures.files import read_structures, structure_files
-from crystalmatrix.structures.objects import from_object
-from crystalmatrix.structures.structure import Failure, Structure, failure
+from crystalmatrix.crystals.crystal import Crystal, Failure, failure
+from crystalmatrix.crystals.files import read_structures, structure_files
+from crystalmatrix.crystals.objects import from_object
 
 _OF_ONE_CRYSTAL = ("get_atomic_numbers", "lattice_mat", "is_ordered")  # ASE, jarvis-tools, pymatgen
 
 
-def iterate(structures: Any) -> Iterator[Structure | Failure]:
+def iterate(structures: Any) -> Iterator[Crystal | Failure]:
     """The crystals of a file, a folder, an object, {id: object}, or an iterable of any of these.
 
     Objects without an id of their own are counted from 0. Raises DataError for a path that does not exist.
@@ -36,17 +36,17 @@ def iterate(structures: Any) -> Iterator[Structure | Failure]:
 def _is_one_crystal(thing: Any) -> bool:
     if isinstance(thing, Mapping):
         return "lattice_mat" in thing or "atoms" in thing
-    return isinstance(thing, Structure | Failure) or any(hasattr(thing, name) for name in _OF_ONE_CRYSTAL)
+    return isinstance(thing, Crystal | Failure) or any(hasattr(thing, name) for name in _OF_ONE_CRYSTAL)
 
 
-def _one(crystal: Any, identity: str) -> Iterator[Structure | Failure]:
+def _one(crystal: Any, identity: str) -> Iterator[Crystal | Failure]:
     if isinstance(crystal, str | Path):
         yield from read_structures(structure_files([Path(crystal)]))
     else:
         yield _converted(crystal, identity)
 
 
-def _converted(crystal: Any, identity: str) -> Structure | Failure:
+def _converted(crystal: Any, identity: str) -> Crystal | Failure:
     if isinstance(crystal, Failure):
         return crystal
     try:

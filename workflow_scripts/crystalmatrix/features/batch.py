@@ -3,7 +3,7 @@
 Every atom has the same number K of neighbour slots, so sums over neighbours are matrix products and shapes are regular.
 An empty slot holds the atom itself at a distance of its envelope radius, where the envelope is exactly zero: no mask.
 
-In: tensors on one device (training/dataset.py).  Out: Batch.
+In: tensors on one device (features/dataset.py).  Out: Batch.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
-"""Structure files, read one crystal at a time: a bad one is a Failure with its reason and stops nothing.
+"""Crystal files, read one crystal at a time: a bad one is a Failure with its reason and stops nothing.
 
 In: files and folders: CIF, POSCAR or CONTCAR, extended XYZ, JSON in JARVIS's format (plain, .gz or .zip).
-Out: Structure or Failure, in the order of the files. Ids: the file's path as given or, inside a folder, from there on;
+Out: Crystal or Failure, in the order of the files. Ids: the file's path as given or, inside a folder, from there on;
 `file@k` for the k-th crystal of a file that may hold several, counted from 0, as in `ase.io.read`; a JSON entry's own
 id where it has one.
 """
@@ -18,14 +18,13 @@ import ase.io
 from ase import Atoms
 from ase.io.cif import CIFBlock
 
+from crystalmatrix.crystals.cif import cif_blocks, ordered_atoms
+from crystalmatrix.crystals.crystal import NO_STRUCTURE, Crystal, Failure, InvalidCrystalError, failure
+from crystalmatrix.crystals.formats import EXPECTED, file_kind
+from crystalmatrix.crystals.formats import structure_files as structure_files
+from crystalmatrix.crystals.objects import from_ase, from_dictionary
 from crystalmatrix.data.archive import CHUNK, open_json, read_entries
-from crystalmatrix.data.cif import cif_blocks, ordered_atoms
-from crystalmatrix.data.entries import NO_STRUCTURE, InvalidEntryError
-from crystalmatrix.data.formats import EXPECTED, file_kind
-from crystalmatrix.data.formats import structure_files as structure_files
 from crystalmatrix.errors import DataError
-from crystalmatrix.structures.objects import from_ase, from_dictionary
-from crystalmatrix.structures.structure import Failure, Structure, failure
 
 
 def estimated_count(files: Iterable[tuple[str, Path]]) -> int:
@@ -41,13 +40,13 @@ def estimated_count(files: Iterable[tuple[str, Path]]) -> int:
     return total
 
 
-def read_structures(files: Iterable[tuple[str, Path]]) -> Iterator[Structure | Failure]:
+def read_structures(files: Iterable[tuple[str, Path]]) -> Iterator[Crystal | Failure]:
     """Every crystal of every file, in order; `files` as `structure_files` lists them."""
     for identity, path in files:
         yield from read_file(path, identity)
 
 
-def read_file(path: Path, identity: str) -> Iterator[Structure | Failure]:
+def read_file(path: Path, identity: str) -> Iterator[Crystal | Failure]:
     """The crystals of one file. What cannot be read, or is no crystal, comes as a Failure."""
     kind = file_kind(path)
     if kind is None:
@@ -60,35 +59,35 @@ def read_file(path: Path, identity: str) -> Iterator[Structure | Failure]:
             yield crystal
             read += 1
         if not read:
-            raise InvalidEntryError(NO_STRUCTURE, "an empty file", identity)
+            raise InvalidCrystalError(NO_STRUCTURE, "an empty file", identity)
     except DataError as error:  # starts with the path, which the id says already
         yield Failure(f"{identity}@{read}" if read else identity, str(error).removeprefix(f"{path}: "))
     except Exception as error:  # parsers raise anything, and one bad file among many is one bad row
         yield failure(f"{identity}@{read}" if read else identity, error)
 
 
-def _read_cif(path: Path, identity: str) -> Iterator[Structure | Failure]:
+def _read_cif(path: Path, identity: str) -> Iterator[Crystal | Failure]:
     blocks = cif_blocks(path)
     for k, block in enumerate(blocks):
         yield _converted(f"{identity}@{k}" if len(blocks) > 1 else identity, block, _from_block)
 
 
-def _from_block(block: CIFBlock, identity: str) -> Structure:
+def _from_block(block: CIFBlock, identity: str) -> Crystal:
     return from_ase(ordered_atoms(block), identity)
 
 
-def _read_vasp(path: Path, identity: str) -> Iterator[Structure | Failure]:
+def _read_vasp(path: Path, identity: str) -> Iterator[Crystal | Failure]:
     atoms = ase.io.read(path, format="vasp")
     assert isinstance(atoms, Atoms)
     yield _converted(identity, atoms, from_ase)
 
 
-def _read_xyz(path: Path, identity: str) -> Iterator[Structure | Failure]:
+def _read_xyz(path: Path, identity: str) -> Iterator[Crystal | Failure]:
     for k, atoms in enumerate(ase.io.iread(path, index=":", format="extxyz")):
         yield _converted(f"{identity}@{k}", atoms, from_ase)
 
 
-def _read_json(path: Path, identity: str) -> Iterator[Structure | Failure]:
+def _read_json(path: Path, identity: str) -> Iterator[Crystal | Failure]:
     with open_json(path) as stream:
         start = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"{"):
@@ -99,7 +98,7 @@ def _read_json(path: Path, identity: str) -> Iterator[Structure | Failure]:
         yield _converted(f"{identity}@{k}", entry, from_dictionary)
 
 
-def _converted(identity: str, crystal: Any, convert: Callable[[Any, str], Structure]) -> Structure | Failure:
+def _converted(identity: str, crystal: Any, convert: Callable[[Any, str], Crystal]) -> Crystal | Failure:
     try:
         return convert(crystal, identity)
     except Exception as error:

@@ -7,8 +7,8 @@ import pytest
 from ase.build import bulk
 from jarvis.core.atoms import Atoms as JarvisAtoms
 
-from crystalmatrix.structures.iterate import iterate
-from crystalmatrix.structures.structure import Failure, Structure
+from crystalmatrix.crystals.crystal import Crystal, Failure
+from crystalmatrix.crystals.iterate import iterate
 
 SALT = bulk("NaCl", "rocksalt", a=5.64)
 
@@ -23,7 +23,7 @@ def as_jarvis() -> JarvisAtoms:
 
 
 def as_pymatgen() -> SimpleNamespace:
-    """With the attributes of pymatgen's Structure that are read."""
+    """With the attributes of pymatgen's Crystal that are read."""
     return SimpleNamespace(
         is_ordered=True,
         atomic_numbers=tuple(SALT.numbers.tolist()),
@@ -32,16 +32,16 @@ def as_pymatgen() -> SimpleNamespace:
     )
 
 
-def structure(**changes) -> Structure:
+def structure(**changes) -> Crystal:
     (found,) = iterate(SALT)
-    assert isinstance(found, Structure)
-    return Structure(**{**vars(found), **changes})
+    assert isinstance(found, Crystal)
+    return Crystal(**{**vars(found), **changes})
 
 
 @pytest.mark.parametrize("thing", [SALT, as_jarvis(), as_jarvis().to_dict(), as_pymatgen(), structure()])
 def test_one_object(thing: object) -> None:
     (found,) = iterate(thing)
-    assert isinstance(found, Structure)
+    assert isinstance(found, Crystal)
     assert found.id == "0"
     np.testing.assert_array_equal(found.species, SALT.numbers)
     np.testing.assert_allclose(found.lattice, SALT.cell.array)
@@ -52,7 +52,7 @@ def test_pymatgen_itself() -> None:
     core = pytest.importorskip("pymatgen.core")
     crystal = core.Structure(core.Lattice(SALT.cell.array), ["Na+", "Cl-"], SALT.get_scaled_positions())
     (found,) = iterate(crystal)
-    assert isinstance(found, Structure)
+    assert isinstance(found, Crystal)
     np.testing.assert_array_equal(found.species, SALT.numbers)
     (mixed,) = iterate(core.Structure(crystal.lattice, [{"Na": 0.5, "K": 0.5}, "Cl"], crystal.frac_coords))
     assert isinstance(mixed, Failure)

@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from crystalmatrix import columns
+from crystalmatrix.contracts import columns
 from crystalmatrix.errors import DataError
-from crystalmatrix.training.checkpoint import Checkpoint
-from crystalmatrix.training.data import TEST, VAL, TrainingData
-from crystalmatrix.training.dataset import Dataset
-from crystalmatrix.training.dense import densify
-from crystalmatrix.training.prediction import predict
-from crystalmatrix.training.targets import reduced_formulas
+from crystalmatrix.features.dataset import Dataset
+from crystalmatrix.features.dense import densify
+from crystalmatrix.targets.target import reduced_formulas
+from crystalmatrix.trained.checkpoint import Checkpoint
+from crystalmatrix.trained.prediction import predict
+from crystalmatrix.training.labels import TEST, VAL, TrainingData
 
 
 def predictions_table(checkpoint: Checkpoint, data: TrainingData, *, device: torch.device) -> pa.Table:

@@ -13,8 +13,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from crystalmatrix import columns, files
+from crystalmatrix import files
 from crystalmatrix.config import GraphConfig, TrainingConfig
+from crystalmatrix.contracts import columns
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.graphs.shards import read_shards

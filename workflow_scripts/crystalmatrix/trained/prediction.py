@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from crystalmatrix.features.dataset import Dataset, inference_batches
 from crystalmatrix.models.crystal import CrystalModel
-from crystalmatrix.training.dataset import Dataset, inference_batches
-from crystalmatrix.training.targets import FloatArray, Target
+from crystalmatrix.targets.target import FloatArray, Target
 
 
 @torch.no_grad()

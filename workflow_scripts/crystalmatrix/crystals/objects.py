@@ -1,20 +1,27 @@
 """Crystals that are objects of other packages: ASE, pymatgen, jarvis-tools; none of them is imported here.
 
-In: an object and an id.  Out: Structure; InvalidEntryError with the reason.
+In: an object and an id.  Out: Crystal; InvalidCrystalError with the reason.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from crystalmatrix.data.entries import DISORDERED, NO_STRUCTURE, InvalidEntryError, read_entry
-from crystalmatrix.structures.structure import NOT_PERIODIC, Structure, checked, from_arrays
+from crystalmatrix.crystals.crystal import (
+    DISORDERED,
+    NO_STRUCTURE,
+    NOT_PERIODIC,
+    Crystal,
+    InvalidCrystalError,
+    make_crystal,
+)
+from crystalmatrix.data.entries import crystal_of, read_entry
 
 IDS = ("jid", "id", "material_id")  # keys under which data sets in JARVIS's format hold an id
 
 
-def from_object(crystal: Any, identity: str) -> Structure:
-    """ASE Atoms, pymatgen Structure, jarvis Atoms, a dictionary in JARVIS's format, or a Structure as it is."""
-    if isinstance(crystal, Structure):
+def from_object(crystal: Any, identity: str) -> Crystal:
+    """ASE Atoms, pymatgen Crystal, jarvis Atoms, a dictionary in JARVIS's format, or a Crystal as it is."""
+    if isinstance(crystal, Crystal):
         return crystal
     if isinstance(crystal, Mapping):
         return from_dictionary(crystal, identity)
@@ -24,7 +31,7 @@ def from_object(crystal: Any, identity: str) -> Structure:
         return from_dictionary(crystal.to_dict(), identity)
     if hasattr(crystal, "is_ordered"):
         return _from_pymatgen(crystal, identity)
-    raise InvalidEntryError(
+    raise InvalidCrystalError(
         NO_STRUCTURE,
         f"found {type(crystal).__module__}.{type(crystal).__name__}, expected a path or an object of ASE, pymatgen "
         "or jarvis-tools",
@@ -32,31 +39,31 @@ def from_object(crystal: Any, identity: str) -> Structure:
     )
 
 
-def from_ase(atoms: Any, identity: str) -> Structure:
-    """Raises InvalidEntryError for molecules, slabs and wires, which no model here was trained on."""
+def from_ase(atoms: Any, identity: str) -> Crystal:
+    """Raises InvalidCrystalError for molecules, slabs and wires, which no model here was trained on."""
     if atoms.cell.rank < 3:
-        raise InvalidEntryError(NOT_PERIODIC, "no lattice, expected three lattice vectors", identity)
+        raise InvalidCrystalError(NOT_PERIODIC, "no lattice, expected three lattice vectors", identity)
     if not all(atoms.pbc):
         periodic = ", ".join(axis for axis, flag in zip("abc", atoms.pbc, strict=True) if flag) or "no direction"
-        raise InvalidEntryError(NOT_PERIODIC, f"pbc is set along {periodic}, expected all three directions", identity)
-    return from_arrays(
+        raise InvalidCrystalError(NOT_PERIODIC, f"pbc is set along {periodic}, expected all three directions", identity)
+    return make_crystal(
         identity, numbers=atoms.numbers, coordinates=atoms.positions, lattice=atoms.cell.array, cartesian=True
     )
 
 
-def from_dictionary(entry: Mapping[str, Any], identity: str) -> Structure:
+def from_dictionary(entry: Mapping[str, Any], identity: str) -> Crystal:
     """{"atoms": {...}} as in JARVIS's data sets, or the inner dictionary alone; an id in it goes before `identity`."""
     inner = entry if "lattice_mat" in entry else entry.get("atoms")
     own = next((str(entry[key]) for key in IDS if entry.get(key)), identity)
-    return checked(read_entry({"id": own, "atoms": inner}, id_key="id", fields={}))
+    return crystal_of(read_entry({"id": own, "atoms": inner}, id_key="id", fields={}))
 
 
-def _from_pymatgen(structure: Any, identity: str) -> Structure:
+def _from_pymatgen(structure: Any, identity: str) -> Crystal:
     if not structure.is_ordered:
-        raise InvalidEntryError(DISORDERED, "partially occupied sites, expected one element on each", identity)
+        raise InvalidCrystalError(DISORDERED, "partially occupied sites, expected one element on each", identity)
     if not hasattr(structure, "lattice"):  # a Molecule
-        raise InvalidEntryError(NOT_PERIODIC, "no lattice, expected three lattice vectors", identity)
-    return from_arrays(
+        raise InvalidCrystalError(NOT_PERIODIC, "no lattice, expected three lattice vectors", identity)
+    return make_crystal(
         identity,
         numbers=structure.atomic_numbers,
         coordinates=structure.frac_coords,

@@ -8,7 +8,7 @@ import spglib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crystalmatrix.data.symmetry import SYMPREC, UNKNOWN, cubic_operations, find_symmetry
+from crystalmatrix.crystals.symmetry import SYMPREC, UNKNOWN, cubic_operations, find_symmetry
 
 
 def cubic(symbols, basis, number, a, **options):

@@ -1,4 +1,4 @@
-"""Structure files: every format gives the same crystal, and a bad file is one row with its reason."""
+"""Crystal files: every format gives the same crystal, and a bad file is one row with its reason."""
 
 import gzip
 import json
@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
+from crystalmatrix.crystals.crystal import Crystal, Failure
+from crystalmatrix.crystals.files import estimated_count, file_kind, read_file, read_structures, structure_files
+from crystalmatrix.crystals.iterate import iterate
 from crystalmatrix.errors import DataError
-from crystalmatrix.structures.files import estimated_count, file_kind, read_file, read_structures, structure_files
-from crystalmatrix.structures.iterate import iterate
-from crystalmatrix.structures.structure import Failure, Structure
 
 SALT = bulk("NaCl", "rocksalt", a=5.64)
 REAL = Path(__file__).parents[2].parent / "shared/data/jarvis_dft_3d_part.json.zip"
@@ -29,7 +29,7 @@ def jarvis(atoms, **more) -> dict:
     return {"atoms": inner, **more}
 
 
-def read(path: Path) -> list[Structure | Failure]:
+def read(path: Path) -> list[Crystal | Failure]:
     return list(read_file(path, path.name))
 
 
@@ -69,7 +69,7 @@ def test_every_format_gives_the_same_crystal_in_the_order_of_the_names(tmp_path:
         "salt.xyz@0",
     ]
     for structure in found:
-        assert isinstance(structure, Structure), structure
+        assert isinstance(structure, Crystal), structure
         assert sorted(structure.species) == [11, 17]
         volume = abs(np.linalg.det(structure.lattice))
         assert volume == pytest.approx(SALT.get_volume(), rel=1e-5)
@@ -86,7 +86,7 @@ def test_a_cif_is_unfolded_by_its_symmetry(tmp_path: Path) -> None:
         "_atom_site_fract_z\n_atom_site_occupancy\nNa1 Na1+ 0 0 0 1\nCl1 Cl1- 0.5 0.5 0.5 1.0\n"
     )
     (structure,) = read(tmp_path / "a.cif")
-    assert isinstance(structure, Structure)
+    assert isinstance(structure, Crystal)
     assert np.bincount(structure.species, minlength=18)[[11, 17]].tolist() == [4, 4]
 
 
@@ -98,8 +98,8 @@ def test_crystals_of_one_file_are_counted_and_a_bad_one_stops_no_other(tmp_path:
     frames[1].pbc = [True, True, False]
     ase.io.write(tmp_path / "slab.extxyz", frames)
     first, slab, last = read(tmp_path / "slab.extxyz")
-    assert isinstance(first, Structure)
-    assert isinstance(last, Structure)
+    assert isinstance(first, Crystal)
+    assert isinstance(last, Crystal)
     assert slab == Failure("slab.extxyz@1", "not periodic: pbc is set along a, b, expected all three directions")
     ase.io.write(tmp_path / "two.cif", [SALT, bulk("Si")])
     assert [item.id for item in read(tmp_path / "two.cif")] == ["two.cif@0", "two.cif@1"]
@@ -113,7 +113,7 @@ def test_a_file_that_breaks_off_keeps_what_came_before(tmp_path: Path) -> None:
     assert isinstance(last, Failure)
     (tmp_path / "cut.json").write_text(json.dumps([jarvis(SALT), jarvis(SALT)])[:-30])
     first, last = read(tmp_path / "cut.json")
-    assert isinstance(first, Structure)
+    assert isinstance(first, Crystal)
     assert last.id == "cut.json@1"
     assert "cut short" in last.error
 
@@ -183,6 +183,6 @@ def test_a_real_data_set_is_read_whole() -> None:
     if not REAL.exists():
         pytest.skip(f"{REAL} is not here")
     found = [item for _, item in zip(range(500), iterate(REAL), strict=False)]
-    assert all(isinstance(item, Structure) for item in found)
+    assert all(isinstance(item, Crystal) for item in found)
     assert found[0].id.startswith("JVASP-")
     assert estimated_count(structure_files([REAL])) == 15_364

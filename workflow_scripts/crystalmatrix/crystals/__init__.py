@@ -1,4 +1,4 @@
 """Crystals as users have them: files of several formats, or objects of several packages.
 
-In: paths or objects.  Out: Structure, or Failure with the reason, one by one.
+In: paths or objects.  Out: Crystal, or Failure with the reason, one by one.
 """

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from crystalmatrix import columns
 from crystalmatrix.config import GraphConfig, TierConfig
+from crystalmatrix.contracts import columns
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation.uncertainty import conformal_interval
+from crystalmatrix.features.dense import angular_width
 from crystalmatrix.files import atomic
 from crystalmatrix.models.crystal import CrystalModel
-from crystalmatrix.training.dense import angular_width
-from crystalmatrix.training.domain import Domain, domain_from_state, domain_state
-from crystalmatrix.training.targets import FloatArray, Target
+from crystalmatrix.targets.target import FloatArray, Target
+from crystalmatrix.trained.domain import Domain, domain_from_state, domain_state
 
 State = dict[str, torch.Tensor]
 

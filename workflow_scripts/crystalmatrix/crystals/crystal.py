@@ -1,0 +1,107 @@
+"""Crystal, the one type from reader to graph, and the checks that everything called a crystal has passed.
+
+In: what a file, an entry or an object holds, as arrays.  Out: Crystal; InvalidCrystalError or Failure with the reason.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crystalmatrix.crystals.geometry import MIN_DISTANCE, distances_below, thickness, wrap
+
+NO_ID = "no id"
+DUPLICATE_ID = "duplicate id"
+NO_STRUCTURE = "no structure"
+DISORDERED = "disordered"
+MALFORMED = "malformed structure"
+UNKNOWN_ELEMENT = "unknown element"
+NOT_FINITE = "not a finite number"
+ZERO_VOLUME = "zero volume"
+OVERSIZED = "oversized cell"
+ATOMS_TOO_CLOSE = "atoms too close"
+NOT_PERIODIC = "not periodic"
+UNREADABLE = "unreadable"
+CONTRADICTORY = "contradictory"  # the file says two things that cannot both be true
+
+MIN_THICKNESS = 0.5  # Å between opposite faces of the cell
+MAX_LENGTH = 1000.0  # Å of a lattice vector
+MAX_Z = 118
+
+
+class InvalidCrystalError(Exception):
+    """Something that is no crystal: `reason` is one of the constants above, `detail` says what was found and where."""
+
+    def __init__(self, reason: str, detail: str = "", identity: str | None = None) -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason, self.detail, self.identity = reason, detail, identity
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """Any cell of a crystal: ordered, periodic in three directions, checked."""
+
+    id: str
+    species: NDArray[np.uint8]  # [n_atoms] atomic number Z
+    fractional: NDArray[np.float64]  # [n_atoms, 3] in [0, 1)
+    lattice: NDArray[np.float64]  # [3, 3] rows are a, b, c in Å
+    notes: tuple[str, ...] = ()  # what the user should know about how it was read, a sentence each
+
+    @property
+    def volume(self) -> float:
+        """Å3 of the cell."""
+        return abs(float(np.linalg.det(self.lattice)))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that is no crystal; `error` says why, in one line."""
+
+    id: str
+    error: str
+
+
+def make_crystal(
+    identity: str,
+    *,
+    numbers: ArrayLike,
+    lattice: ArrayLike,
+    coordinates: ArrayLike,
+    cartesian: bool,
+    notes: tuple[str, ...] = (),
+) -> Crystal:
+    """From atomic numbers [n_atoms], lattice [3, 3] in Å, coordinates [n_atoms, 3] in Å or in lattice vectors.
+
+    Raises InvalidCrystalError.
+    """
+    z = np.asarray(numbers)
+    cell = np.array(lattice, np.float64)
+    positions = np.array(coordinates, np.float64)
+    if not len(z):
+        raise InvalidCrystalError(NO_STRUCTURE, "no atoms", identity)
+    if z.min() < 1 or z.max() > MAX_Z:
+        raise InvalidCrystalError(
+            MALFORMED, f"atomic numbers from {z.min()} to {z.max()}, expected 1 to {MAX_Z}", identity
+        )
+    if cell.shape != (3, 3) or positions.shape != (len(z), 3):
+        shapes = f"{len(z)} elements, lattice {cell.shape}, coordinates {positions.shape}"
+        raise InvalidCrystalError(MALFORMED, shapes, identity)
+    if not (np.isfinite(cell).all() and np.isfinite(positions).all()):
+        raise InvalidCrystalError(NOT_FINITE, "in the lattice or the coordinates", identity)
+    if (thinnest := thickness(cell)) < MIN_THICKNESS:
+        raise InvalidCrystalError(ZERO_VOLUME, f"the cell is {thinnest:.3g} Å thick", identity)
+    if (longest := np.abs(cell).max()) > MAX_LENGTH:
+        raise InvalidCrystalError(OVERSIZED, f"a lattice vector is {longest:.3g} Å long", identity)
+    fractional = wrap(positions @ np.linalg.inv(cell) if cartesian else positions)
+    closest = distances_below(MIN_DISTANCE, cell, fractional)
+    if len(closest):
+        raise InvalidCrystalError(ATOMS_TOO_CLOSE, f"{closest.min():.3f} Å", identity)
+    return Crystal(identity, z.astype(np.uint8), fractional, cell, notes)
+
+
+def failure(identity: str, error: Exception) -> Failure:
+    """In one line: what a check found, or what a parser, which may raise anything, said."""
+    if isinstance(error, InvalidCrystalError):
+        return Failure(identity, str(error))
+    said = " ".join(str(error).split())[:200] or "the content does not fit the format"
+    return Failure(identity, f"{UNREADABLE}: {said} ({type(error).__name__})")

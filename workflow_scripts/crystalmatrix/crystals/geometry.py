@@ -1,0 +1,30 @@
+"""The geometry of a cell: wrapped coordinates, distances, thickness.
+
+In: lattice [3, 3] in Å, rows a, b, c; fractional coordinates [n_atoms, 3].  Out: the same in [0, 1); lengths in Å.
+"""
+
+import numpy as np
+from matscipy.neighbours import neighbour_list
+from numpy.typing import NDArray
+
+MIN_DISTANCE = 0.5  # Å: atoms closer than this are no crystal; the shortest bond there is, H2, has 0.74
+
+
+def thickness(lattice: NDArray[np.float64]) -> float:
+    """Å between the nearest pair of opposite faces of the cell; 0 where its vectors lie in a plane."""
+    try:
+        return float(1 / np.linalg.norm(np.linalg.inv(lattice), axis=0).max())
+    except np.linalg.LinAlgError:
+        return 0.0
+
+
+def wrap(fractional: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Into [0, 1): also what the floor of a tiny negative number leaves at exactly 1."""
+    wrapped = fractional - np.floor(fractional)
+    wrapped[wrapped >= 1] = 0
+    return wrapped
+
+
+def distances_below(limit: float, lattice: NDArray[np.float64], fractional: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[n] the distances in Å under `limit` between any two atoms, periodic images of one atom included."""
+    return neighbour_list("d", positions=fractional @ lattice, cell=lattice, pbc=[True] * 3, cutoff=limit)
