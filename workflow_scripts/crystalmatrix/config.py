@@ -190,13 +190,14 @@ class TierConfig(Section):
     model: ModelConfig
     training: TrainingConfig = TrainingConfig()
 
-    def for_task(self, task: str) -> Self:
-        """With the keys that do not concern the task at their defaults, so that changing them trains nothing again."""
-        single = ("task_weights", "sampling", "auxiliary", "hold_out")
-        defaults = {
-            key: TrainingConfig.model_fields[key].default for key in (("init",) if task == MULTITASK else single)
-        }
-        return self.model_copy(update={"training": self.training.model_copy(update=defaults)})
+    def for_task(self, task: str) -> str:
+        """JSON of the keys that concern the task: what a training is given, and what its card shows.
+
+        The others are left out, so that changing them trains nothing again. A reader finds them at their defaults.
+        """
+        foreign = {"init"} if task == MULTITASK else {"task_weights", "sampling", "auxiliary", "hold_out"}
+        content = self.model_dump(mode="json", exclude={"training": foreign})
+        return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
 class MatrixConfig(Section):

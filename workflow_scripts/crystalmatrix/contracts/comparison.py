@@ -57,7 +57,7 @@ class FullTest:
     n_train: int
     n_val: int
     n_test: int
-    constant: float
+    constant: float  # MAE of the best constant, as the rest
     cgcnn: float
     alignn: float
     best: float

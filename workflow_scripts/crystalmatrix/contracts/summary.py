@@ -1,4 +1,4 @@
-"""What a trained model says of itself: written by training, carried by the checkpoint, its predictions and metrics.json.
+"""What a trained model says of itself: written by training, carried by checkpoint, predictions and metrics.json.
 
 In: nothing.  Out: ModelSummary, Epoch, DataSource; PredictionsMetadata.
 """

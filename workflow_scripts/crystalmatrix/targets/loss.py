@@ -11,7 +11,7 @@ _LOSSES = {"l1": functional.l1_loss, "huber": functional.smooth_l1_loss, "mse": 
 
 
 def head_loss(output: Tensor, label: Tensor, nonzero: Tensor, *, hurdle: bool, kind: str) -> Tensor:
-    """Loss of each row, [n]; output [n, n_outputs], label [n] on the head's scale, nonzero [n] 1 where the value is not 0.
+    """Loss of each row, [n]; output [n, n_outputs], label [n] on its scale, nonzero [n] 1 where the value is not 0.
 
     With a hurdle, the negative log-likelihood of "not zero", and the loss of the value where it is not.
     """

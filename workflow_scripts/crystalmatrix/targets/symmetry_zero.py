@@ -1,6 +1,6 @@
 """Zero where symmetry says so: odd-rank tensors of crystals with an inversion centre or of point group 432.
 
-In: values, Crystals.zero.  Out: the same values; exact zeros. Those crystals take no part in the fit of the other steps.
+In: values, Crystals.zero.  Out: the same values; exact zeros. Those crystals take no part in the fit of other steps.
 """
 
 from typing import Literal

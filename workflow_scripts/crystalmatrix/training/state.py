@@ -15,7 +15,7 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.files import atomic
 
 STATE = "state.pt"
-STATE_VERSION = 4  # of what the trainer saves: part of a run's digest, so that another version starts afresh
+STATE_VERSION = 5  # of what the trainer saves: part of a run's digest, so that another version starts afresh
 PREVIOUS = "state.previous.pt"
 
 
