@@ -33,7 +33,7 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
-        with temporary.open("rb") as handle:
+        with temporary.open("r+b") as handle:  # Windows syncs only what may be written
             os.fsync(handle.fileno())
         temporary.replace(path)
     except OSError as error:

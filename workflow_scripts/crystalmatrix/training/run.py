@@ -5,8 +5,6 @@ In: TrainingData, settings.  Out: Checkpoint.
 
 import hashlib
 import platform
-import resource
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import crystalmatrix
 from crystalmatrix.config import TierConfig
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.dense import densify
+from crystalmatrix.machine import peak_memory_mb
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.properties import AUXILIARY_FIELDS
 from crystalmatrix.targets.target import FloatArray, Target, reduced_formulas
@@ -160,14 +159,13 @@ def _summary(
     init: Checkpoint | None,
 ) -> dict[str, Any]:
     on_gpu = device.type == "cuda"
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     return {
         "architecture": settings.model.architecture,
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
         "device": torch.cuda.get_device_name(device) if on_gpu else f"CPU, {torch.get_num_threads()} threads",
         "train_seconds": sum(member.seconds for member in members),
         "energy_joules": _energy(members),
-        "peak_memory_mb": torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else kilobytes / 1024,
+        "peak_memory_mb": torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else peak_memory_mb(),
         "crystals_per_second": float(np.median([member.crystals_per_second for member in members])),
         "seeds": len(members),
         "epochs": members[0].epochs,
