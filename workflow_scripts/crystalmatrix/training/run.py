@@ -101,6 +101,7 @@ def fit_targets(data: TrainingData, formulas: FloatArray, *, settings: TierConfi
         arguments: dict[str, Any] = fit_arguments(name, settings.training) | {"unit": data.unit(name)}
         if name in data.companions:
             arguments["companion"] = data.companions[name][rows]
+        _say_scale(name, arguments["transform"], data.values[rows, column])
         targets.append(Target.fit(data.values[rows, column], formulas[rows], zero=data.zero[rows], **arguments))
     return targets
 
@@ -220,3 +221,12 @@ def _announce(
         f"member {member} of {settings.training.seeds}, seed {seed}",
         flush=True,
     )
+
+
+def _say_scale(name: str, transform: str, values: FloatArray) -> None:
+    if transform == "log" and (n_not_positive := int((values <= 0).sum())):
+        print(
+            f"{name}: {n_not_positive:,} of {len(values):,} training values are not positive and have no logarithm: "
+            "learned on the scale asinh instead of log",
+            flush=True,
+        )
