@@ -16,9 +16,8 @@ from typing import Any
 
 import ase.io
 from ase import Atoms
-from ase.io.cif import CIFBlock
 
-from crystalmatrix.crystals.cif import cif_blocks, ordered_atoms
+from crystalmatrix.crystals.cif import read_cif
 from crystalmatrix.crystals.crystal import NO_STRUCTURE, Crystal, Failure, InvalidCrystalError, failure
 from crystalmatrix.crystals.formats import EXPECTED, file_kind
 from crystalmatrix.crystals.formats import structure_files as structure_files
@@ -67,13 +66,7 @@ def read_file(path: Path, identity: str) -> Iterator[Crystal | Failure]:
 
 
 def _read_cif(path: Path, identity: str) -> Iterator[Crystal | Failure]:
-    blocks = cif_blocks(path)
-    for k, block in enumerate(blocks):
-        yield _converted(f"{identity}@{k}" if len(blocks) > 1 else identity, block, _from_block)
-
-
-def _from_block(block: CIFBlock, identity: str) -> Crystal:
-    return from_ase(ordered_atoms(block), identity)
+    yield from read_cif(path.read_text(errors="replace"), identity)
 
 
 def _read_vasp(path: Path, identity: str) -> Iterator[Crystal | Failure]:
