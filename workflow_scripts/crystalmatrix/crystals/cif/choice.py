@@ -63,12 +63,13 @@ def read_atoms(block: Block, lattice: NDArray[np.float64], sites: Sites, evidenc
 
 
 def _disagreements(source: Source, used: Operations, others: list[Source]) -> list[str]:
-    """Less trusted sources that mean another point group than the one used."""
+    """Less trusted sources that mean another space group, or another point group, than the one used."""
     order = _n_rotations(used)
     return [
         f"{other.said} disagrees with {source.said}, which is used"
         for other in others
-        if all(_n_rotations(operations) != order for _, operations in other.choices)
+        if (source.numbers and other.numbers and not source.numbers & other.numbers)
+        or all(_n_rotations(operations) != order for _, operations in other.choices)
     ]
 
 

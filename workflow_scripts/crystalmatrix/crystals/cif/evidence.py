@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import gemmi
 
 from crystalmatrix.crystals.cif.numbers import number
 from crystalmatrix.crystals.cif.syntax import Block
 from crystalmatrix.crystals.crystal import InvalidCrystalError
-from crystalmatrix.crystals.symbols import HYDROGEN, element
+from crystalmatrix.crystals.symbols import HYDROGEN, Z_OF, element
 from crystalmatrix.elements import SYMBOLS
 
 Formula = dict[int, float]  # Z: atoms in a formula unit
@@ -34,6 +35,7 @@ class Evidence:
     """None where the block does not say."""
 
     formula: Formula | None
+    others: tuple[Formula, ...]  # further formulas, whose units Z may count: pymatgen's structural one is the reduced
     units: float | None  # Z, formula units in the cell
     density: float | None  # g/cm3
     volume: float | None  # Å3
@@ -60,10 +62,11 @@ def read_evidence(block: Block) -> Evidence:
         "_chemical_formula_iupac",
     )
     said = [block.value(tag) for tag in tags] + [found[1] for text in block.comments if (found := _COMMENT.match(text))]
-    formulas = (parse_formula(text) for text in said if text)
+    formulas = [formula for text in said if text and (formula := parse_formula(text))]
     density = _value(block, "_exptl_crystal_density_diffrn", "_exptl_crystal_density_meas", "_exptl_crystal_density")
     return Evidence(
-        formula=next((formula for formula in formulas if formula), None),
+        formula=formulas[0] if formulas else None,
+        others=tuple(formulas[1:]),
         units=_value(block, "_cell_formula_units_z"),
         density=density / 1000 if density and density > 50 else density,  # kg/m3, as the newer dictionary has it
         volume=_value(block, "_cell_volume"),
@@ -81,6 +84,10 @@ def parse_formula(text: str) -> Formula | None:
     stack: list[Counter[int]] = [Counter()]
     at, text = 0, text.strip().strip("'\"")
     token = _MIXED_CASE if re.search("[a-z]", text) else _CAPITALS
+    if token is _CAPITALS and not re.search(r"\s", text):
+        if any(pair.capitalize() in Z_OF for pair in map("".join, pairwise(text))):
+            return None  # CO2: cobalt, or carbon and oxygen
+        token = _MIXED_CASE
     if not text or re.search(r"\d\s*\(", text):  # 2(H2 O): a factor before brackets; only the sum is sure
         return None
     while at < len(text):
@@ -157,14 +164,27 @@ def _judge_formula(evidence: Evidence, counts: Mapping[int, int]) -> Verdict:
         notes.append(f"hydrogen is missing: {said}")
     elif HYDROGEN in formula and factors[HYDROGEN] > (1 + _EQUAL) * unit:
         return Verdict(against=f"read {written(counts)}, but {said}")
-    if evidence.units is None:
-        return Verdict(notes=tuple(notes))
-    if unit < (1 - _EQUAL) * evidence.units:
-        lacking = f"read {unit:g} formula units, but Z says {evidence.units:g}: atoms or operations are missing"
-        return Verdict(against=lacking)
-    if unit > (1 + _EQUAL) * evidence.units:
-        return Verdict(notes=(*notes, f"read {unit:g} formula units, Z says {evidence.units:g}"))
-    return Verdict(confirmed=not notes, notes=tuple(notes))
+    against, more = _judge_units(evidence, counts, unit)
+    if against:
+        return Verdict(against=against)
+    notes += more
+    return Verdict(confirmed=evidence.units is not None and not notes, notes=tuple(notes))
+
+
+def _judge_units(evidence: Evidence, counts: Mapping[int, int], unit: float) -> tuple[str | None, list[str]]:
+    """What Z says against `unit` formula units, and what should be said of it."""
+    z = evidence.units
+    if z is None:
+        return None, []
+    n_atoms = sum(counts.values())
+    units = [unit, *(n_atoms / sum(other.values()) for other in evidence.others)]
+    if any(abs(found - z) <= _EQUAL * z for found in units):
+        return None, []
+    said = f"read {unit:g} formula units, but Z says {z:g}"
+    whole = abs(unit - 1) <= _EQUAL and all(n % z == 0 for n in (evidence.formula or {}).values())
+    if whole or max(units) > z:  # a sum of the whole cell with Z of the reduced formula, or a Z that is too small
+        return None, [said]
+    return f"{said}: atoms or operations are missing", []
 
 
 def written(counts: Mapping[int, float]) -> str:

@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 import gemmi
 
-MONOCLINIC, TRIGONAL, CUBIC = range(3, 16), range(143, 168), range(195, 231)
+IN_INTERNATIONAL_TABLES = 530  # the first so many of gemmi's; the rest are cells with further centrings
+MONOCLINIC, CUBIC = range(3, 16), range(195, 231)
 # What ICSD and others write behind a name, and what it means: origin choice 1 or 2, hexagonal or rhombohedral axes.
 _SUFFIX = re.compile(
     r"(?:\s*:\s*([12hrsz])"  # F d -3 m:2
     r"|\s*[(\[]?\s*(?:origin\s*(?:choice|no\.?)?|choice|setting)\s*([12])\s*[)\]]?"  # (origin choice 2)
     r"|\s*([hrsz]))$"  # R -3 m H
 )
+_NUMBERED = re.compile(r"\s*(?:#|[(\[]\s*(?:#|no\.?)?)\s*\d{1,3}\s*[)\]]?$", re.IGNORECASE)  # Fm-3m (No. 225)
 _MEANING = {"s": "1", "z": "2"}
 
 
@@ -37,7 +39,7 @@ def all_settings() -> tuple[Setting, ...]:
 
 def of_number(number: int) -> list[Setting]:
     """Every setting of a group, the standard one of International Tables (both origins) first."""
-    return [setting for setting in all_settings() if setting.number == number]
+    return [setting for setting in all_settings()[:IN_INTERNATIONAL_TABLES] if setting.number == number]
 
 
 def of_name(name: str) -> list[Setting]:
@@ -64,12 +66,8 @@ def _readings(spelled: str) -> list[tuple[str, str]]:
 
 
 def _folded(name: str) -> str:
-    name = (
-        re.sub(r"\s*[(\[]?\s*(?:#|no\.?\s*)?\d{2,3}\s*[)\]]?$", "", name, flags=re.IGNORECASE)
-        if "(" in name or "#" in name
-        else name
-    )
-    return re.sub(r"\s+", " ", name.lower().replace("_", "").replace("\u2212", "-").replace("~", " ")).strip(" '\"")
+    spelled = _NUMBERED.sub("", name).lower().replace("_", "").replace("\u2212", "-").replace("~", " ")
+    return re.sub(r"\s+", " ", spelled).strip(" '\"")
 
 
 @cache
@@ -84,7 +82,7 @@ def _names() -> dict[str, list[Setting]]:
             forms.append(" ".join(part for part in spelled.split(" ") if part != "1"))
         if group.number in CUBIC and not spelled[2:].startswith("-"):
             forms.append(spelled.replace("-3", "3"))  # F m 3 m, as it was written before 1983
-        forms += [form for old in list(forms) for form in _with_e_glides(old, group.number)]
+        forms += [form for form in _with_e_glides(spelled, group.number) if not _taken(table.get(form), setting)]
         for form in forms:
             for key in {form, form.replace(" ", "")}:
                 if setting not in table[key]:
@@ -92,6 +90,11 @@ def _names() -> dict[str, list[Setting]]:
     for settings in table.values():
         settings.sort(key=_unique_axis)
     return dict(table)
+
+
+def _taken(others: list[Setting] | None, setting: Setting) -> bool:
+    """Whether a name with e means another setting already: C m m e is C m m a, not C m m b, in either origin."""
+    return any(other.extension == setting.extension for other in others or ())
 
 
 def _unique_axis(setting: Setting) -> int:
@@ -113,10 +116,11 @@ def _with_e_glides(spelled: str, number: int) -> list[str]:
 def _shortened(spelled: str) -> str:
     """A full name such as F 4/m -3 2/m in its usual short form, F m -3 m."""
     centring, *parts = spelled.split(" ")
-    main_axis = len(parts) > 1 and parts[0][:1] in "46" and parts[1] not in ("3", "-3")  # 4/m and 6/m stay
-    return " ".join(
-        [centring, *(part if k == 0 and main_axis else re.sub(r"^\d+/", "", part) for k, part in enumerate(parts))]
-    )
+    if len(parts) < 2:
+        return spelled
+    main_axis = parts[0][:1] in "46" and parts[1] not in ("3", "-3")  # 4/m and 6/m stay
+    short = (part if k == 0 and main_axis else re.sub(r"^\d+/", "", part) for k, part in enumerate(parts))
+    return " ".join([centring, *short])
 
 
 def _setting(group: gemmi.SpaceGroup) -> Setting:

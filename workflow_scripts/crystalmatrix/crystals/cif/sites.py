@@ -36,8 +36,6 @@ def read_lattice(block: Block) -> NDArray[np.float64]:
     cos = np.cos(np.radians([alpha, beta, gamma]))
     cos[np.abs(cos) < 1e-12] = 0.0
     sin_gamma = np.sqrt(1 - cos[2] ** 2)
-    if sin_gamma < 1e-6:
-        raise InvalidCrystalError(MALFORMED, f"{block.where}: cell angle gamma {gamma:g}, expected 0 to 180 degrees")
     y = (cos[0] - cos[1] * cos[2]) / sin_gamma
     z_squared = 1 - cos[1] ** 2 - y**2
     if z_squared <= 0:
@@ -51,9 +49,11 @@ def _cell_number(block: Block, tag: str, default: float | None) -> float:
     if column is None and default is not None:  # CIF's own default for an angle that is not given
         return default
     value = number(column[0]) if column else None
-    if value is None or value <= 0:
+    end = 180.0 if "angle" in tag else np.inf
+    if value is None or not 0 < value < end:
         found = f"found {column[0]!r}" if column else "not found"
-        raise InvalidCrystalError(MALFORMED, f"{block.where}: {tag} {found}, expected a positive number")
+        expected = "expected degrees below 180" if "angle" in tag else "expected a positive number"
+        raise InvalidCrystalError(MALFORMED, f"{block.where}: {tag} {found}, {expected}")
     return value
 
 

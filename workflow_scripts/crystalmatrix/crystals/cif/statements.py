@@ -27,6 +27,7 @@ class Source:
     said: str  # for notes: "its Hall symbol"
     choices: list[tuple[str, Operations]]  # (name of the setting, operations), the preferred first
     n_standard: int  # the first so many are what the statement means by convention
+    numbers: frozenset[int] = frozenset()  # of the space groups that it may mean; empty where it names none
     doubtful: bool = False  # taken only where formula and Z confirm it
 
 
@@ -73,7 +74,8 @@ def _named(said: str, settings: list[Setting], standard: Setting | None = None) 
         base = standard.name.partition(":")[0]
         meant = [setting for setting in settings if setting.name.partition(":")[0] == base]
     rest = [setting for setting in settings if setting not in meant]
-    return Source(said, [(setting.name, from_hall(setting.hall)) for setting in (*meant, *rest)], len(meant))
+    choices = [(setting.name, from_hall(setting.hall)) for setting in (*meant, *rest)]
+    return Source(said, choices, len(meant), frozenset(setting.number for setting in settings))
 
 
 def _number(block: Block) -> int | None:

@@ -74,7 +74,7 @@ def parse_block(name: str, line: int, text: str) -> Block:
     except Exception as error:  # of gemmi's parser; its words are for programmers
         raise InvalidCrystalError(MALFORMED, _in_our_words(str(error), line)) from None
     block = Block(name, line, comments=_comments(text), text=text)
-    for item in document[0] if len(document) else ():
+    for item in [*document[0]] if len(document) else []:
         if item.pair:
             block.values[_tag(item.pair[0])] = cif.as_string(item.pair[1])
         elif item.loop:
