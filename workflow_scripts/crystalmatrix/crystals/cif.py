@@ -3,7 +3,9 @@
 In: a file.  Out: its data blocks with atoms, each an ordered crystal or InvalidCrystalError.
 """
 
+import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from ase import Atoms
@@ -34,3 +36,17 @@ def ordered_atoms(block: CIFBlock) -> Atoms:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return block.get_atoms(fractional_occupancies=False)
+
+
+def read_cif(text, identity):
+    from crystalmatrix.crystals.crystal import failure, make_crystal
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        blocks = [b for b in parse_cif(io.BytesIO(text.encode())) if b.has_structure()]
+    for k, block in enumerate(blocks):
+        name = f"{identity}@{k}" if len(blocks) > 1 else identity
+        try:
+            a = ordered_atoms(block)
+            yield make_crystal(name, numbers=a.numbers, coordinates=a.positions, lattice=a.cell.array, cartesian=True)
+        except Exception as error:
+            yield failure(name, error)

@@ -4,6 +4,7 @@ In: lattice [3, 3] in Å, rows a, b, c; fractional coordinates [n_atoms, 3].  Ou
 """
 
 import numpy as np
+from ase.geometry import minkowski_reduce
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
@@ -16,6 +17,11 @@ def thickness(lattice: NDArray[np.float64]) -> float:
         return float(1 / np.linalg.norm(np.linalg.inv(lattice), axis=0).max())
     except np.linalg.LinAlgError:
         return 0.0
+
+
+def reduced(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[3, 3] the three shortest vectors that span the same points: a skew cell may be thin, and yet hold a crystal."""
+    return minkowski_reduce(lattice)[0]
 
 
 def wrap(fractional: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,256 @@
+"""Crystals as dictionaries, the way they lie in JSON: of jarvis-tools, pymatgen and ASE.
+
+In: one entry, which is a crystal or holds one under "atoms" or "structure", as a dictionary or as JSON text within.
+Out: Parts, plain arrays; InvalidCrystalError, which says the key and what was found there.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+import gemmi
+import numpy as np
+from numpy.typing import NDArray
+
+from crystalmatrix.crystals.crystal import (
+    CONTRADICTORY,
+    DISORDERED,
+    MALFORMED,
+    NO_STRUCTURE,
+    NOT_PERIODIC,
+    Crystal,
+    InvalidCrystalError,
+    make_crystal,
+)
+from crystalmatrix.crystals.symbols import element
+from crystalmatrix.elements import SYMBOLS
+
+HOLDERS = ("atoms", "structure")  # keys under which an entry holds its crystal
+IDS = ("jid", "id", "material_id")  # and its id
+_TRUE, _FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
+_Z = {symbol: z for z, symbol in enumerate(SYMBOLS) if z}
+_AGREE = 0.01, 1.0  # edges (relative) and angles (degrees) that contradict the lattice by more are an error
+_FULL = 0.001  # of an occupancy, from 1
+
+
+class Parts(NamedTuple):
+    """What an entry says, read but not yet checked."""
+
+    species: NDArray[np.int64]  # [n_atoms] atomic number Z
+    lattice: NDArray[np.float64]  # [3, 3] rows are a, b, c in Å
+    coordinates: NDArray[np.float64]  # [n_atoms, 3] in Å or in lattice vectors, see `cartesian`
+    cartesian: bool
+    notes: tuple[str, ...] = ()
+
+    def crystal(self, identity: str) -> Crystal:
+        """Raises InvalidCrystalError."""
+        return make_crystal(
+            identity,
+            numbers=self.species,
+            lattice=self.lattice,
+            coordinates=self.coordinates,
+            cartesian=self.cartesian,
+            notes=self.notes,
+        )
+
+
+def is_entry(thing: Any) -> bool:
+    """Whether it is a dictionary that means to be one crystal, however damaged."""
+    if not isinstance(thing, Mapping):
+        return False
+    return any(key in thing for key in HOLDERS) or _is_bare(thing)
+
+
+def _is_bare(thing: Mapping[str, Any]) -> bool:
+    """Whether it is a crystal itself: jarvis-tools, pymatgen, ASE."""
+    return any(all(key in thing for key in keys) for keys in (("lattice_mat",), ("elements", "coords"), ("sites",))) or (
+        "positions" in thing and ("numbers" in thing or "cell" in thing)
+    )
+
+
+def own_id(entry: Any) -> str | None:
+    """The id that an entry holds, if any."""
+    found = (entry.get(key) for key in IDS) if isinstance(entry, Mapping) else ()
+    return next((str(value) for value in found if value and isinstance(value, str | int)), None)
+
+
+def read_parts(entry: Any) -> Parts:
+    """Raises InvalidCrystalError."""
+    if isinstance(entry, Mapping) and not _is_bare(entry):
+        held = next((key for key in HOLDERS if key in entry), None)
+        if held is None:
+            found = ", ".join(map(str, list(entry)[:6])) or "no key at all"
+            raise InvalidCrystalError(NO_STRUCTURE, f"found {found:.80}, expected 'atoms' with a crystal in it")
+        return _read_bare(_parsed(entry[held]), f"{held!r} is ")
+    return _read_bare(_parsed(entry), "found ")
+
+
+def _parsed(thing: Any) -> Any:
+    """A dictionary that was written into JSON as text is a dictionary."""
+    if not (isinstance(thing, str) and thing.lstrip().startswith("{")):
+        return thing
+    try:
+        return json.loads(thing)
+    except (ValueError, RecursionError):
+        raise InvalidCrystalError(MALFORMED, f"text that is no valid JSON: {thing:.40}") from None
+
+
+def _read_bare(inner: Any, found: str) -> Parts:
+    if not isinstance(inner, Mapping):
+        raise InvalidCrystalError(NO_STRUCTURE, f"{found}{inner!r:.40}, expected a dictionary of a crystal")
+    if "sites" in inner:
+        return _of_pymatgen(inner)
+    return _of_ase(inner) if "positions" in inner else _of_jarvis(inner)
+
+
+def _of_jarvis(inner: Mapping[str, Any]) -> Parts:
+    species, notes = atomic_numbers(_item(inner, "elements"), "'elements'")
+    cartesian = _flag(_item(inner, "cartesian"), "'cartesian'")
+    coordinates = _rows(_item(inner, "coords"), len(species), "'coords'")
+    edges = (*inner["abc"], *inner["angles"]) if _are_three(inner, "abc") and _are_three(inner, "angles") else None
+    if "lattice_mat" not in inner and edges and not cartesian:
+        return Parts(species, _from_edges(edges), coordinates, False, notes)
+    lattice = _rows(_item(inner, "lattice_mat"), 3, "'lattice_mat'")
+    if edges:
+        _check_edges(lattice, np.array(edges, np.float64))
+    return Parts(species, lattice, coordinates, cartesian, notes)
+
+
+def _of_pymatgen(inner: Mapping[str, Any]) -> Parts:
+    lattice, sites = inner.get("lattice"), inner["sites"]
+    if not isinstance(lattice, Mapping):
+        raise InvalidCrystalError(NOT_PERIODIC, "no 'lattice', expected three lattice vectors")
+    if not isinstance(sites, list | tuple) or not all(isinstance(site, Mapping) for site in sites):
+        raise InvalidCrystalError(MALFORMED, f"'sites' is {sites!r:.40}, expected a list of dictionaries")
+    check_periodic(lattice.get("pbc", True), "'pbc' of the lattice")
+    species, notes = atomic_numbers([_only_element(site, k) for k, site in enumerate(sites)], "'sites'")
+    key, cartesian = ("abc", False) if all("abc" in site for site in sites) else ("xyz", True)
+    coordinates = _rows([site.get(key) for site in sites], len(sites), f"{key!r} of the sites")
+    return Parts(species, _rows(lattice.get("matrix"), 3, "'matrix' of the lattice"), coordinates, cartesian, notes)
+
+
+def _of_ase(inner: Mapping[str, Any]) -> Parts:
+    key = "numbers" if "numbers" in inner else "symbols"
+    species, notes = atomic_numbers(_as_list(_item(inner, key)), f"{key!r}")
+    cell = inner.get("cell")
+    cell = _as_list(cell.get("array") if isinstance(cell, Mapping) and "array" in cell else cell)
+    check_periodic(_as_list(_item(inner, "pbc")), "'pbc'")
+    positions = _rows(_as_list(inner["positions"]), len(species), "'positions'")
+    return Parts(species, _rows(cell, 3, "'cell'"), positions, True, notes)
+
+
+def check_periodic(pbc: Any, what: str) -> None:
+    """Raises InvalidCrystalError unless `pbc`, one flag or three, says periodic along a, b and c."""
+    flags = list(pbc) if isinstance(pbc, list | tuple | np.ndarray) else [pbc] * 3
+    read = [_flag(flag, what) for flag in flags]
+    if len(read) != 3:
+        raise InvalidCrystalError(MALFORMED, f"{what} is {pbc!r:.40}, expected three flags")
+    if not all(read):
+        along = ", ".join(axis for axis, flag in zip("abc", read, strict=True) if flag) or "no direction"
+        raise InvalidCrystalError(NOT_PERIODIC, f"pbc is set along {along}, expected all three directions")
+
+
+def atomic_numbers(elements: Any, what: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """[n_atoms] of symbols or atomic numbers, and notes. Raises InvalidCrystalError."""
+    if not isinstance(elements, list | tuple | np.ndarray):
+        raise InvalidCrystalError(MALFORMED, f"{what} is {elements!r:.40}, expected a list with one symbol an atom")
+    try:
+        return np.array([_Z[symbol] for symbol in elements], np.int64), ()
+    except (KeyError, TypeError):  # not all are plain symbols
+        read = [_one_element(symbol, f"{what}, atom {k}") for k, symbol in enumerate(elements, 1)]
+    notes = dict.fromkeys(note for _, note in read if note)
+    return np.array([z for z, _ in read], np.int64), tuple(notes)
+
+
+def _one_element(symbol: Any, what: str) -> tuple[int, str | None]:
+    if isinstance(symbol, str) and not symbol.strip().isdecimal():
+        return element(symbol)
+    if isinstance(symbol, bool) or not isinstance(symbol, str | int | np.integer) or not 0 < int(symbol) < len(SYMBOLS):
+        raise InvalidCrystalError(MALFORMED, f"{what}: found {symbol!r:.40}, expected a symbol or an atomic number")
+    return int(symbol), None
+
+
+def _only_element(site: Mapping[str, Any], k: int) -> Any:
+    """The symbol on a site of pymatgen's."""
+    species = site.get("species")
+    if not isinstance(species, list) or not species or not all(isinstance(kind, Mapping) for kind in species):
+        raise InvalidCrystalError(MALFORMED, f"site {k + 1}: 'species' is {species!r:.40}, expected one element")
+    occupancy = species[0].get("occu", 1)
+    if len(species) > 1 or not isinstance(occupancy, int | float) or abs(occupancy - 1) > _FULL:
+        shared = ", ".join(f"{kind.get('element')} {kind.get('occu')}" for kind in species)
+        raise InvalidCrystalError(DISORDERED, f"site {k + 1} holds {shared:.80}, expected one element on each")
+    return species[0].get("element")
+
+
+def _item(inner: Mapping[str, Any], key: str) -> Any:
+    if key not in inner:
+        raise InvalidCrystalError(MALFORMED, f"no {key!r} in 'atoms'")
+    return inner[key]
+
+
+def _flag(value: Any, what: str) -> bool:
+    word = str(value).strip().lower()  # also of numpy's flags, and of 0 and 1
+    if isinstance(value, bool | int | str | np.bool_) and word in (*_TRUE, *_FALSE):
+        return word in _TRUE
+    raise InvalidCrystalError(MALFORMED, f"{what} is {value!r:.40}, expected true or false")
+
+
+def _rows(value: Any, n: int, what: str) -> NDArray[np.float64]:
+    """[n, 3]. Raises InvalidCrystalError."""
+    try:
+        found = np.array(value, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidCrystalError(MALFORMED, f"{what}: {_first_bad(value)}, expected three numbers a row") from None
+    if found.shape != (n, 3):
+        shape = " x ".join(map(str, found.shape)) or "one number"
+        raise InvalidCrystalError(MALFORMED, f"{what}: found {shape}, expected {n} x 3 numbers")
+    return found
+
+
+def _first_bad(rows: Any) -> str:
+    for k, row in enumerate(rows if isinstance(rows, list | tuple) else ()):
+        try:
+            good = np.array(row, np.float64).shape == (3,)
+        except (TypeError, ValueError, OverflowError):
+            good = False
+        if not good:
+            return f"found {row!r:.60} in row {k + 1}"
+    return f"found {rows!r:.60}"
+
+
+def _as_list(value: Any) -> Any:
+    """ASE's JSON of an array, {"__ndarray__": [shape, dtype, flat values]}, as an array; anything else as it is."""
+    if not (isinstance(value, Mapping) and "__ndarray__" in value):
+        return value
+    try:
+        shape, _, flat = value["__ndarray__"]
+        return np.array(flat, object).reshape(shape)
+    except (TypeError, ValueError):
+        raise InvalidCrystalError(MALFORMED, f"an array is {value!r:.60}, expected [shape, type, numbers]") from None
+
+
+def _are_three(inner: Mapping[str, Any], key: str) -> bool:
+    value = inner.get(key)
+    return isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(one, int | float) for one in value)
+
+
+def _from_edges(edges: tuple[float, ...]) -> NDArray[np.float64]:
+    """[3, 3] a along x, b in the xy plane; from a, b, c in Å and the angles in degrees."""
+    return np.array(gemmi.UnitCell(*cast(tuple, edges)).orth.mat.tolist()).T
+
+
+def _check_edges(lattice: NDArray[np.float64], edges: NDArray[np.float64]) -> None:
+    length = np.linalg.norm(lattice, axis=1)
+    if not length.all():
+        return  # said by the checks of a crystal
+    unit = lattice / length[:, None]
+    cosine = np.clip([unit[1] @ unit[2], unit[2] @ unit[0], unit[0] @ unit[1]], -1, 1)
+    relative, degrees = _AGREE
+    if (np.abs(length - edges[:3]) > relative * length).any():
+        said, found = edges[:3], length
+    elif (np.abs(np.degrees(np.arccos(cosine)) - edges[3:]) > degrees).any():
+        said, found = edges[3:], np.degrees(np.arccos(cosine))
+    else:
+        return
+    numbers = [" ".join(f"{value:.4g}" for value in values) for values in (said, found)]
+    raise InvalidCrystalError(CONTRADICTORY, f"'abc' and 'angles' say {numbers[0]}, 'lattice_mat' {numbers[1]}")
