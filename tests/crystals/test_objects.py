@@ -92,7 +92,7 @@ def test_objects_that_are_no_crystals_say_why() -> None:
         "not periodic: no lattice, expected three lattice vectors",
         "not periodic: pbc is set along c, expected all three directions",
         "no structure: found builtins.int, expected a path or an object of ASE, pymatgen or jarvis-tools",
-        "no structure: 'atoms' is None",
+        "no structure: 'atoms' is None, expected a dictionary of a crystal",
         "no structure: no atoms",
     ]
     (alone,) = iterate(7)

@@ -5,7 +5,6 @@ In: a file.  Out: its data blocks with atoms, each an ordered crystal or Invalid
 
 import io
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 from ase import Atoms
@@ -40,6 +39,7 @@ def ordered_atoms(block: CIFBlock) -> Atoms:
 
 def read_cif(text, identity):
     from crystalmatrix.crystals.crystal import failure, make_crystal
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         blocks = [b for b in parse_cif(io.BytesIO(text.encode())) if b.has_structure()]

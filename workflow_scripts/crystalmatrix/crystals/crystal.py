@@ -24,6 +24,23 @@ ATOMS_TOO_CLOSE = "atoms too close"
 NOT_PERIODIC = "not periodic"
 UNREADABLE = "unreadable"
 CONTRADICTORY = "contradictory"  # the file says two things that cannot both be true
+REASONS = frozenset(
+    [
+        NO_ID,
+        DUPLICATE_ID,
+        NO_STRUCTURE,
+        DISORDERED,
+        MALFORMED,
+        UNKNOWN_ELEMENT,
+        NOT_FINITE,
+        ZERO_VOLUME,
+        OVERSIZED,
+        ATOMS_TOO_CLOSE,
+        NOT_PERIODIC,
+        UNREADABLE,
+        CONTRADICTORY,
+    ]
+)
 
 MIN_THICKNESS = 0.5  # Å between opposite faces of the cell
 MAX_LENGTH = 1000.0  # Å of a lattice vector
@@ -106,7 +123,7 @@ def make_crystal(
 
 
 def failure(identity: str, error: Exception) -> Failure:
-    """In one line: what a check found. Of what else a reader or an object raises, not the words, which no user knows."""
+    """In one line: what a check found. Whatever else a reader or an object raises speaks to programmers, not users."""
     if isinstance(error, InvalidCrystalError):
         return Failure(identity, " ".join(str(error).split()))
     return Failure(identity, f"{UNREADABLE}: the content does not fit what it is said to be")

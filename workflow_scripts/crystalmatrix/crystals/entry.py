@@ -22,13 +22,10 @@ from crystalmatrix.crystals.crystal import (
     InvalidCrystalError,
     make_crystal,
 )
-from crystalmatrix.crystals.symbols import element
-from crystalmatrix.elements import SYMBOLS
+from crystalmatrix.crystals.values import as_array, atomic_numbers, check_periodic, flag, rows_of_three
 
 HOLDERS = ("atoms", "structure")  # keys under which an entry holds its crystal
 IDS = ("jid", "id", "material_id")  # and its id
-_TRUE, _FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
-_Z = {symbol: z for z, symbol in enumerate(SYMBOLS) if z}
 _AGREE = 0.01, 1.0  # edges (relative) and angles (degrees) that contradict the lattice by more are an error
 _FULL = 0.001  # of an occupancy, from 1
 
@@ -36,7 +33,7 @@ _FULL = 0.001  # of an occupancy, from 1
 class Parts(NamedTuple):
     """What an entry says, read but not yet checked."""
 
-    species: NDArray[np.int64]  # [n_atoms] atomic number Z
+    species: NDArray[np.uint8]  # [n_atoms] atomic number Z
     lattice: NDArray[np.float64]  # [3, 3] rows are a, b, c in Å
     coordinates: NDArray[np.float64]  # [n_atoms, 3] in Å or in lattice vectors, see `cartesian`
     cartesian: bool
@@ -63,9 +60,9 @@ def is_entry(thing: Any) -> bool:
 
 def _is_bare(thing: Mapping[str, Any]) -> bool:
     """Whether it is a crystal itself: jarvis-tools, pymatgen, ASE."""
-    return any(all(key in thing for key in keys) for keys in (("lattice_mat",), ("elements", "coords"), ("sites",))) or (
-        "positions" in thing and ("numbers" in thing or "cell" in thing)
-    )
+    return any(
+        all(key in thing for key in keys) for keys in (("lattice_mat",), ("elements", "coords"), ("sites",))
+    ) or ("positions" in thing and ("numbers" in thing or "cell" in thing))
 
 
 def own_id(entry: Any) -> str | None:
@@ -105,12 +102,12 @@ def _read_bare(inner: Any, found: str) -> Parts:
 
 def _of_jarvis(inner: Mapping[str, Any]) -> Parts:
     species, notes = atomic_numbers(_item(inner, "elements"), "'elements'")
-    cartesian = _flag(_item(inner, "cartesian"), "'cartesian'")
-    coordinates = _rows(_item(inner, "coords"), len(species), "'coords'")
+    cartesian = flag(_item(inner, "cartesian"), "'cartesian'")
+    coordinates = rows_of_three(_item(inner, "coords"), len(species), "'coords'")
     edges = (*inner["abc"], *inner["angles"]) if _are_three(inner, "abc") and _are_three(inner, "angles") else None
     if "lattice_mat" not in inner and edges and not cartesian:
         return Parts(species, _from_edges(edges), coordinates, False, notes)
-    lattice = _rows(_item(inner, "lattice_mat"), 3, "'lattice_mat'")
+    lattice = rows_of_three(_item(inner, "lattice_mat"), 3, "'lattice_mat'")
     if edges:
         _check_edges(lattice, np.array(edges, np.float64))
     return Parts(species, lattice, coordinates, cartesian, notes)
@@ -125,49 +122,19 @@ def _of_pymatgen(inner: Mapping[str, Any]) -> Parts:
     check_periodic(lattice.get("pbc", True), "'pbc' of the lattice")
     species, notes = atomic_numbers([_only_element(site, k) for k, site in enumerate(sites)], "'sites'")
     key, cartesian = ("abc", False) if all("abc" in site for site in sites) else ("xyz", True)
-    coordinates = _rows([site.get(key) for site in sites], len(sites), f"{key!r} of the sites")
-    return Parts(species, _rows(lattice.get("matrix"), 3, "'matrix' of the lattice"), coordinates, cartesian, notes)
+    coordinates = rows_of_three([site.get(key) for site in sites], len(sites), f"{key!r} of the sites")
+    matrix = rows_of_three(lattice.get("matrix"), 3, "'matrix' of the lattice")
+    return Parts(species, matrix, coordinates, cartesian, notes)
 
 
 def _of_ase(inner: Mapping[str, Any]) -> Parts:
     key = "numbers" if "numbers" in inner else "symbols"
-    species, notes = atomic_numbers(_as_list(_item(inner, key)), f"{key!r}")
+    species, notes = atomic_numbers(as_array(_item(inner, key)), f"{key!r}")
     cell = inner.get("cell")
-    cell = _as_list(cell.get("array") if isinstance(cell, Mapping) and "array" in cell else cell)
-    check_periodic(_as_list(_item(inner, "pbc")), "'pbc'")
-    positions = _rows(_as_list(inner["positions"]), len(species), "'positions'")
-    return Parts(species, _rows(cell, 3, "'cell'"), positions, True, notes)
-
-
-def check_periodic(pbc: Any, what: str) -> None:
-    """Raises InvalidCrystalError unless `pbc`, one flag or three, says periodic along a, b and c."""
-    flags = list(pbc) if isinstance(pbc, list | tuple | np.ndarray) else [pbc] * 3
-    read = [_flag(flag, what) for flag in flags]
-    if len(read) != 3:
-        raise InvalidCrystalError(MALFORMED, f"{what} is {pbc!r:.40}, expected three flags")
-    if not all(read):
-        along = ", ".join(axis for axis, flag in zip("abc", read, strict=True) if flag) or "no direction"
-        raise InvalidCrystalError(NOT_PERIODIC, f"pbc is set along {along}, expected all three directions")
-
-
-def atomic_numbers(elements: Any, what: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """[n_atoms] of symbols or atomic numbers, and notes. Raises InvalidCrystalError."""
-    if not isinstance(elements, list | tuple | np.ndarray):
-        raise InvalidCrystalError(MALFORMED, f"{what} is {elements!r:.40}, expected a list with one symbol an atom")
-    try:
-        return np.array([_Z[symbol] for symbol in elements], np.int64), ()
-    except (KeyError, TypeError):  # not all are plain symbols
-        read = [_one_element(symbol, f"{what}, atom {k}") for k, symbol in enumerate(elements, 1)]
-    notes = dict.fromkeys(note for _, note in read if note)
-    return np.array([z for z, _ in read], np.int64), tuple(notes)
-
-
-def _one_element(symbol: Any, what: str) -> tuple[int, str | None]:
-    if isinstance(symbol, str) and not symbol.strip().isdecimal():
-        return element(symbol)
-    if isinstance(symbol, bool) or not isinstance(symbol, str | int | np.integer) or not 0 < int(symbol) < len(SYMBOLS):
-        raise InvalidCrystalError(MALFORMED, f"{what}: found {symbol!r:.40}, expected a symbol or an atomic number")
-    return int(symbol), None
+    cell = as_array(cell.get("array") if isinstance(cell, Mapping) and "array" in cell else cell)
+    check_periodic(as_array(_item(inner, "pbc")), "'pbc'")
+    positions = rows_of_three(as_array(inner["positions"]), len(species), "'positions'")
+    return Parts(species, rows_of_three(cell, 3, "'cell'"), positions, True, notes)
 
 
 def _only_element(site: Mapping[str, Any], k: int) -> Any:
@@ -186,47 +153,6 @@ def _item(inner: Mapping[str, Any], key: str) -> Any:
     if key not in inner:
         raise InvalidCrystalError(MALFORMED, f"no {key!r} in 'atoms'")
     return inner[key]
-
-
-def _flag(value: Any, what: str) -> bool:
-    word = str(value).strip().lower()  # also of numpy's flags, and of 0 and 1
-    if isinstance(value, bool | int | str | np.bool_) and word in (*_TRUE, *_FALSE):
-        return word in _TRUE
-    raise InvalidCrystalError(MALFORMED, f"{what} is {value!r:.40}, expected true or false")
-
-
-def _rows(value: Any, n: int, what: str) -> NDArray[np.float64]:
-    """[n, 3]. Raises InvalidCrystalError."""
-    try:
-        found = np.array(value, np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidCrystalError(MALFORMED, f"{what}: {_first_bad(value)}, expected three numbers a row") from None
-    if found.shape != (n, 3):
-        shape = " x ".join(map(str, found.shape)) or "one number"
-        raise InvalidCrystalError(MALFORMED, f"{what}: found {shape}, expected {n} x 3 numbers")
-    return found
-
-
-def _first_bad(rows: Any) -> str:
-    for k, row in enumerate(rows if isinstance(rows, list | tuple) else ()):
-        try:
-            good = np.array(row, np.float64).shape == (3,)
-        except (TypeError, ValueError, OverflowError):
-            good = False
-        if not good:
-            return f"found {row!r:.60} in row {k + 1}"
-    return f"found {rows!r:.60}"
-
-
-def _as_list(value: Any) -> Any:
-    """ASE's JSON of an array, {"__ndarray__": [shape, dtype, flat values]}, as an array; anything else as it is."""
-    if not (isinstance(value, Mapping) and "__ndarray__" in value):
-        return value
-    try:
-        shape, _, flat = value["__ndarray__"]
-        return np.array(flat, object).reshape(shape)
-    except (TypeError, ValueError):
-        raise InvalidCrystalError(MALFORMED, f"an array is {value!r:.60}, expected [shape, type, numbers]") from None
 
 
 def _are_three(inner: Mapping[str, Any], key: str) -> bool:

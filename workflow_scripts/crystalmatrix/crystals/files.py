@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from crystalmatrix.crystals.cif import read_cif
 from crystalmatrix.crystals.crystal import NO_STRUCTURE, UNREADABLE, Crystal, Failure, InvalidCrystalError, failure
@@ -20,7 +20,7 @@ from crystalmatrix.crystals.formats import passed_over as passed_over
 from crystalmatrix.crystals.formats import structure_files as structure_files
 from crystalmatrix.crystals.json_entries import Damaged, read_items
 from crystalmatrix.crystals.poscar import read_poscar
-from crystalmatrix.crystals.text import chunks, open_bytes, open_text
+from crystalmatrix.crystals.text import CHUNK, chunks, open_bytes, open_text
 from crystalmatrix.crystals.xyz import read_xyz
 
 HEAD = 1 << 16  # characters that tell the kind of a file
@@ -31,13 +31,23 @@ def estimated_count(files: Iterable[tuple[str, Path]]) -> int:
     """About how many crystals the files hold, for a progress bar; by their names."""
     total = 0
     for _, path in files:
-        words = _COUNTED.get(file_kind(path) or "")
-        count = 0
-        if words:
+        count = 1
+        if words := _COUNTED.get(file_kind(path) or ""):
             with suppress(InvalidCrystalError), open_bytes(path) as stream:
-                count = sum(max(block.count(word) for word in words) for block in iter(lambda: stream.read(HEAD), b""))
+                count = _most_frequent(words, stream)
         total += max(count, 1)
     return total
+
+
+def _most_frequent(words: tuple[bytes, ...], stream: BinaryIO) -> int:
+    """How often the most frequent of the words stands in the stream."""
+    counts, ends = [0] * len(words), [b""] * len(words)
+    while block := stream.read(CHUNK):
+        for k, word in enumerate(words):
+            text = ends[k] + block  # with what may be the first half of a word
+            counts[k] += text.count(word)
+            ends[k] = text[1 - len(word) :]
+    return max(counts)
 
 
 def read_structures(files: Iterable[tuple[str, Path]]) -> Iterator[Crystal | Failure]:

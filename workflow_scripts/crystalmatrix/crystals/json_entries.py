@@ -1,8 +1,8 @@
 """The entries of a JSON file, one at a time, in memory that does not grow with the length of a list.
 
 In: text in pieces.  Out: (place, entry): the place is None for a file that is one entry, the count from 0 in a list
-(also `{"data": [...]}`) and in JSON lines, the key in `{id: entry}`. An entry may be anything; a Failure says what could
-not be read. InvalidCrystalError for what is no JSON, or breaks off.
+(also `{"data": [...]}`) and in JSON lines, the key in `{id: entry}`. An entry may be anything: Damaged where its line
+is no JSON. InvalidCrystalError for what is no JSON at all, or breaks off.
 
 JSON is decoded by the standard library's C scanner on a sliding buffer, so a 1 GB list costs a few MB.
 """
@@ -98,7 +98,7 @@ class _Buffer:
             except json.JSONDecodeError as error:
                 if self._may_be_incomplete(error) and self._more():
                     continue
-                if self._may_be_incomplete(error):
+                if error.pos >= len(self._text.rstrip()) or error.msg.startswith("Unterminated string"):
                     raise _cut_short(count) from None
                 raise _invalid(count, error.msg) from None
             except (ValueError, RecursionError):  # a number of thousands of digits; brackets thousands deep
@@ -153,6 +153,8 @@ def list_values(buffer: _Buffer) -> Iterator[Any]:
         yield value
         if buffer.take(",]", count=count) == "]":
             return
+        if buffer.peek() == "]":
+            raise _invalid(count, "found ']' behind a comma, expected another entry")
 
 
 def _members(buffer: _Buffer) -> Iterator[tuple[Place, Any]]:
@@ -161,7 +163,9 @@ def _members(buffer: _Buffer) -> Iterator[tuple[Place, Any]]:
     by_id = False
     count = 0
     buffer.take("{", count=count)
-    end = buffer.peek() == "}" and buffer.take("}", count=count)
+    end = buffer.peek() == "}"
+    if end:
+        buffer.take("}", count=count)
     while not end:
         key = buffer.value(count=count)
         if not isinstance(key, str):

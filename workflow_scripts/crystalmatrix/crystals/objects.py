@@ -14,7 +14,8 @@ from crystalmatrix.crystals.crystal import (
     InvalidCrystalError,
     make_crystal,
 )
-from crystalmatrix.crystals.entry import check_periodic, own_id, read_parts
+from crystalmatrix.crystals.entry import own_id, read_parts
+from crystalmatrix.crystals.values import check_periodic
 
 
 def from_object(crystal: Any, identity: str) -> Crystal:

@@ -4,7 +4,7 @@ In: the text, and the file's path where a POTCAR may lie beside it.  Out: each c
 InvalidCrystalError with the line, what was found there and what was expected.
 
 Layout: comment; one scale, three, or the volume as a negative one; three lattice vectors; elements (not in VASP 4);
-counts; Selective dynamics, maybe; Direct or Cartesian; a row an atom; velocities and other things, which are passed over.
+counts; Selective dynamics, maybe; Direct or Cartesian; a row an atom; velocities and the like, which are passed over.
 """
 
 import re

@@ -30,7 +30,9 @@ def elements_of_vasp4(first: str, n_counts: int, *, line: int, path: Path | None
         return [(SYMBOLS.index(symbol), None) for symbol in listed]
     names = potcar_elements(potcar)
     if len(names) != n_counts:
-        said = f"{potcar.name} beside it has {len(names)} elements ({' '.join(names):.60}), line {line} {n_counts} counts"
+        said = (
+            f"{potcar.name} beside it has {len(names)} elements ({' '.join(names):.60}), line {line} {n_counts} counts"
+        )
         raise InvalidCrystalError(CONTRADICTORY, said)
     if listed and listed != names:
         said = f"the first line lists {' '.join(listed):.60}, {potcar.name} beside it {' '.join(names):.60}"

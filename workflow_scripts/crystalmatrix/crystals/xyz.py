@@ -24,8 +24,8 @@ from crystalmatrix.crystals.crystal import (
     failure,
     make_crystal,
 )
-from crystalmatrix.crystals.entry import atomic_numbers, check_periodic
 from crystalmatrix.crystals.text import number
+from crystalmatrix.crystals.values import atomic_numbers, check_periodic
 
 _COUNT = re.compile(r"\s*(\d{1,9})\s*")
 _IS_COMMENT = re.compile(r"\b(lattice|properties)\s*=", re.IGNORECASE)
@@ -43,9 +43,9 @@ _SYMBOL, _NUMBER, _POSITION = ("species", "symbols", "element"), ("z", "numbers"
 
 class _Frame(NamedTuple):
     line: int  # its first, from 1
-    count: int
+    n_atoms: int  # as counted in it
     comment: str
-    rows: list[str]  # at most `count` of the n_rows
+    rows: list[str]  # at most `n_atoms` of the n_rows
     n_rows: int
     damage: str = ""  # why it is none
 
@@ -130,10 +130,10 @@ def _crystal(frame: _Frame, identity: str) -> Crystal:
         raise InvalidCrystalError(MALFORMED, frame.damage)
     pairs = _pairs(frame.comment)
     if "lattice" not in pairs:
-        said = f"{where} has no Lattice, expected Lattice=\"ax ay az bx by bz cx cy cz\" in its second line"
+        said = f'{where} has no Lattice, expected Lattice="ax ay az bx by bz cx cy cz" in its second line'
         raise InvalidCrystalError(NOT_PERIODIC, said)
-    if frame.n_rows != frame.count:
-        said = f"{where} counts {frame.count} atoms, but {frame.n_rows} rows follow"
+    if frame.n_rows != frame.n_atoms:
+        said = f"{where} counts {frame.n_atoms} atoms, but {frame.n_rows} rows follow"
         raise InvalidCrystalError(CONTRADICTORY, said)
     if "pbc" in pairs:
         flags = pairs["pbc"].replace(",", " ").split()
@@ -194,11 +194,13 @@ def _columns(properties: str | None) -> _Columns:
         for names, width in ((_SYMBOL, 1), (_NUMBER, 1), (_POSITION, 3))
     )
     if position is None or (symbol is None and z is None):
-        raise InvalidCrystalError(MALFORMED, f"Properties is {properties!r:.60}, expected species:S:1 and pos:R:3 in it")
+        raise InvalidCrystalError(
+            MALFORMED, f"Properties is {properties!r:.60}, expected species:S:1 and pos:R:3 in it"
+        )
     return _Columns(total if properties else None, symbol, z, position)
 
 
-def _species(words: list[list[str]], columns: _Columns) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _species(words: list[list[str]], columns: _Columns) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """[n_atoms] atomic number Z, and notes."""
     by_column = [
         atomic_numbers([row[column] for row in words], what)

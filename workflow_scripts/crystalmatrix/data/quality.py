@@ -18,6 +18,7 @@ from crystalmatrix.properties import PROPERTIES, Property, as_read
 N_BINS = 40
 MIN_REPEATS = 10  # a value given fewer times than this is no suspicion ...
 REPEAT_RATIO = 5  # ... nor one given less than five times as often as the values
+MAX_NOTES = 200  # listed; all are counted
 NEIGHBOURS = 10  # next to it, so many on each side
 
 
@@ -35,6 +36,8 @@ def quality(records: Records, *, source: dict[str, Any], fields: dict[str, str])
         "dropped": dict(reasons.most_common()),
         "without_symmetry": table[c.SPACE_GROUP].null_count,
         "unreadable_labels": {name: dict(texts.most_common(5)) for name, texts in records.unreadable.items()},
+        "n_notes": len(records.notes),
+        "notes": [{"id": jid, "note": note} for jid, note in records.notes[:MAX_NOTES]],
         "known_defects": known_defects(table),
         "properties": {name: _property_quality(table, as_read(name, fields)) for name in PROPERTIES},
     }
