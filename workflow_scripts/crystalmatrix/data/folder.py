@@ -76,9 +76,8 @@ def _rows_of_files(table: Path, files: list[Path]) -> dict[Path, Rows]:
         if not meant:
             raise DataError(f"{table}: labels for {name!r}, but no structure file of that name")
         if len(meant) > 1:
-            raise DataError(
-                f"{table}: labels for {name!r}, which is {meant[0].name} and {meant[1].name}; add the suffix"
-            )
+            both = f"{meant[0].name} and {meant[1].name}"
+            raise DataError(f"{table}: labels for {name!r}, which could be {both}; write the suffix too")
         place = int(counted[2]) if counted else None
         if place in rows[meant[0]]:
             raise DataError(f"{table}: found two rows for {name!r}, expected one row for each")
@@ -91,11 +90,8 @@ def _labelled(path: Path, rows: Rows, identity: str, table: Path) -> Iterator[tu
     items = read_file(path, identity)
     first, second = next(items), next(items, None)
     if second is None:
-        several = [place for place in rows if place]
-        if several or len(rows) > 1:
-            raise DataError(
-                f"{table}: labels for {path.name}@{max(several, default=0)}, but the file holds one crystal"
-            )
+        if len(rows) > 1 or any(rows):
+            raise DataError(f"{table}: labels for several crystals of {path.name}, but the file holds one")
         yield replace(first, id=identity), next(iter(rows.values()), {})
         return
     if None in rows:

@@ -21,7 +21,7 @@ _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
 def read_labels(path: Path) -> Iterator[tuple[str, Row]]:
     """Raises DataError."""
     try:
-        lines = read_text(path).strip().split("\n")
+        lines = read_text(path).strip("\n").split("\n")
     except InvalidCrystalError as invalid:
         raise DataError(f"{path}: {invalid.detail}, expected a table of labels") from None
     reader = csv.reader(lines, delimiter=_separator(path, lines[0]), strict=True)
