@@ -105,5 +105,5 @@ def _whole(head: str, stream: TextIO) -> str:
 
 
 def _lines(head: str, stream: TextIO) -> Iterator[str]:
-    yield from (head + stream.readline()).split("\n")
+    yield from (head + stream.readline()).removesuffix("\n").split("\n")
     yield from stream

@@ -66,6 +66,9 @@ def _header(lines: list[str], start: int, path: Path | None) -> tuple[_Header, i
     """And the place behind the counts."""
     scale = _leading_numbers(_line(lines, start + 1, "the scale"))
     vectors = np.array([_three(lines, k, "a lattice vector") for k in range(start + 2, start + 5)])
+    too_long = next((k for k in range(start + 2, start + 5) if len(_leading_numbers(lines[k])) > 3), None)
+    if too_long is not None:
+        raise _unlike(lines, too_long, "a lattice vector, three numbers")
     determinant = abs(float(np.linalg.det(vectors)))
     if len(scale) == 1 and scale[0] < 0 and determinant > 0:  # the volume in Å3
         scale = [(-scale[0] / determinant) ** (1 / 3)]

@@ -31,7 +31,7 @@ def elements_of_vasp4(first: str, n_counts: int, *, line: int, path: Path | None
     names = potcar_elements(potcar)
     if len(names) != n_counts:
         said = (
-            f"{potcar.name} beside it has {len(names)} elements ({' '.join(names):.60}), line {line} {n_counts} counts"
+            f"{potcar.name} beside it has {len(names)} elements ({' '.join(names):.60}), line {line} counts {n_counts}"
         )
         raise InvalidCrystalError(CONTRADICTORY, said)
     if listed and listed != names:
