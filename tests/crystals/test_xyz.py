@@ -55,10 +55,10 @@ def test_dialects_of_one_crystal(tmp_path, text):
         (frame('Lattice="4 5 6"'), "malformed structure: Lattice is '4 5 6', expected nine numbers"),
         (frame('Lattice="4 0 0 1 5 0 0 2 x"'), "expected nine numbers"),
         (frame('Lattice="4 0 0 1 5 0 0 0 0"'), "zero volume"),
-        (frame(LATTICE + " Properties=species:S:1:pos:R"), "Properties is 'species:S:1:pos:R', expected name:type:count"),
+        (frame(LATTICE + " Properties=species:S:1:pos:R"), "Properties is 'species:S:1:pos:R', expected name:type"),
         (frame(LATTICE + " Properties=species:S:1:x:R:3"), "expected species:S:1 and pos:R:3 in it"),
         (frame(LATTICE + " Properties=pos:R:3"), "expected species:S:1 and pos:R:3 in it"),
-        (frame(LATTICE + " Properties=species:S:1:pos:R:3", ROWS.replace("3\n", "3 1\n")), "found 5 columns, expected 4"),
+        (frame(LATTICE + " Properties=species:S:1:pos:R:3", ROWS.replace("3\n", "3 1\n")), "5 columns, expected 4"),
         (
             frame(LATTICE + " Properties=Z:I:1:pos:R:3:species:S:1", "31 0 0 0 Al\n33 2 2.5 3 As\n"),
             "contradictory: the columns of symbols and of Z name different elements",

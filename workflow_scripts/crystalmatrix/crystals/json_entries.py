@@ -18,7 +18,6 @@ from crystalmatrix.crystals.entry import HOLDERS, is_entry
 
 Place = int | str | None
 _SPACE = re.compile(r"[ \t\r\n]*")
-_LINES = re.compile(r"\s*\{[^\n]*\n\s*\{")  # the second line opens an object too: one entry a line
 _NO_ENTRIES = ("ids", "nextid")  # what a JSON database of ASE holds beside its rows
 _READ_AT_LEAST = 1 << 20  # characters
 
@@ -34,7 +33,7 @@ def read_items(pieces: Iterator[str]) -> Iterator[tuple[Place, Any]]:
     """Raises InvalidCrystalError."""
     head = next(pieces, "")
     pieces = chain([head], pieces)
-    if _LINES.match(head):
+    if _are_lines(head):
         yield from enumerate(_line_values(pieces))
         return
     buffer = _Buffer(pieces)
@@ -47,6 +46,20 @@ def read_items(pieces: Iterator[str]) -> Iterator[tuple[Place, Any]]:
         raise InvalidCrystalError(UNREADABLE, f"starts with {buffer.shown()}, expected JSON: [{{...}}] or {{...}}")
     if buffer.peek():
         raise InvalidCrystalError(UNREADABLE, f"found more text after the end of the JSON: {buffer.shown()}")
+
+
+def _are_lines(head: str) -> bool:
+    """Whether each line is JSON by itself: the second opens an object too, or the first is one and more follows."""
+    first, _, rest = head.lstrip().partition("\n")
+    if not first.startswith("{") or not rest.strip():
+        return False
+    if rest.lstrip().startswith("{"):
+        return True
+    try:
+        json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def list_of(pieces: Iterator[str]) -> Iterator[Any]:
