@@ -72,6 +72,8 @@ def read_file(path: Path, identity: str) -> Iterator[Crystal | Failure]:
 
 def _items(stream: TextIO, path: Path, identity: str) -> Iterator[Crystal | Failure]:
     head = stream.read(HEAD)
+    if not head.strip():
+        raise InvalidCrystalError(NO_STRUCTURE, "an empty file")
     kind = content_kind(head) or file_kind(path)
     if kind == CIF:
         return read_cif(_whole(head, stream), identity)

@@ -30,10 +30,10 @@ from crystalmatrix.crystals.values import atomic_numbers, check_periodic
 _COUNT = re.compile(r"\s*(\d{1,9})\s*")
 _IS_COMMENT = re.compile(r"\b(lattice|properties)\s*=", re.IGNORECASE)
 _PAIR = re.compile(
-    r"""(?P<key>[^\s="'{}\[\],]+)\s*=\s*
+    r"""(?P<key>[^\s="'{}\[\],]++)\s*=\s*
     (?:"(?P<double>(?:[^"\\]|\\.)*)" | '(?P<single>(?:[^'\\]|\\.)*)' | \{(?P<braces>[^{}]*)\}
     | \[(?P<brackets>(?:[^\[\]]|\[[^\[\]]*\])*)\] | (?P<bare>[^\s"'{}\[\]]+))
-    | "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*'""",
+    | "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | [^\s="'{}\[\],]++""",  # what is no pair, as a whole
     re.VERBOSE,
 )
 _LONGEST_COMMENT = 1 << 16  # characters; what is behind is not looked at
