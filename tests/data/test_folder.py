@@ -36,6 +36,11 @@ def records_of(folder, out):
     return build_records(entries_of(folder, out), id_key="jid", fields=fields_of({}), workers=1)
 
 
+def quality_of(folder, out):
+    origin = fetch(DataConfig(source=str(folder)), out / "raw.json.zip")
+    return quality(records_of(folder, out), source=origin, fields={})
+
+
 def labels_of(folder, out, key="ehull"):
     return {entry["jid"]: entry.get(key) for entry in entries_of(folder, out)}
 
@@ -101,7 +106,7 @@ def test_a_disordered_cif_is_dropped_with_its_reason(tmp_path):
     (dropped,) = records.dropped.to_pylist()
     assert (dropped["jid"], dropped["reason"]) == ("NaCl", "disordered")
     assert "0.7" in dropped["detail"]
-    assert quality(records, source={}, fields={})["dropped"] == {"disordered": 1}
+    assert quality_of(folder, tmp_path).dropped == {"disordered": 1}
 
 
 def test_each_crystal_of_a_file_with_several_is_a_row_and_labelled_as_such(tmp_path):
@@ -135,11 +140,11 @@ def test_a_label_that_fits_no_single_crystal_is_an_error(tmp_path, row, said):
 def test_what_the_reader_remarks_comes_to_the_quality_of_the_data(tmp_path):
     folder = folder_of(tmp_path / "mine")
     (folder / "hydride.vasp").write_text("x\n1\n0 2 2\n2 0 2\n2 2 0\nLi D\n1 1\nDirect\n0 0 0\n.5 .5 .5\n")
-    found = quality(records_of(folder, tmp_path), source={}, fields={})
-    assert found["n_notes"] == 1
-    (note,) = found["notes"]
-    assert note["id"] == "hydride"
-    assert "H" in note["note"]
+    found = quality_of(folder, tmp_path)
+    assert found.n_notes == 1
+    (note,) = found.notes
+    assert note.jid == "hydride"
+    assert "H" in note.note
 
 
 def test_files_passed_over_are_counted_and_named(tmp_path, capsys):
@@ -180,10 +185,7 @@ def test_mostly_unreadable_labels_stop_the_stage_with_the_column(tmp_path):
     (folder / "labels.csv").write_text("id,ehull,spillage\nNaCl,0.1,0.2\nPOSCAR-2,high,?\n")
     records = records_of(folder, tmp_path)  # half of them: counted, not stopped
     check_records(records, fields=fields, chosen={}, max_drop_rate=0)
-    assert quality(records, source={}, fields={})["unreadable_labels"] == {
-        "ehull": {"'high'": 1},
-        "spillage": {"'?'": 1},
-    }
+    assert records.unreadable == {"ehull": {"'high'": 1}, "spillage": {"'?'": 1}}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])

@@ -72,7 +72,7 @@ def read_file(path: Path, identity: str) -> Iterator[Crystal | Failure]:
 
 def _items(stream: TextIO, path: Path, identity: str) -> Iterator[Crystal | Failure]:
     head = stream.read(HEAD)
-    if not head.strip():
+    if not head.strip():  # behind a byte-order mark
         raise InvalidCrystalError(NO_STRUCTURE, "an empty file")
     kind = content_kind(head) or file_kind(path)
     if kind == CIF:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, TextIO
 
-from crystalmatrix.crystals.crystal import UNREADABLE, InvalidCrystalError
+from crystalmatrix.crystals.crystal import NO_STRUCTURE, UNREADABLE, InvalidCrystalError
 from crystalmatrix.crystals.formats import file_kind
 
 CHUNK = 1 << 20  # bytes, or characters
@@ -106,6 +106,8 @@ def _member(archive: zipfile.ZipFile) -> IO[bytes]:
 
 def _encoding(head: bytes) -> tuple[str, str]:
     """(encoding, what to do with bytes that do not fit). Raises InvalidCrystalError."""
+    if not head.strip():
+        raise InvalidCrystalError(NO_STRUCTURE, "an empty file")
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding, _AS_LATIN1 if mark == codecs.BOM_UTF8 else "replace"
