@@ -78,7 +78,7 @@ def test_what_is_said_in_other_words_is_read_as_what_it_says(tmp_path, changes):
         ({"coords": 10**400}, "'coords': found 1000000"),
         ({"lattice_mat": [4, 5, 6]}, "'lattice_mat': found 3, expected 3 x 3 numbers"),
         ({"lattice_mat": ...}, "no 'lattice_mat' in 'atoms'"),
-        ({"abc": [4, 5, 6], "angles": [90, 90, 90]}, "'abc' and 'angles' say 4 5 6, 'lattice_mat' 4 5.099"),
+        ({"abc": [4, 5, 6], "angles": [90, 90, 90]}, "'abc' and 'angles' say 4 5 6 90 90 90, 'lattice_mat' 4 5.099"),
     ],
 )  # fmt: skip
 def test_what_would_have_to_be_guessed_is_refused(tmp_path, changes, said):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crystalmatrix.crystals.geometry import MIN_DISTANCE, distances_below, reduced, thickness, wrap
+from crystalmatrix.crystals.geometry import MIN_DISTANCE, distances_below, inverse, reduced, thickness, wrap
 from crystalmatrix.elements import SYMBOLS
 
 NO_ID = "no id"
@@ -108,14 +108,16 @@ def make_crystal(
         raise InvalidCrystalError(NOT_FINITE, "in the lattice or the coordinates", identity)
     if (longest := np.abs(cell).max()) > MAX_LENGTH:
         raise InvalidCrystalError(OVERSIZED, f"a lattice vector is {longest:.3g} Å long", identity)
-    thinnest = thickness(cell)
+    inverse_cell = inverse(cell)
+    thinnest = thickness(inverse_cell)
     if thinnest < MIN_THICKNESS and abs(np.linalg.det(cell)) > MIN_THICKNESS**3:  # very skew, or really flat
         positions, cartesian = (positions if cartesian else wrap(positions) @ cell), True
         cell = reduced(cell)
-        thinnest = thickness(cell)
+        inverse_cell = inverse(cell)
+        thinnest = thickness(inverse_cell)
     if thinnest < MIN_THICKNESS:
         raise InvalidCrystalError(ZERO_VOLUME, f"the cell is {thinnest:.3g} Å thick", identity)
-    fractional = wrap(positions @ np.linalg.inv(cell) if cartesian else positions)
+    fractional = wrap(positions @ inverse_cell if cartesian else positions)
     closest = distances_below(MIN_DISTANCE, cell, fractional)
     if len(closest):
         raise InvalidCrystalError(ATOMS_TOO_CLOSE, f"{closest.min():.3f} Å", identity)

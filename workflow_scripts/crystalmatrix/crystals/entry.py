@@ -5,6 +5,7 @@ Out: Parts, plain arrays; InvalidCrystalError, which says the key and what was f
 """
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
@@ -67,8 +68,13 @@ def _is_bare(thing: Mapping[str, Any]) -> bool:
 
 def own_id(entry: Any) -> str | None:
     """The id that an entry holds, if any."""
-    found = (entry.get(key) for key in IDS) if isinstance(entry, Mapping) else ()
-    return next((str(value) for value in found if value and isinstance(value, str | int)), None)
+    if not isinstance(entry, Mapping):
+        return None
+    for key in IDS:
+        value = entry.get(key)
+        if value and isinstance(value, str | int):
+            return str(value)
+    return None
 
 
 def read_parts(entry: Any) -> Parts:
@@ -104,12 +110,12 @@ def _of_jarvis(inner: Mapping[str, Any]) -> Parts:
     species, notes = atomic_numbers(_item(inner, "elements"), "'elements'")
     cartesian = flag(_item(inner, "cartesian"), "'cartesian'")
     coordinates = rows_of_three(_item(inner, "coords"), len(species), "'coords'")
-    edges = (*inner["abc"], *inner["angles"]) if _are_three(inner, "abc") and _are_three(inner, "angles") else None
+    edges = _edges(inner)
     if "lattice_mat" not in inner and edges and not cartesian:
         return Parts(species, _from_edges(edges), coordinates, False, notes)
     lattice = rows_of_three(_item(inner, "lattice_mat"), 3, "'lattice_mat'")
     if edges:
-        _check_edges(lattice, np.array(edges, np.float64))
+        _check_edges(lattice, edges)
     return Parts(species, lattice, coordinates, cartesian, notes)
 
 
@@ -155,9 +161,13 @@ def _item(inner: Mapping[str, Any], key: str) -> Any:
     return inner[key]
 
 
-def _are_three(inner: Mapping[str, Any], key: str) -> bool:
-    value = inner.get(key)
-    return isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(one, int | float) for one in value)
+def _edges(inner: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """a, b, c in Å and the angles in degrees, where both are there."""
+    try:
+        edges = tuple(map(float, (*inner["abc"], *inner["angles"])))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return edges if len(edges) == 6 else None
 
 
 def _from_edges(edges: tuple[float, ...]) -> NDArray[np.float64]:
@@ -165,18 +175,24 @@ def _from_edges(edges: tuple[float, ...]) -> NDArray[np.float64]:
     return np.array(gemmi.UnitCell(*cast(tuple, edges)).orth.mat.tolist()).T
 
 
-def _check_edges(lattice: NDArray[np.float64], edges: NDArray[np.float64]) -> None:
-    length = np.linalg.norm(lattice, axis=1)
-    if not length.all():
-        return  # said by the checks of a crystal
-    unit = lattice / length[:, None]
-    cosine = np.clip([unit[1] @ unit[2], unit[2] @ unit[0], unit[0] @ unit[1]], -1, 1)
+def _check_edges(lattice: NDArray[np.float64], edges: tuple[float, ...]) -> None:
+    """Raises InvalidCrystalError where edges and angles are those of another lattice."""
+    rows = lattice.tolist()  # so few numbers: plain Python is twice as fast as arrays
+    length = [math.hypot(*row) for row in rows]
+    if not min(length) > 1e-6:
+        return  # also of NaN; said by the checks of a crystal
     relative, degrees = _AGREE
-    if (np.abs(length - edges[:3]) > relative * length).any():
-        said, found = edges[:3], length
-    elif (np.abs(np.degrees(np.arccos(cosine)) - edges[3:]) > degrees).any():
-        said, found = edges[3:], np.degrees(np.arccos(cosine))
+    angle = [_angle(rows[i], rows[j], length[i] * length[j]) for i, j in ((1, 2), (2, 0), (0, 1))]
+    for k in range(3):
+        if abs(length[k] - edges[k]) > relative * length[k] or abs(angle[k] - edges[3 + k]) > degrees:
+            break
     else:
         return
-    numbers = [" ".join(f"{value:.4g}" for value in values) for values in (said, found)]
-    raise InvalidCrystalError(CONTRADICTORY, f"'abc' and 'angles' say {numbers[0]}, 'lattice_mat' {numbers[1]}")
+    said, found = (" ".join(f"{value:.4g}" for value in values) for values in (edges, (*length, *angle)))
+    raise InvalidCrystalError(CONTRADICTORY, f"'abc' and 'angles' say {said}, 'lattice_mat' {found}")
+
+
+def _angle(one: list[float], other: list[float], product: float) -> float:
+    """Degrees; `product` of the lengths."""
+    cosine = (one[0] * other[0] + one[1] * other[1] + one[2] * other[2]) / product
+    return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
