@@ -115,10 +115,10 @@ def make_crystal(
         cell = reduced(cell)
         inverse_cell = inverse(cell)
         thinnest, longest = thickness(inverse_cell), np.abs(cell).max()
-    if longest > MAX_LENGTH:
-        raise InvalidCrystalError(OVERSIZED, f"a lattice vector is {longest:.3g} Å long", identity)
     if thinnest < MIN_THICKNESS:
         raise InvalidCrystalError(ZERO_VOLUME, f"the cell is {thinnest:.3g} Å thick", identity)
+    if longest > MAX_LENGTH:
+        raise InvalidCrystalError(OVERSIZED, f"a lattice vector is {longest:.3g} Å long", identity)
     fractional = wrap(positions @ inverse_cell if cartesian else positions)
     closest = distances_below(MIN_DISTANCE, cell, fractional)
     if len(closest):
