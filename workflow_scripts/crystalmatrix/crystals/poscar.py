@@ -22,6 +22,8 @@ from crystalmatrix.crystals.text import number
 from crystalmatrix.crystals.vasp4 import elements_of_vasp4
 from crystalmatrix.elements import SYMBOLS
 
+_REMARK = re.compile("[!#]")
+_WHOLE = re.compile("[0-9]{1,9}")
 _NEXT_FRAME = re.compile(r"\s*direct configuration", re.IGNORECASE)  # of an XDATCAR, without another header
 
 
@@ -69,9 +71,8 @@ def _header(lines: list[str], start: int, path: Path | None) -> tuple[_Header, i
     too_long = next((k for k in range(start + 2, start + 5) if len(_leading_numbers(lines[k])) > 3), None)
     if too_long is not None:
         raise _unlike(lines, too_long, "a lattice vector, three numbers")
-    determinant = abs(float(np.linalg.det(vectors)))
-    if len(scale) == 1 and scale[0] < 0 and determinant > 0:  # the volume in Å3
-        scale = [(-scale[0] / determinant) ** (1 / 3)]
+    if len(scale) == 1 and scale[0] < 0 and (volume := abs(float(np.linalg.det(vectors)))) > 0:  # -scale in Å3
+        scale = [(-scale[0] / volume) ** (1 / 3)]
     if len(scale) not in (1, 3) or not min(scale) > 0:
         raise _unlike(lines, start + 1, "one scale other than zero, or three above zero")
     names, at = _names(lines, start + 5)
@@ -88,7 +89,7 @@ def _header(lines: list[str], start: int, path: Path | None) -> tuple[_Header, i
         read = elements_of_vasp4(lines[start], len(counts), line=start + 6, path=path)
     species = [z for (z, _), count in zip(read, counts, strict=True) for _ in range(count)]
     notes = dict.fromkeys(note for _, note in read if note)
-    factors = np.broadcast_to(np.array(scale), 3)
+    factors = np.array(scale if len(scale) == 3 else 3 * scale)
     return _Header(vectors * factors, factors, species, tuple(notes)), at
 
 
@@ -177,7 +178,9 @@ def _three(lines: list[str], at: int, what: str) -> list[float]:
 
 def _words(line: str) -> list[str]:
     """Without a remark behind ! or #."""
-    return re.split("[!#]", line, maxsplit=1)[0].split()
+    if "!" in line or "#" in line:
+        line = _REMARK.split(line, maxsplit=1)[0]
+    return line.split()
 
 
 def _leading_numbers(line: str) -> list[float]:
@@ -193,7 +196,7 @@ def _leading_numbers(line: str) -> list[float]:
 def _whole_numbers(line: str) -> list[int]:
     """All words of a line, or none."""
     words = _words(line)
-    return [int(word) for word in words] if all(re.fullmatch("[0-9]{1,9}", word) for word in words) else []
+    return [int(word) for word in words] if all(map(_WHOLE.fullmatch, words)) else []
 
 
 def _unlike(lines: list[str], at: int, expected: str) -> InvalidCrystalError:
