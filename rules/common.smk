@@ -5,6 +5,7 @@ A mistake of the user ends here, before any job starts, with one line that lists
 
 import shutil
 
+from crystalmatrix.code import digest
 from crystalmatrix.contracts import columns
 from crystalmatrix.config import load
 from crystalmatrix.crystals.formats import labelled_files, structure_files
@@ -22,7 +23,7 @@ BASELINES = (
 PRETRAINED = Path(CONFIG.pretrained).expanduser() if CONFIG.pretrained else None
 if PRETRAINED:
     or_exit(CONFIG.check_pretrained, PRETRAINED)
-PAGE_CODE = sorted(str(path) for path in (SCRIPTS / "crystalmatrix" / "report").rglob("*.*") if path.suffix != ".pyc")
+TEMPLATES = sorted((SCRIPTS / "crystalmatrix/report/templates").iterdir())
 # The leaderboard tests the official folds of JARVIS's own fields, nothing else.
 SUBMITTED = [
     name
