@@ -16,7 +16,7 @@ from crystalmatrix.data.minerals import mineral_entries
 from crystalmatrix.data.official import FOLD_BITS, FOLDS_FILE, LABELS_FILE, mineral_labels, official_folds
 from crystalmatrix.properties import PROPERTIES
 
-from .paths import JARVIS, PREDICTIONS, WHEEL, needs_jarvis, needs_predictions, needs_wheel
+from .paths import FACTS, JARVIS, PREDICTIONS, WHEEL, needs_jarvis, needs_predictions, needs_wheel
 
 # train, val, test as published; ids in two folds counted in the more held-out one
 OFFICIAL = {
@@ -115,13 +115,23 @@ def test_coverage_and_labels_of_the_part_beside_the_project():
         assert {name: value for name, value in read.items() if value is not None} == labels[entry["jid"]]
 
 
+def test_published_predictions_of_the_facts_are_for_official_test_ids():
+    with FACTS.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    for name, row in PROPERTIES.items():
+        test_ids = {jid for jid, fold in official_folds(name).items() if fold == c.TEST}
+        ids = [fact["id"] for fact in rows if fact["field"] == row.field]
+        assert len(set(ids)) == len(ids) >= 85
+        assert set(ids) <= test_ids
+
+
 @needs_predictions
-@pytest.mark.parametrize("name", PROPERTIES)
-def test_published_predictions_are_for_official_test_ids(name):
-    test_ids = {jid for jid, fold in official_folds(name).items() if fold == c.TEST}
-    files = list(PREDICTIONS.glob(f"*/AI-SinglePropertyPrediction-{PROPERTIES[name].field}-dft_3d-test-mae.csv.zip"))
-    assert files
-    for path in files:
-        with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as stream:
-            rows = list(csv.DictReader(io.TextIOWrapper(stream, "utf-8")))
-        assert {row["id"] for row in rows} <= test_ids
+def test_published_predictions_beside_the_project_are_for_official_test_ids():
+    for name, row in PROPERTIES.items():
+        test_ids = {jid for jid, fold in official_folds(name).items() if fold == c.TEST}
+        files = list(PREDICTIONS.glob(f"*/AI-SinglePropertyPrediction-{row.field}-dft_3d-test-mae.csv.zip"))
+        assert files
+        for path in files:
+            with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as stream:
+                predictions = list(csv.DictReader(io.TextIOWrapper(stream, "utf-8")))
+            assert {prediction["id"] for prediction in predictions} <= test_ids
