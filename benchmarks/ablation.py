@@ -148,10 +148,9 @@ def trained(
 ) -> Checkpoint:
     """A finished checkpoint of these settings, data and starting weights is read, anything else is trained."""
     path, wanted = folder / f"{seed}.pt", weights_digest(data, settings, init, seed)
-    if path.exists():
-        kept = load_checkpoint(path)
-        if kept.summary["requested"] == wanted:
-            return kept
+    asked = path.with_suffix(".digest")
+    if path.exists() and asked.exists() and asked.read_text() == wanted:
+        return load_checkpoint(path)
     checkpoint = train(
         data,
         tier=arguments.tier,
@@ -162,8 +161,8 @@ def trained(
         init=init,
         first_seed=seed,
     )
-    checkpoint.summary["requested"] = wanted
     save_checkpoint(path, checkpoint)
+    asked.write_text(wanted)
     return checkpoint
 
 

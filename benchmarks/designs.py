@@ -27,13 +27,13 @@ from torch import Tensor, nn
 
 from crystalmatrix import config
 from crystalmatrix.config import TierConfig
+from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.features.batch import N_SPECIES, Batch
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.dense import angular_width, densify
 from crystalmatrix.models.bases import envelope, gaussians
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.properties import PROPERTIES
-from crystalmatrix.targets.target import reduced_formulas
 from crystalmatrix.trained.checkpoint import build_model
 from crystalmatrix.training.labels import TrainingData, load
 from crystalmatrix.training.loop import Trainer
@@ -165,7 +165,7 @@ def train_for(design: Design, data: TrainingData, *, epochs: int, seed: int) -> 
         started = time.process_time()
         member = trainer.train()
         seconds = time.process_time() - started
-    errors = [entry["val_mae"][data.tasks[0]] for entry in member.history]
+    errors = [entry.val_mae[data.tasks[0]] for entry in member.history]
     return {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "epochs": epochs,

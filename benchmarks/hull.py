@@ -14,7 +14,10 @@ import pandas as pd
 
 from crystalmatrix import files
 from crystalmatrix.contracts import columns as c
-from crystalmatrix.targets.target import Target, reduced_formulas
+from crystalmatrix.crystals.formula import reduced_formulas
+from crystalmatrix.targets.formula_unit import FormulaUnit
+from crystalmatrix.targets.step import Crystals
+from crystalmatrix.targets.target import Target
 
 EHULL, ENERGY = "ehull", "formation_energy"
 
@@ -58,18 +61,19 @@ def law(train: pd.DataFrame, val: pd.DataFrame) -> None:
     """The law with constants of the training crystals and the known formation energy, on the validation crystals."""
     target = Target.fit(
         train[EHULL].to_numpy(),
-        formulas(train),
+        Crystals(formulas(train), np.zeros(len(train), bool)),
         name=EHULL,
         unit="eV/atom",
         transform="identity",
         composition_reference=True,
         companion=train[ENERGY].to_numpy(),
     )
-    if target.element_energies is None:
+    found = next((step for step in target.steps if isinstance(step, FormulaUnit)), None)
+    if found is None:
         print("the law does not hold here: ehull is learned as it is")
         return
     n_atoms = formulas(val).sum(axis=1)
-    plane = (1 - 1 / n_atoms) * (formulas(val) @ np.array(target.element_energies)) / n_atoms
+    plane = (1 - 1 / n_atoms) * (formulas(val) @ np.array(found.element_energies)) / n_atoms
     error = np.abs(np.maximum(val[ENERGY] / n_atoms + plane, 0) - val[EHULL])
     print(f"the law on {len(val)} validation crystals, eV/atom: median {error.median():.2g}  mean {error.mean():.2g}")
     print(f"  best constant: mean {(val[EHULL] - target.median).abs().mean():.2g}")

@@ -6,7 +6,7 @@ A mistake of the user ends here, before any job starts, with one line that lists
 import shutil
 
 from crystalmatrix.code import digest
-from crystalmatrix.contracts import columns
+from crystalmatrix.contracts import columns, versions
 from crystalmatrix.config import load
 from crystalmatrix.crystals.formats import labelled_files, structure_files
 from crystalmatrix.errors import or_exit

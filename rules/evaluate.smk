@@ -5,7 +5,7 @@ ruleorder: composition > predict
 
 
 rule composition:
-    """The floor that every network must beat: gradient boosting that sees the composition alone."""
+    """What every network must beat: gradient boosting that sees the composition alone."""
     input:
         records="results/data/records.parquet",
         splits="results/data/splits.parquet",
@@ -16,7 +16,7 @@ rule composition:
     conda:
         "../envs/report.yaml"
     params:
-        version=[columns.PREDICTIONS_VERSION, columns.FLOOR_VERSION],
+        version=[columns.PREDICTIONS_VERSION, versions.COMPOSITION_VERSION],
         property=declared_property,
     message:
         "Fitting the composition baseline, {wildcards.property}"

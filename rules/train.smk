@@ -46,7 +46,7 @@ rule train:
         runtime=1440,
     params:
         version=columns.CHECKPOINT_VERSION,
-        settings=lambda wildcards: CONFIG.tiers[wildcards.tier].for_task(wildcards.task).to_json(),
+        settings=lambda wildcards: CONFIG.tiers[wildcards.tier].for_task(wildcards.task),
         properties=multitask_properties,
         init=lambda wildcards, input: f"--init {input.init}" if input.init else "",
     message:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from crystalmatrix.config import ReportConfig
 from crystalmatrix.errors import run
-from crystalmatrix.evaluation.summary import comparison_json, comparison_table
-from crystalmatrix.files import write_json, write_text
+from crystalmatrix.evaluation.summary import compare, comparison_table
+from crystalmatrix.files import write_text
 from crystalmatrix.report.figures import write_figures
 from crystalmatrix.report.inputs import read_inputs
 from crystalmatrix.report.page import render
@@ -32,24 +32,24 @@ def main() -> None:
     parser.add_argument("--graphs", type=Path, help="statistics.json of the graphs; without it that part is left out")
     parser.add_argument("--config-json", default="{}", help="the configuration of the run, shown on the page")
     parser.add_argument("--out-dir", type=Path, required=True, help="folder for the page, the tables and figures/")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
 
     inputs = read_inputs(
-        metrics=args.metrics,
-        predictions=args.predictions,
-        records=args.records,
-        splits=args.splits,
-        quality=args.quality,
-        coverage=args.coverage,
-        leakage=args.leakage,
-        dropped=args.dropped,
-        outliers=args.outliers,
-        graphs=args.graphs,
-        config=json.loads(args.config_json),
-        settings=ReportConfig.from_json(args.settings),
+        metrics=arguments.metrics,
+        predictions=arguments.predictions,
+        records=arguments.records,
+        splits=arguments.splits,
+        quality=arguments.quality,
+        coverage=arguments.coverage,
+        leakage=arguments.leakage,
+        dropped=arguments.dropped,
+        outliers=arguments.outliers,
+        graphs=arguments.graphs,
+        config=json.loads(arguments.config_json),
+        settings=ReportConfig.from_json(arguments.settings),
     )
-    out: Path = args.out_dir
-    write_json(out / "comparison.json", comparison_json(inputs.boards, inputs.metrics, inputs.records))
+    out: Path = arguments.out_dir
+    compare(inputs.boards, inputs.metrics, inputs.records).write(out / "comparison.json")
     write_text(out / "comparison.csv", comparison_table(inputs.boards, inputs.metrics).to_csv(index=False))
     write_figures(out / "figures", inputs.boards)
     write_text(out / "comparison.html", render(inputs))

@@ -1,10 +1,12 @@
-"""Fit the floor of one property, gradient boosting on its composition: results/composition/{property}.*.parquet."""
+"""The composition baseline of one property, gradient boosting: results/composition/{property}.predictions.parquet."""
 
 import argparse
 from pathlib import Path
 
 from crystalmatrix import files
 from crystalmatrix.contracts import columns
+from crystalmatrix.contracts.summary import DataSource, PredictionsMetadata
+from crystalmatrix.contracts.tables import RecordsMetadata, SplitsMetadata
 from crystalmatrix.errors import run
 from crystalmatrix.evaluation.composition import predict_composition
 from crystalmatrix.properties import PROPERTIES
@@ -22,11 +24,18 @@ def main() -> None:
         version=columns.RECORDS_VERSION,
         columns=[columns.JID, columns.SPECIES, arguments.property],
     )
-    splits, _ = files.read_table(arguments.splits, version=columns.SPLITS_VERSION)
-    table, model = predict_composition(records.to_pandas(), splits.to_pandas(), name=arguments.property)
-    model["data_digest"] = metadata["digest"]
-    files.write_table(arguments.out, table, version=columns.PREDICTIONS_VERSION, metadata={"model": model})
-    print(f"{arguments.out}: {model['n_trees']} trees in {model['train_seconds']:.1f} s")
+    splits, drawn = files.read_table(arguments.splits, version=columns.SPLITS_VERSION)
+    origin = RecordsMetadata.parse(metadata, where=str(arguments.records))
+    fitted = predict_composition(
+        records.to_pandas(),
+        splits.to_pandas(),
+        name=arguments.property,
+        source=DataSource.of(origin, SplitsMetadata.parse(drawn, where=str(arguments.splits))),
+        data_digest=origin.digest,
+    )
+    metadata = PredictionsMetadata(model=fitted.summary).to_dict()
+    files.write_table(arguments.out, fitted.table, version=columns.PREDICTIONS_VERSION, metadata=metadata)
+    print(f"{arguments.out}: {fitted.n_trees} trees in {fitted.summary.train_seconds:.1f} s")
 
 
 if __name__ == "__main__":

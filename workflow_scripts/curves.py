@@ -10,9 +10,9 @@ import argparse
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from crystalmatrix import errors
+from crystalmatrix.contracts.summary import Epoch
 
 QUANTITIES = ("train_loss", "val_score", "learning_rate", "crystals_per_second")
 
@@ -35,15 +35,16 @@ def main() -> None:
     for log in logs:
         with SummaryWriter(str(arguments.out / log.parent.relative_to(arguments.runs))) as writer:
             for line in log.read_text().splitlines():
-                for name, value in scalars(json.loads(line)).items():
-                    writer.add_scalar(name, value, json.loads(line)["epoch"])
+                entry = Epoch.parse(json.loads(line), where=str(log))
+                for name, value in scalars(entry).items():
+                    writer.add_scalar(name, value, entry.epoch)
     print(f"{len(logs)} runs written to {arguments.out}")
 
 
-def scalars(entry: dict[str, Any]) -> dict[str, float]:
+def scalars(entry: Epoch) -> dict[str, float]:
     """Name and value of every curve of one epoch; validation errors in the property's unit."""
-    errors_of = {f"val_mae/{name}": value for name, value in entry["val_mae"].items()}
-    return {name: entry[name] for name in QUANTITIES} | errors_of
+    errors_of = {f"val_mae/{name}": value for name, value in entry.val_mae.items()}
+    return {name: getattr(entry, name) for name in QUANTITIES} | errors_of
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from crystalmatrix.config import ReportConfig
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.errors import run
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.evaluation.score import check_targets, model_scores
-from crystalmatrix.files import read_table, write_json
+from crystalmatrix.files import read_table
 
 
 def main() -> None:
@@ -22,23 +23,23 @@ def main() -> None:
     parser.add_argument("--leakage", type=Path, required=True, help="leakage.parquet: test crystals with a twin")
     parser.add_argument("--settings", default="{}", help="section `report` of the configuration, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="metrics.json to write")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
 
-    predictions = read_predictions(args.predictions)
-    records, source = read_table(args.records, version=c.RECORDS_VERSION, columns=[c.JID, *predictions.properties])
-    check_targets(predictions, records.to_pandas())
-    splits, _ = read_table(args.splits, version=c.SPLITS_VERSION)
-    leakage, _ = read_table(args.leakage, version=c.SPLITS_VERSION)
-    write_json(
-        args.out,
-        model_scores(
-            predictions,
-            splits=splits.to_pandas(),
-            leakage=leakage.to_pandas(),
-            settings=ReportConfig.from_json(args.settings),
-            fields=source.get("fields", {}),
-        ),
+    predictions = read_predictions(arguments.predictions)
+    records, metadata = read_table(
+        arguments.records, version=c.RECORDS_VERSION, columns=[c.JID, *predictions.properties]
     )
+    check_targets(predictions, records.to_pandas())
+    splits, _ = read_table(arguments.splits, version=c.SPLITS_VERSION)
+    leakage, _ = read_table(arguments.leakage, version=c.SPLITS_VERSION)
+    scores = model_scores(
+        predictions,
+        splits=splits.to_pandas(),
+        leakage=leakage.to_pandas(),
+        settings=ReportConfig.from_json(arguments.settings),
+        fields=RecordsMetadata.parse(metadata, where=str(arguments.records)).fields,
+    )
+    scores.write(arguments.out)
 
 
 if __name__ == "__main__":

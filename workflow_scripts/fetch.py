@@ -9,7 +9,6 @@ from pathlib import Path
 from crystalmatrix.config import DataConfig
 from crystalmatrix.data.sources import fetch
 from crystalmatrix.errors import run
-from crystalmatrix.files import write_json
 
 
 def main() -> None:
@@ -17,9 +16,9 @@ def main() -> None:
     parser.add_argument("--settings", required=True, help="JSON of the `data` section of config.yaml")
     parser.add_argument("--out", type=Path, required=True, help="raw.json.zip: a JSON list of entries, zipped")
     parser.add_argument("--meta", type=Path, required=True, help="raw.meta.json: origin, size, sha256, entry count")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
 
-    write_json(args.meta, fetch(DataConfig.from_json(args.settings), args.out))
+    fetch(DataConfig.from_json(arguments.settings), arguments.out).write(arguments.meta)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import argparse
 from pathlib import Path
 
 from crystalmatrix.errors import run
-from crystalmatrix.files import write_json
 from crystalmatrix.graphs.example import smallest_example
 from crystalmatrix.graphs.statistics import shard_statistics
 
@@ -17,8 +16,7 @@ def main() -> None:
     parser.add_argument("--shards", type=Path, nargs="+", required=True, help="results/graphs/shard-*.parquet")
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
     arguments = parser.parse_args()
-    statistics = shard_statistics(arguments.shards).to_json()
-    write_json(arguments.out, {**statistics, "example": smallest_example(arguments.shards)})
+    shard_statistics(arguments.shards).document(smallest_example(arguments.shards)).write(arguments.out)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from crystalmatrix.config import ReportConfig
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.data.official import official_folds
 from crystalmatrix.errors import DataError, run
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.evaluation.published import archive_name, full_test, read_archive
-from crystalmatrix.evaluation.submission import check, metadata, pack
+from crystalmatrix.evaluation.submission import check, contribution, pack
 from crystalmatrix.files import atomic, read_metadata, write_json, write_text
 from crystalmatrix.properties import PROPERTIES, as_read
 
@@ -26,25 +27,28 @@ def main() -> None:
     parser.add_argument("--tier", required=True, help="tier of the model: part of its name on the leaderboard")
     parser.add_argument("--settings", default="{}", help="section `report` of the configuration, as JSON")
     parser.add_argument("--out-dir", type=Path, required=True, help="folder to write")
-    args = parser.parse_args()
-    name: str = args.property
+    arguments = parser.parse_args()
+    name: str = arguments.property
 
-    model = read_predictions(args.predictions)
-    if (name, c.TEST) not in model.folds or model.tier != args.tier:
-        raise DataError(f"{args.predictions}: found {model.tier}/{model.task}, expected {args.tier} with {name}")
-    fields = read_metadata(args.records, version=c.RECORDS_VERSION).get("fields", {})
+    model = read_predictions(arguments.predictions)
+    if (name, c.TEST) not in model.folds or model.tier != arguments.tier:
+        raise DataError(
+            f"{arguments.predictions}: found {model.tier}/{model.task}, expected {arguments.tier} with {name}"
+        )
+    metadata = read_metadata(arguments.records, version=c.RECORDS_VERSION)
+    fields = RecordsMetadata.parse(metadata, where=str(arguments.records)).fields
     if full_test(as_read(name, fields)) is None:
         raise DataError(f"{name}: read from {as_read(name, fields).field}, which the leaderboard has no test for")
     fold = model.folds[name, c.TEST]
-    archive = args.out_dir / archive_name(PROPERTIES[name].field)
+    archive = arguments.out_dir / archive_name(PROPERTIES[name].field)
     with atomic(archive) as temporary:
         temporary.write_bytes(pack(fold, name))
-    about = metadata(model, name, ReportConfig.from_json(args.settings).submission)
+    about = contribution(model, name, ReportConfig.from_json(arguments.settings).submission)
     official = {jid for jid, kind in official_folds(name).items() if kind == c.TEST}
     result = check(read_archive(archive), fold, name, official=official, metadata=about)
-    write_json(args.out_dir / "metadata.json", about)
-    write_text(args.out_dir / "run.sh", f"#!/bin/bash\nsnakemake results/leaderboard/{name} --cores all\n")
-    write_json(args.out_dir / "check.json", result.to_json())
+    write_json(arguments.out_dir / "metadata.json", about.to_dict())
+    write_text(arguments.out_dir / "run.sh", f"#!/bin/bash\nsnakemake results/leaderboard/{name} --cores all\n")
+    result.write(arguments.out_dir / "check.json")
     print("\n".join(result.lines()))
 
 

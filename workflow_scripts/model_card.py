@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from crystalmatrix import files
+from crystalmatrix.contracts.scores import ModelScores
 from crystalmatrix.errors import run
 from crystalmatrix.report.card import model_card
 from crystalmatrix.trained.checkpoint import load_checkpoint
@@ -18,7 +19,7 @@ def main() -> None:
     arguments = parser.parse_args()
     card = model_card(
         load_checkpoint(arguments.model),
-        files.read_json(arguments.metrics),
+        ModelScores.read(arguments.metrics),
         n_bytes=arguments.model.stat().st_size,
         digest=files.sha256(arguments.model),
     )

@@ -7,6 +7,7 @@ import torch
 
 from crystalmatrix import errors, files
 from crystalmatrix.contracts import columns
+from crystalmatrix.contracts.summary import PredictionsMetadata
 from crystalmatrix.trained.checkpoint import load_checkpoint
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training.device import claim_device
@@ -41,15 +42,7 @@ def main() -> None:
         arguments.out,
         table,
         version=columns.PREDICTIONS_VERSION,
-        metadata={
-            "model": {
-                "tier": checkpoint.tier,
-                "task": checkpoint.task,
-                "graph": checkpoint.graph.model_dump(mode="json"),
-                "settings": checkpoint.settings.model_dump(mode="json"),
-                **checkpoint.summary,
-            }
-        },
+        metadata=PredictionsMetadata(model=checkpoint.summary).to_dict(),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts.columns import RECORDS_VERSION
+from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.data.archive import read_entries
 from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.parallel import WORTH_WORKERS, available_cores
@@ -16,7 +17,7 @@ from crystalmatrix.data.progress import tracked
 from crystalmatrix.data.quality import quality
 from crystalmatrix.data.records import build_records, check_records, records_metadata
 from crystalmatrix.errors import run
-from crystalmatrix.files import read_json, write_json, write_table
+from crystalmatrix.files import write_table
 
 
 def main() -> None:
@@ -28,18 +29,23 @@ def main() -> None:
     parser.add_argument("--quality", type=Path, required=True, help="quality.json to write")
     parser.add_argument("--dropped", type=Path, required=True, help="dropped.parquet to write")
     parser.add_argument("--workers", type=int, default=available_cores(), help="processes (default: all cores)")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
 
-    config = DataConfig.from_json(args.settings)
-    meta = read_json(args.meta)
+    config = DataConfig.from_json(arguments.settings)
+    origin = Origin.read(arguments.meta)
     fields = fields_of(config.fields)
-    entries = tracked(read_entries(args.raw), "checking crystals", meta["n_entries"])
-    workers = args.workers if meta["n_entries"] > WORTH_WORKERS else 1
+    entries = tracked(read_entries(arguments.raw), "checking crystals", origin.n_entries)
+    workers = arguments.workers if origin.n_entries > WORTH_WORKERS else 1
     records = build_records(entries, id_key=config.id_key, fields=fields, workers=workers)
     check_records(records, fields=fields, chosen=config.fields, max_drop_rate=config.max_drop_rate)
-    write_table(args.dropped, records.dropped, version=RECORDS_VERSION, metadata={"raw_sha256": meta["sha256"]})
-    write_json(args.quality, quality(records, source=meta, fields=fields))
-    write_table(args.out, records.table, version=RECORDS_VERSION, metadata=records_metadata(records, meta, fields))
+    write_table(arguments.dropped, records.dropped, version=RECORDS_VERSION, metadata={"raw_sha256": origin.sha256})
+    quality(records, source=origin, fields=fields).write(arguments.quality)
+    write_table(
+        arguments.out,
+        records.table,
+        version=RECORDS_VERSION,
+        metadata=records_metadata(records, origin, fields).to_dict(),
+    )
 
 
 if __name__ == "__main__":

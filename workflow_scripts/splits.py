@@ -10,11 +10,12 @@ from pathlib import Path
 
 from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts.columns import RECORDS_VERSION, SPLITS_VERSION
+from crystalmatrix.contracts.tables import RecordsMetadata, SplitsMetadata
 from crystalmatrix.data.leakage import leakage_table
 from crystalmatrix.data.outliers import COLUMNS, find_outliers
 from crystalmatrix.data.splits import assign_folds, coverage, splits_table
 from crystalmatrix.errors import run
-from crystalmatrix.files import read_table, write_json, write_table, write_text
+from crystalmatrix.files import read_table, write_table, write_text
 
 
 def main() -> None:
@@ -25,23 +26,24 @@ def main() -> None:
     parser.add_argument("--outliers", type=Path, required=True, help="outliers.csv to write")
     parser.add_argument("--leakage", type=Path, required=True, help="leakage.parquet to write")
     parser.add_argument("--coverage", type=Path, required=True, help="coverage.json to write")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
 
-    config = DataConfig.from_json(args.settings)
-    records, origin = read_table(args.records, version=RECORDS_VERSION)
+    config = DataConfig.from_json(arguments.settings)
+    records, metadata = read_table(arguments.records, version=RECORDS_VERSION)
     splits = splits_table(records, assign_folds(records, config))
-    about = {
-        "scheme": config.splits,
-        "seed": None if config.splits == "official" else config.split_seed,
-        "source": origin["source"],
-        "records_digest": origin["digest"],
-    }
-    write_json(args.coverage, coverage(records, splits, scheme=config.splits))
+    origin = RecordsMetadata.parse(metadata, where=str(arguments.records))
+    about = SplitsMetadata(
+        scheme=config.splits,
+        seed=None if config.splits == "official" else config.split_seed,
+        source=origin.source,
+        records_digest=origin.digest,
+    ).to_dict()
+    coverage(records, splits, scheme=config.splits).write(arguments.coverage)
     lines = io.StringIO()
     csv.writer(lines, lineterminator="\n").writerows([COLUMNS, *find_outliers(records, splits)])
-    write_text(args.outliers, lines.getvalue())
-    write_table(args.leakage, leakage_table(records, splits), version=SPLITS_VERSION, metadata=about)
-    write_table(args.out, splits, version=SPLITS_VERSION, metadata=about)
+    write_text(arguments.outliers, lines.getvalue())
+    write_table(arguments.leakage, leakage_table(records, splits), version=SPLITS_VERSION, metadata=about)
+    write_table(arguments.out, splits, version=SPLITS_VERSION, metadata=about)
 
 
 if __name__ == "__main__":

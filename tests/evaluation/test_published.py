@@ -14,7 +14,7 @@ from crystalmatrix.data.official import official_folds
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation import metrics
 from crystalmatrix.evaluation.comparison import ENSEMBLE, Board
-from crystalmatrix.evaluation.predictions import Fold
+from crystalmatrix.evaluation.predictions import FoldPredictions
 from crystalmatrix.evaluation.published import FULL_TEST, aligned, archive_name, read_archive, read_published
 from crystalmatrix.properties import PROPERTIES
 
@@ -146,7 +146,7 @@ def boards(source: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, B
         target = np.array([float(labels[jid][row.field]) for jid in test])
         published = {k: aligned(v, np.array(test)) for k, v in read_published(folder, row.field).items()}
         constant = float(np.median(target))
-        ours = Fold(np.array(test), target, np.full(len(test), constant), None, None, None)
+        ours = FoldPredictions(np.array(test), target, np.full(len(test), constant), None, None, None)
         result[name] = Board(row, ours.jid, target, {"lite": ours}, {"lite": 1.0}, published, constant, settings)
     return result
 
@@ -160,7 +160,7 @@ def test_known_errors_are_reproduced_to_their_digits(boards: dict[str, Board], s
     assert ours == known
     constant = SOURCES[source].constant[name]
     assert printed(board.mae("constant"), constant) == constant
-    assert all(board.n_covered(key) == n for key in board.published)
+    assert all(board.n_predicted(key) == n for key in board.published)
 
 
 @pytest.mark.parametrize("name", [name for name in KNOWN if name != WITHOUT_A_WINNER])

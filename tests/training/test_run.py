@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.dense import angular_width, densify
 from crystalmatrix.models.crystal import CrystalModel
-from crystalmatrix.targets.target import reduced_formulas
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training import loop, run

@@ -4,6 +4,7 @@ In: the merged configuration as nested dictionaries.  Out: Config; any unknown k
 that names the nearest known one.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -11,9 +12,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from crystalmatrix.config_section import Section
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
+from crystalmatrix.section import Section
 
 
 class DataConfig(Section):
@@ -24,7 +25,7 @@ class DataConfig(Section):
     mirrors: tuple[str, ...] = ()  # URLs tried before the release's own link
     sha256: str | None = None  # of the raw file; recorded on first use when not given
     id_key: str = "jid"
-    fields: dict[str, str] = Field(default_factory=dict)  # property: the data set's key where it is another
+    fields: dict[str, str] = Field({})  # property: key in the data set, where it differs from JARVIS's
     max_drop_rate: float = Field(0.01, ge=0, le=1)  # share of invalid rows above which the run stops
     splits: Literal["official", "random", "grouped"] = "official"
     split_fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # train, val, test; random and grouped only
@@ -148,13 +149,14 @@ class TierConfig(Section):
     model: ModelConfig
     training: TrainingConfig = TrainingConfig()
 
-    def for_task(self, task: str) -> Self:
-        """With the keys that do not concern the task at their defaults, so that changing them trains nothing again."""
-        single = ("task_weights", "sampling", "auxiliary", "hold_out")
-        defaults = {
-            key: TrainingConfig.model_fields[key].default for key in (("init",) if task == MULTITASK else single)
-        }
-        return self.model_copy(update={"training": self.training.model_copy(update=defaults)})
+    def for_task(self, task: str) -> str:
+        """JSON of the keys that concern the task: what a training is given, and what its card shows.
+
+        The others are left out, so that changing them trains nothing again. A reader finds them at their defaults.
+        """
+        foreign = {"init"} if task == MULTITASK else {"task_weights", "sampling", "auxiliary", "hold_out"}
+        content = self.model_dump(mode="json", exclude={"training": foreign})
+        return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
 class MatrixConfig(Section):
@@ -241,7 +243,7 @@ class Config(Section):
     tiers: dict[str, TierConfig]
     pretrained: str | None = None  # folder with <tier>/<task>.pt: those models are taken from there, not trained
     report: ReportConfig = ReportConfig()
-    screen: dict[str, ScreenConfig] = Field(default_factory=dict)
+    screen: dict[str, ScreenConfig] = Field({})
 
     @model_validator(mode="after")
     def _check(self) -> Self:

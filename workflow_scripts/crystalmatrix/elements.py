@@ -1,6 +1,6 @@
 """Symbols of the elements and their places in the periodic table of 18 columns.
 
-In: atomic numbers.  Out: SYMBOLS[Z], and (row, column) with the f block in rows 9 and 10.
+In: atomic numbers.  Out: SYMBOLS[Z], N_SPECIES, and (row, column) with the f block in rows 9 and 10.
 """
 
 _NAMES = """
@@ -9,6 +9,8 @@ Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu G
 Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr
 """
 SYMBOLS = ("", *_NAMES.split())
+
+N_SPECIES = 119  # length of a table by atomic number, 1 to 118; row 0 is never used
 
 _NOBLE = (0, 2, 10, 18, 36, 54, 86)  # Z of the last element of each period
 

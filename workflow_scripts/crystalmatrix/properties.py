@@ -18,7 +18,7 @@ class Property:
     plausible: tuple[float, float]  # values outside are flagged in the quality table, never dropped
     zero_inflated: bool = False  # a share of exact zeros (metals, non-magnetic ...): a hurdle head may learn it
     zero_by_symmetry: bool = False  # zero with an inversion centre or point group 432 (odd-rank tensor)
-    companion: str | None = None  # the property that this one may be the share of a formula unit of (targets/target.py)
+    companion: str | None = None  # what this may be the share of a formula unit of (targets/formula_unit.py)
 
 
 _ROWS = (

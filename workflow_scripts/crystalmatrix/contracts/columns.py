@@ -13,9 +13,8 @@ from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
 RECORDS_VERSION = 1
 SPLITS_VERSION = 1
 GRAPHS_VERSION = 2
-PREDICTIONS_VERSION = 1
-CHECKPOINT_VERSION = 3
-FLOOR_VERSION = 2  # of the features of the composition baseline
+PREDICTIONS_VERSION = 2
+CHECKPOINT_VERSION = 4
 
 JID = "jid"
 FORMULA = "formula"

@@ -18,6 +18,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.origin import Origin
+from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.crystals.crystal import DUPLICATE_ID, Crystal, InvalidCrystalError
 from crystalmatrix.crystals.symmetry import SYMPREC, Symmetry, find_symmetry
 from crystalmatrix.data.entries import LABELS, Entry, crystal_of, read_entry
@@ -167,16 +169,16 @@ def check_records(records: Records, *, fields: dict[str, str], chosen: dict[str,
         )
 
 
-def records_metadata(records: Records, origin: dict[str, Any], fields: dict[str, str]) -> dict[str, Any]:
-    """What records.parquet says of itself; `origin` is raw.meta.json."""
-    return {
-        "source": origin["source"],
-        "release": origin["release"],
-        "raw_sha256": origin["sha256"],
-        "digest": table_digest(records.table),
-        "symprec": SYMPREC,
-        "fields": fields,
-    }
+def records_metadata(records: Records, origin: Origin, fields: dict[str, str]) -> RecordsMetadata:
+    """What records.parquet says of itself."""
+    return RecordsMetadata(
+        source=origin.source,
+        release=origin.release,
+        raw_sha256=origin.sha256,
+        digest=table_digest(records.table),
+        symprec=SYMPREC,
+        fields=fields,
+    )
 
 
 def table_digest(table: pa.Table) -> str:

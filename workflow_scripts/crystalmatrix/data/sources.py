@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from crystalmatrix.config import DataConfig
+from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.data.archive import pack, read_entries, write_entries
 from crystalmatrix.data.download import Remote, fetch_remote
 from crystalmatrix.data.minerals import mineral_entries
@@ -24,12 +25,10 @@ MINERALS = "minerals"
 SUFFIXES = (".json", ".gz", ".zip")
 
 
-def fetch(config: DataConfig, out: Path) -> dict[str, Any]:
+def fetch(config: DataConfig, out: Path) -> Origin:
     """Write the raw data set to `out`, complete and checked, or nothing; return its origin.
 
-    The origin: {"source", "release" (file name of a JARVIS release), "origin" (address, file or package), "bytes",
-    "sha256" (of `out`), "n_entries", "date"}. Raises DataError, one line, for anything that is missing, damaged or not
-    what was expected.
+    Raises DataError, one line, for anything that is missing, damaged or not what was expected.
     """
     path = Path(config.source).expanduser()
     if config.source == MINERALS:
@@ -45,14 +44,15 @@ def fetch(config: DataConfig, out: Path) -> dict[str, Any]:
     if origin["n_entries"] == 0:
         out.unlink()
         raise DataError(f"{config.source}: holds no crystal")
-    return {
-        "release": None,
-        "source": config.source,
-        "bytes": out.stat().st_size,
-        "sha256": sha256(out),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        **origin,
-    }
+    return Origin(
+        source=config.source,
+        release=origin.get("release"),
+        origin=origin["origin"],
+        bytes=out.stat().st_size,
+        sha256=sha256(out),
+        n_entries=origin["n_entries"],
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
+    )
 
 
 def _from_minerals(config: DataConfig, out: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.coverage import Coverage, FoldCounts, PropertyCoverage
 from crystalmatrix.data.official import official_folds
 from crystalmatrix.errors import DataError
 from crystalmatrix.properties import PROPERTIES
@@ -76,11 +77,8 @@ def splits_table(records: pa.Table, folds: Folds) -> pa.Table:
     return pa.table(rows, c.SPLITS)
 
 
-def coverage(records: pa.Table, splits: pa.Table, *, scheme: str) -> dict[str, Any]:
-    """{property: {"official": published counts or null, "held": counts here, "strict_train", "without_fold"}}.
-
-    `without_fold`: labelled crystals that the scheme puts in no fold (official: new in a later release).
-    """
+def coverage(records: pa.Table, splits: pa.Table, *, scheme: str) -> Coverage:
+    """How many crystals of each fold are held, and how many the official ones have."""
     held: dict[str, Counter[str]] = {name: Counter() for name in PROPERTIES}
     strict: Counter[str] = Counter()
     columns = (splits[name].to_pylist() for name in (c.PROPERTY, c.FOLD, c.STRICT))
@@ -90,15 +88,21 @@ def coverage(records: pa.Table, splits: pa.Table, *, scheme: str) -> dict[str, A
     official = {
         name: Counter(official_folds(name).values()) if scheme == "official" else Counter() for name in PROPERTIES
     }
-    return {
-        name: {
-            "official": {fold: official[name][fold] for fold in FOLDS} if official[name] else None,
-            "held": {fold: held[name][fold] for fold in FOLDS},
-            "strict_train": strict[name],
-            "without_fold": records.num_rows - records[name].null_count - held[name].total(),
+    return Coverage(
+        properties={
+            name: PropertyCoverage(
+                official=_counts(official[name]) if official[name] else None,
+                held=_counts(held[name]),
+                strict_train=strict[name],
+                without_fold=records.num_rows - records[name].null_count - held[name].total(),
+            )
+            for name in PROPERTIES
         }
-        for name in PROPERTIES
-    }
+    )
+
+
+def _counts(folds: Counter[str]) -> FoldCounts:
+    return FoldCounts(**{fold: folds[fold] for fold in FOLDS})
 
 
 def _labelled(records: pa.Table, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Bootstrap intervals of mean errors, and of differences between models on the same crystals.
+"""Bootstrap confidence intervals of mean errors, and of differences between models on the same crystals.
 
 In: per-crystal values [n, n_models], one row a crystal.  Out: means of resampled crystals and their percentiles. The
 mean is linear, so the difference of two columns of resampled means is the paired bootstrap of their difference
@@ -6,11 +6,13 @@ mean is linear, so the difference of two columns of resampled means is the paire
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Verdict = Literal["better", "worse", "tied"]
 
 FEWEST = 10  # crystals below which nothing is claimed
 _CHUNK = 4_000_000  # resampled rows drawn at once: bounds the memory at about 64 MB
@@ -26,7 +28,7 @@ class Difference:
     high: float
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """`better` or `worse`, of A against B, only where the interval excludes zero; else `tied`.
 
         Always `tied` below FEWEST crystals, whose percentile intervals are too short to be trusted.
@@ -55,7 +57,7 @@ def resampled_means(values: Floats, *, n_resamples: int, seed: int = 0) -> Float
     return means
 
 
-def interval(samples: Floats, *, confidence: float) -> tuple[float, float]:
+def confidence_interval(samples: Floats, *, confidence: float) -> tuple[float, float]:
     """The central percentile interval of bootstrap samples [n_resamples]."""
     low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
@@ -67,5 +69,5 @@ def paired_difference(
     """A against B: per-crystal errors [n] of two models on the same crystals. Negative: A is better."""
     delta = errors_a - errors_b
     samples = resampled_means(delta[:, None], n_resamples=n_resamples, seed=seed)[:, 0]
-    low, high = interval(samples, confidence=confidence)
+    low, high = confidence_interval(samples, confidence=confidence)
     return Difference(len(delta), float(delta.mean()), low, high)

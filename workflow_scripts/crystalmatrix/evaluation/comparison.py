@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from crystalmatrix.config import ReportConfig
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.errors import DataError
-from crystalmatrix.evaluation.bootstrap import Difference, interval, paired_difference, resampled_means
-from crystalmatrix.evaluation.predictions import Fold, ModelPredictions
+from crystalmatrix.evaluation.bootstrap import Difference, confidence_interval, paired_difference, resampled_means
+from crystalmatrix.evaluation.predictions import FoldPredictions, ModelPredictions
 from crystalmatrix.evaluation.published import aligned, display_name, read_published
 from crystalmatrix.properties import PROPERTIES, Property, as_read
 
 Floats = NDArray[np.float64]
 
-COMPOSITION = "composition"  # the tier of the floor
+COMPOSITION = "composition"  # the tier of the composition baseline
 CONSTANT = "constant"
 ENSEMBLE = ("kgcnn_coGN", "kgcnn_coNGN", "potnet", "alignn_model")
 ENSEMBLE_NAME = "median of published"
@@ -40,7 +40,7 @@ class Board:
     quantity: Property
     jid: NDArray[np.str_]  # [n] test crystals held, sorted
     target: Floats  # [n]
-    ours: dict[str, Fold]  # column key: test fold, in the order of the matrix; the composition floor among them
+    ours: dict[str, FoldPredictions]  # column key: test fold, in the order of the matrix, the composition baseline too
     val_mae: dict[str, float]  # column key: what chooses the recommended model
     published: dict[str, Floats]  # leaderboard folder: prediction [n], NaN where it has none
     constant: float  # median of the training targets
@@ -59,34 +59,34 @@ class Board:
 
     @cached_property
     def _samples(self) -> dict[str, Floats]:
-        """Resampled means [n_resamples] of the models that cover every crystal; all see the same draws."""
+        """Resampled means [n_resamples] of the models that predict every crystal; all see the same draws."""
         complete = [key for key, error in self.errors.items() if np.isfinite(error).all()]
         stacked = np.stack([self.errors[key] for key in complete], axis=1)  # [n, n_models]
         means = resampled_means(stacked, n_resamples=self.settings.bootstrap)
         return dict(zip(complete, means.T, strict=True))
 
     def mae(self, key: str) -> float:
-        """MAE over the crystals that the model covers."""
+        """MAE over the crystals that the model predicts."""
         return float(np.nanmean(self.errors[key]))
 
-    def n_covered(self, key: str) -> int:
+    def n_predicted(self, key: str) -> int:
         """How many of the test crystals the model has a prediction for."""
         return int(np.isfinite(self.errors[key]).sum())
 
     def mae_interval(self, key: str) -> tuple[float, float]:
-        """Bootstrap interval of the MAE."""
+        """Bootstrap confidence interval of the MAE."""
         samples = self._samples.get(key)
         if samples is None:
             held = self.errors[key][np.isfinite(self.errors[key])]
             samples = resampled_means(held[:, None], n_resamples=self.settings.bootstrap)[:, 0]
-        return interval(samples, confidence=self.settings.confidence)
+        return confidence_interval(samples, confidence=self.settings.confidence)
 
     def difference(self, first: str, second: str) -> Difference:
-        """MAE of `first` minus MAE of `second` on the crystals that both cover; negative: `first` is better."""
+        """MAE of `first` minus MAE of `second` on the crystals that both predict; negative: `first` is better."""
         a, b = self.errors[first], self.errors[second]
         if first in self._samples and second in self._samples:
             samples = self._samples[first] - self._samples[second]
-            low, high = interval(samples, confidence=self.settings.confidence)
+            low, high = confidence_interval(samples, confidence=self.settings.confidence)
             return Difference(self.n, float((a - b).mean()), low, high)
         common = np.isfinite(a) & np.isfinite(b)
         return paired_difference(
@@ -95,12 +95,12 @@ class Board:
 
     @cached_property
     def common(self) -> "Board":
-        """The same board on the crystals that the published models cover: all of them, or what the widest one has.
+        """The same board on the crystals that the published models predict: all of them, or what the widest one has.
 
         Errors of ours and of published models stand side by side only here, so that they are of the same crystals.
         """
-        covered = [np.isfinite(values) for values in self.published.values()]
-        rows = max(covered, key=np.sum, default=np.ones(self.n, dtype=bool))
+        predicted = [np.isfinite(values) for values in self.published.values()]
+        rows = max(predicted, key=np.sum, default=np.ones(self.n, dtype=bool))
         if rows.all():
             return self
         return replace(
@@ -112,13 +112,13 @@ class Board:
         )
 
     @property
-    def rivals(self) -> list[str]:
-        """Published models, and their median, that cover every crystal of the board."""
+    def complete(self) -> list[str]:
+        """Published models, and their median, that predict every crystal of the board."""
         return [key for key in self.published if key in self._samples]
 
     @property
     def networks(self) -> list[str]:
-        """Our models without the composition floor."""
+        """Our models without the composition baseline."""
         return [key for key in self.ours if key != COMPOSITION]
 
     @property
@@ -133,8 +133,8 @@ class Board:
 
     @property
     def best_published(self) -> str | None:
-        """The published single model with the lowest MAE among those that cover every crystal; None where none does."""
-        return min((key for key in self.rivals if key != ENSEMBLE_NAME), key=self.mae, default=None)
+        """The published single model with the lowest MAE of those that predict every crystal; None where none does."""
+        return min((key for key in self.complete if key != ENSEMBLE_NAME), key=self.mae, default=None)
 
     def label(self, key: str) -> str:
         """A model's name for people."""
@@ -188,7 +188,7 @@ def _board(quantity: Property, models: dict[str, ModelPredictions], settings: Re
 def _constant(name: str, models: dict[str, ModelPredictions]) -> float:
     """The training median, of a single-task model where there is one: it saw the whole training fold."""
     chosen = min(models.values(), key=lambda model: (model.is_multitask, model.tier))
-    return float(chosen.model["train_median"][name])
+    return chosen.model.train_median[name]
 
 
 def _published(field: str, jid: NDArray[np.str_], settings: ReportConfig) -> dict[str, Floats]:

@@ -1,4 +1,4 @@
-"""The floor that every network must beat: gradient boosting that sees which elements a crystal holds, and no structure.
+"""The composition baseline: gradient boosting that sees which elements a crystal holds, and no structure.
 
 In: the records' species and one property's labels and folds.  Out: predictions of its validation and test crystals, as
 every other model's (columns.PREDICTIONS), and how they were made.
@@ -7,7 +7,7 @@ every other model's (columns.PREDICTIONS), and how they were made.
 import time
 from importlib.metadata import version
 from itertools import islice
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.summary import DataSource, ModelSummary
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation.comparison import COMPOSITION
 from crystalmatrix.evaluation.descriptors import composition_features
-from crystalmatrix.evaluation.uncertainty import conformal_interval
+from crystalmatrix.trained.calibration import LEVEL, conformal_interval
 
 Floats = NDArray[np.float64]
 
@@ -29,8 +30,18 @@ PATIENCE = 40  # trees without a better validation error after which no more are
 MIN_ROWS = 2  # of a training fold
 
 
-def predict_composition(records: pd.DataFrame, splits: pd.DataFrame, *, name: str) -> tuple[pa.Table, dict[str, Any]]:
-    """Fit the floor of one property: (columns.PREDICTIONS, the metadata's "model" without the digest of the data).
+class Fitted(NamedTuple):
+    """The baseline of one property."""
+
+    table: pa.Table  # columns.PREDICTIONS
+    summary: ModelSummary
+    n_trees: int
+
+
+def predict_composition(
+    records: pd.DataFrame, splits: pd.DataFrame, *, name: str, source: DataSource, data_digest: str
+) -> Fitted:
+    """Fit the baseline of one property.
 
     `records` with the columns jid, species and the property; `splits` as columns.SPLITS. The number of trees is the one
     with the least validation error. Raises DataError where the property has no training or no validation crystals.
@@ -67,8 +78,8 @@ def predict_composition(records: pd.DataFrame, splits: pd.DataFrame, *, name: st
         c.UPPER: upper,
     }
     columns = [pa.array(values[field.name], field.type) for field in c.PREDICTIONS]
-    table = pa.Table.from_arrays(columns, schema=c.PREDICTIONS)
-    return table, _summary(name, target[train], n_features=features.shape[1], n_trees=n_trees, seconds=seconds)
+    summary = _summary(name, target[train], seconds=seconds, source=source, data_digest=data_digest)
+    return Fitted(pa.Table.from_arrays(columns, schema=c.PREDICTIONS), summary, n_trees)
 
 
 def _fit(
@@ -94,24 +105,25 @@ def _predict(model: HistGradientBoostingRegressor, features: Floats, *, n_trees:
     return np.asarray(next(stages)) if n_trees else np.full(len(features), constant)
 
 
-def _summary(name: str, train: Floats, *, n_features: int, n_trees: int, seconds: float) -> dict[str, Any]:
-    """The keys of a trained model's summary, null where they mean nothing here."""
-    return {
-        "tier": COMPOSITION,
-        "task": name,
-        "architecture": "gradient boosting on the composition",
-        "n_parameters": None,
-        "n_features": n_features,
-        "n_trees": n_trees,
-        "device": "CPU",
-        "train_seconds": seconds,
-        "peak_memory_mb": None,
-        "crystals_per_second": None,
-        "seeds": 1,
-        "epochs": None,
-        "n_train": {name: len(train)},
-        "train_median": {name: float(np.median(train))},
-        "history": [],
-        "versions": {"scikit-learn": version("scikit-learn")},
-        "fold": "own",
-    }
+def _summary(name: str, train: Floats, *, seconds: float, source: DataSource, data_digest: str) -> ModelSummary:
+    return ModelSummary(
+        tier=COMPOSITION,
+        task=name,
+        architecture="gradient boosting on the composition",
+        n_parameters=None,
+        device="CPU",
+        train_seconds=seconds,
+        energy_joules=None,
+        peak_memory_mb=None,
+        crystals_per_second=None,
+        seeds=1,
+        epochs=None,
+        n_train={name: len(train)},
+        train_median={name: float(np.median(train))},
+        history=(),
+        versions={"scikit-learn": version("scikit-learn")},
+        data_digest=data_digest,
+        source=source,
+        hold_out="own",
+        interval_level=LEVEL,
+    )

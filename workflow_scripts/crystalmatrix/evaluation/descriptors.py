@@ -11,6 +11,9 @@ import numpy as np
 from jarvis.core.specie import chem_data
 from numpy.typing import NDArray
 
+from crystalmatrix.crystals.formula import reduced_formulas
+from crystalmatrix.elements import N_SPECIES
+
 Floats = NDArray[np.float64]
 
 # Of the elements, as jarvis-tools tabulates them, with its spelling.
@@ -41,14 +44,14 @@ _UNKNOWN = -9999  # how the table writes that a value is not known
 
 def composition_features(species: list[NDArray[np.uint8]]) -> Floats:
     """[n_crystals, n_features] from the atomic numbers of each crystal; NaN: unknown for all its elements."""
-    counts = np.stack([np.bincount(atoms, minlength=119) for atoms in species])  # [n, 119]
-    n_atoms = counts.sum(axis=1, keepdims=True)
-    fractions = counts / n_atoms
-    formula_unit = n_atoms / np.gcd.reduce(counts, axis=1, keepdims=True)
-    table = _descriptor_table()  # [119, n_descriptors]
+    pointer = np.concatenate([[0], np.cumsum([len(atoms) for atoms in species])])
+    formulas = reduced_formulas(np.concatenate(species), pointer)  # [n, N_SPECIES]
+    formula_unit = formulas.sum(axis=1, keepdims=True)
+    fractions = formulas / formula_unit
+    table = _descriptor_table()  # [N_SPECIES, n_descriptors]
     present = fractions > 0
     statistics = []
-    for values in table.T:  # [119]
+    for values in table.T:  # [N_SPECIES]
         known = present & ~np.isnan(values)
         weight = np.where(known, fractions, 0)
         total = weight.sum(axis=1)
@@ -65,8 +68,8 @@ def composition_features(species: list[NDArray[np.uint8]]) -> Floats:
 
 
 def _descriptor_table() -> Floats:
-    """[119, n_descriptors] by atomic number, NaN where unknown."""
-    table = np.full((119, len(DESCRIPTORS)), np.nan)
+    """[N_SPECIES, n_descriptors] by atomic number, NaN where unknown."""
+    table = np.full((N_SPECIES, len(DESCRIPTORS)), np.nan)
     for element in chem_data.values():
         values = [_number(element.get(name)) for name in DESCRIPTORS]
         table[int(element["Z"])] = values

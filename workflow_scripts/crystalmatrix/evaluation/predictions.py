@@ -5,13 +5,13 @@ In: results/{tier}/{task}.predictions.parquet (columns: see columns.PREDICTIONS)
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.summary import ModelSummary, PredictionsMetadata
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import read_table
 from crystalmatrix.properties import MULTITASK, PROPERTIES
@@ -20,14 +20,14 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Fold:
+class FoldPredictions:
     """Crystals of one property and fold, sorted by id; values in the property's unit."""
 
     jid: NDArray[np.str_]  # [n]
     target: Floats  # [n]
     prediction: Floats  # [n]
     spread: Floats | None  # [n] standard deviation over the ensemble; None for one seed
-    lower: Floats | None  # [n] bounds of the conformal interval; None where there is none
+    lower: Floats | None  # [n] bounds of the prediction interval; None where there is none
     upper: Floats | None
 
     @property
@@ -35,25 +35,25 @@ class Fold:
         """|prediction - target|, [n]."""
         return np.abs(self.prediction - self.target)
 
-    def on(self, rows: NDArray[np.bool_]) -> "Fold":
+    def on(self, rows: NDArray[np.bool_]) -> "FoldPredictions":
         """The crystals where `rows`, [n], is true."""
-        return Fold(*(None if values is None else values[rows] for values in vars(self).values()))  # type: ignore[arg-type]
+        return FoldPredictions(*(None if values is None else values[rows] for values in vars(self).values()))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class ModelPredictions:
     """What one checkpoint says about the validation and test crystals of each property that it predicts."""
 
-    model: dict[str, Any]  # how it was trained, as the checkpoint says
-    folds: dict[tuple[str, str], Fold]  # by (property, fold)
+    model: ModelSummary  # how it was trained
+    folds: dict[tuple[str, str], FoldPredictions]  # by (property, fold)
 
     @property
     def tier(self) -> str:
-        return str(self.model["tier"])
+        return self.model.tier
 
     @property
     def task(self) -> str:
-        return str(self.model["task"])
+        return self.model.task
 
     @property
     def is_multitask(self) -> bool:
@@ -77,10 +77,10 @@ def read_predictions(path: Path) -> ModelPredictions:
                 folds[name, fold] = _fold(path, part)
     if not folds:
         raise DataError(f"{path}: found no validation or test row, expected predictions; delete it and run again")
-    return ModelPredictions(metadata["model"], folds)
+    return ModelPredictions(PredictionsMetadata.parse(metadata, where=str(path)).model, folds)
 
 
-def _fold(path: Path, table: pa.Table) -> Fold:
+def _fold(path: Path, table: pa.Table) -> FoldPredictions:
     jid = table[c.JID].to_numpy().astype(str)
     values = {name: _floats(table[name]) for name in (c.TARGET, c.PREDICTION, c.SPREAD, c.LOWER, c.UPPER)}
     if len(np.unique(jid)) != len(jid):
@@ -89,7 +89,7 @@ def _fold(path: Path, table: pa.Table) -> Fold:
         column = values[name]
         if column is None or not np.isfinite(column).all():
             raise DataError(f"{path}: found a {name} that is not a finite number; delete it and train again")
-    return Fold(jid, **values)  # type: ignore[arg-type]  # target and prediction were just seen to be there
+    return FoldPredictions(jid, **values)  # type: ignore[arg-type]  # target and prediction were just seen to be there
 
 
 def _floats(column: pa.ChunkedArray) -> Floats | None:

@@ -5,13 +5,13 @@ In: a folder with <model>/AI-SinglePropertyPrediction-<field>-dft_3d-test-mae.cs
 """
 
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crystalmatrix.contracts.comparison import FullTest
 from crystalmatrix.errors import DataError
 from crystalmatrix.properties import PROPERTIES, Property
 
@@ -30,20 +30,6 @@ _NAMES = {  # folder on the leaderboard: name in the literature
     "matminer_xgboost": "matminer XGBoost",
     "potnet": "PotNet",
 }
-
-
-@dataclass(frozen=True)
-class FullTest:
-    """Published MAE on the whole official test split of dft_3d (2021 ids), trained on its whole training split."""
-
-    n_train: int
-    n_val: int
-    n_test: int
-    constant: float  # MAE of the best constant, in the property's unit, as the rest
-    cgcnn: float
-    alignn: float
-    best: float
-    best_model: str
 
 
 # Recomputed from the leaderboard's per-id predictions, except where the model's name says "README".

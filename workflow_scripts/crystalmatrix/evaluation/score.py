@@ -1,19 +1,19 @@
 """metrics.json: every number about one model, by property.
 
-In: its predictions, the splits, the leakage report.  Out: a dictionary in physical units (see `property_scores`).
+In: its predictions, the splits, the leakage report.  Out: ModelScores, in physical units.
 """
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from crystalmatrix.config import ReportConfig
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.scores import ModelScores, PropertyScores, SpreadBin
+from crystalmatrix.contracts.summary import ModelSummary
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation import metrics, uncertainty
-from crystalmatrix.evaluation.bootstrap import interval, resampled_means
-from crystalmatrix.evaluation.predictions import Fold, ModelPredictions
+from crystalmatrix.evaluation.bootstrap import confidence_interval, resampled_means
+from crystalmatrix.evaluation.predictions import FoldPredictions, ModelPredictions
 from crystalmatrix.properties import as_read
 
 
@@ -24,7 +24,7 @@ def model_scores(
     leakage: pd.DataFrame,
     settings: ReportConfig,
     fields: dict[str, str],
-) -> dict[str, Any]:
+) -> ModelScores:
     """The content of metrics.json.
 
     `splits` and `leakage` are the tables of the data stage, `fields` the keys that the data set was read by. Raises
@@ -35,53 +35,64 @@ def model_scores(
     for name in predictions.properties:
         test = predictions.folds[name, c.TEST]
         _check_ids(test, splits, name, f"{predictions.tier}/{predictions.task}")
-        twins = set(leakage.loc[leakage[c.PROPERTY] == name, c.JID])
-        val = predictions.folds.get((name, c.VAL))
-        scores[name] = {
-            "unit": as_read(name, fields).unit,
-            **property_scores(name, test, val, model=predictions.model, twins=twins, settings=settings),
-        }
-    return {
-        "tier": predictions.tier,
-        "task": predictions.task,
-        "confidence": settings.confidence,
-        "bootstrap": settings.bootstrap,
-        "model": predictions.model,
-        "properties": scores,
-    }
+        scores[name] = property_scores(
+            name,
+            test,
+            predictions.folds.get((name, c.VAL)),
+            unit=as_read(name, fields).unit,
+            model=predictions.model,
+            twins=set(leakage.loc[leakage[c.PROPERTY] == name, c.JID]),
+            settings=settings,
+        )
+    return ModelScores(
+        tier=predictions.tier,
+        task=predictions.task,
+        confidence=settings.confidence,
+        bootstrap=settings.bootstrap,
+        model=predictions.model,
+        properties=scores,
+    )
 
 
 def property_scores(
-    name: str, test: Fold, val: Fold | None, *, model: dict[str, Any], twins: set[str], settings: ReportConfig
-) -> dict[str, Any]:
-    """Scores on the test fold, in the property's unit.
-
-    `mae_low`, `mae_high` bound the MAE under resampling of the test crystals; `constant` is the median of the training
-    targets and `constant_mae` its error on the same crystals; `mae_without_twins` leaves out test crystals that have a
-    near-identical structure in training; `interval_*` and `spread_*` are None where the model gives no uncertainty.
-    """
+    name: str,
+    test: FoldPredictions,
+    val: FoldPredictions | None,
+    *,
+    unit: str,
+    model: ModelSummary,
+    twins: set[str],
+    settings: ReportConfig,
+) -> PropertyScores:
+    """Scores on the test fold; `twins`: ids of test crystals that have a near-identical structure in training."""
     error = test.error
     samples = resampled_means(error[:, None], n_resamples=settings.bootstrap)[:, 0]
-    low, high = interval(samples, confidence=settings.confidence)
-    constant = float(model["train_median"][name])
+    low, high = confidence_interval(samples, confidence=settings.confidence)
+    constant = model.train_median[name]
     distinct = ~np.isin(test.jid, sorted(twins))
-    scores = {
-        "n_train": int(model["n_train"][name]),
-        "n_val": len(val.jid) if val else 0,
-        "n_test": len(test.jid),
-        "mae": float(error.mean()),
-        "mae_low": low,
-        "mae_high": high,
-        "median_ae": float(np.median(error)),
-        "rmse": metrics.rmse(test.target, test.prediction),
-        "bias": metrics.bias(test.target, test.prediction),
-        "val_mae": float(val.error.mean()) if val else None,
-        "constant": constant,
-        "constant_mae": metrics.constant_mae(test.target, constant),
-        "n_twins": int((~distinct).sum()),
-        "mae_without_twins": float(error[distinct].mean()) if distinct.any() else None,
-    }
-    return scores | _uncertainty(test)
+    coverage, width = _intervals(test)
+    correlation, bins = _spread(test)
+    return PropertyScores(
+        unit=unit,
+        n_train=model.n_train[name],
+        n_val=len(val.jid) if val else 0,
+        n_test=len(test.jid),
+        mae=float(error.mean()),
+        mae_low=low,
+        mae_high=high,
+        median_ae=float(np.median(error)),
+        rmse=metrics.rmse(test.target, test.prediction),
+        bias=metrics.bias(test.target, test.prediction),
+        val_mae=float(val.error.mean()) if val else None,
+        constant=constant,
+        constant_mae=metrics.constant_mae(test.target, constant),
+        n_twins=int((~distinct).sum()),
+        mae_without_twins=float(error[distinct].mean()) if distinct.any() else None,
+        interval_coverage=coverage,
+        interval_width=width,
+        spread_correlation=correlation,
+        error_by_spread=bins,
+    )
 
 
 def check_targets(predictions: ModelPredictions, records: pd.DataFrame) -> None:
@@ -95,23 +106,25 @@ def check_targets(predictions: ModelPredictions, records: pd.DataFrame) -> None:
             )
 
 
-def _uncertainty(test: Fold) -> dict[str, Any]:
-    scores: dict[str, Any] = dict.fromkeys(
-        ("interval_coverage", "interval_width", "spread_correlation", "error_by_spread")
-    )
-    if test.lower is not None and test.upper is not None:
-        open_ = test.lower < test.upper  # where symmetry says zero, the interval is that zero and says nothing
-        if open_.any():
-            target, lower, upper = test.target[open_], test.lower[open_], test.upper[open_]
-            scores["interval_coverage"] = uncertainty.coverage(target, lower, upper)
-            scores["interval_width"] = uncertainty.mean_width(lower, upper)
-    if test.spread is not None:
-        scores["spread_correlation"] = uncertainty.spread_correlation(test.error, test.spread)
-        scores["error_by_spread"] = uncertainty.error_by_spread(test.error, test.spread)
-    return scores
+def _intervals(test: FoldPredictions) -> tuple[float | None, float | None]:
+    """Coverage and mean width of the prediction intervals; None where there are none."""
+    if test.lower is None or test.upper is None:
+        return None, None
+    open_ = test.lower < test.upper  # where symmetry says zero, the interval is that zero and says nothing
+    if not open_.any():
+        return None, None
+    target, lower, upper = test.target[open_], test.lower[open_], test.upper[open_]
+    return uncertainty.interval_coverage(target, lower, upper), uncertainty.mean_width(lower, upper)
 
 
-def _check_ids(test: Fold, splits: pd.DataFrame, name: str, model: str) -> None:
+def _spread(test: FoldPredictions) -> tuple[float | None, tuple[SpreadBin, ...] | None]:
+    """Correlation of error and spread, error by spread; None for one member, or where the spread does not vary."""
+    if test.spread is None:
+        return None, None
+    return metrics.spearman(test.error, test.spread), uncertainty.error_by_spread(test.error, test.spread)
+
+
+def _check_ids(test: FoldPredictions, splits: pd.DataFrame, name: str, model: str) -> None:
     expected = set(splits.loc[(splits[c.PROPERTY] == name) & (splits[c.FOLD] == c.TEST), c.JID])
     found = set(test.jid.tolist())
     if found != expected:

@@ -7,23 +7,40 @@ of https://github.com/usnistgov/jarvis_leaderboard, folder jarvis_leaderboard/co
 
 import io
 import zipfile
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from crystalmatrix.config import SubmissionConfig
+from crystalmatrix.contracts.document import Document, Part
+from crystalmatrix.contracts.versions import SUBMISSION_VERSION
 from crystalmatrix.evaluation import metrics
-from crystalmatrix.evaluation.predictions import Fold, ModelPredictions
+from crystalmatrix.evaluation.predictions import FoldPredictions, ModelPredictions
 from crystalmatrix.evaluation.published import archive_name
 from crystalmatrix.properties import PROPERTIES
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp, so that equal predictions are equal bytes
 
 
-@dataclass(frozen=True)
-class Check:
-    """What was found in an archive. `problems` is empty for a valid submission."""
+class Contribution(Part):
+    """metadata.json, with the keys that the leaderboard's own check asks for."""
+
+    model_name: str
+    project_url: str
+    date_submitted: str  # month-day-year
+    author_email: str
+    team_name: str
+    time_taken_seconds: dict[str, float]  # archive: training time
+    language: str
+    software_used: str
+    hardware_used: str
+    git_url: list[str]
+
+
+class Check(Document):
+    """check.json: what was found in an archive. `problems` is empty for a valid submission."""
+
+    VERSION: ClassVar[int] = SUBMISSION_VERSION
 
     archive: str
     unit: str
@@ -44,11 +61,11 @@ class Check:
         first = f"{self.archive}: {self.n_predicted} of {self.n_official} official test ids{mae}; {verdict}"
         return [first, *(f"  {problem}" for problem in self.problems)]
 
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "problems": list(self.problems), "complete": self.is_complete}
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "complete": self.is_complete}
 
 
-def pack(fold: Fold, name: str) -> bytes:
+def pack(fold: FoldPredictions, name: str) -> bytes:
     """The archive: one csv in a zip, columns id and prediction, sorted by id; equal predictions are equal bytes."""
     csv = "id,prediction\n" + "".join(
         f"{jid},{value:.9g}\n" for jid, value in zip(fold.jid.tolist(), fold.prediction.tolist(), strict=True)
@@ -62,25 +79,26 @@ def pack(fold: Fold, name: str) -> bytes:
     return buffer.getvalue()
 
 
-def metadata(model: ModelPredictions, name: str, submission: SubmissionConfig) -> dict[str, Any]:
-    """metadata.json of the contribution, with the keys that the leaderboard's own check asks for."""
-    facts = model.model
-    versions = facts.get("versions", {})
-    return {
-        "model_name": f"{submission.model_name}_{model.tier}",
-        "project_url": submission.project_url,
-        "date_submitted": submission.date_submitted,
-        "author_email": submission.author_email,
-        "team_name": submission.team_name,
-        "time_taken_seconds": {archive_name(PROPERTIES[name].field): facts.get("train_seconds")},
-        "language": "python",
-        "software_used": ",".join(f"{package}=={version}" for package, version in sorted(versions.items())),
-        "hardware_used": facts.get("device") or "",
-        "git_url": [submission.project_url],
-    }
+def contribution(model: ModelPredictions, name: str, submission: SubmissionConfig) -> Contribution:
+    """metadata.json of the contribution."""
+    versions = sorted(model.model.versions.items())
+    return Contribution(
+        model_name=f"{submission.model_name}_{model.tier}",
+        project_url=submission.project_url,
+        date_submitted=submission.date_submitted,
+        author_email=submission.author_email,
+        team_name=submission.team_name,
+        time_taken_seconds={archive_name(PROPERTIES[name].field): model.model.train_seconds},
+        language="python",
+        software_used=",".join(f"{package}=={version}" for package, version in versions),
+        hardware_used=model.model.device,
+        git_url=[submission.project_url],
+    )
 
 
-def check(predicted: dict[str, float], fold: Fold, name: str, *, official: set[str], metadata: dict[str, Any]) -> Check:
+def check(
+    predicted: dict[str, float], fold: FoldPredictions, name: str, *, official: set[str], metadata: Contribution
+) -> Check:
     """Check what was read back from an archive: `predicted` against the fold's DFT values and the official test ids."""
     target = dict(zip(fold.jid.tolist(), fold.target.tolist(), strict=True))
     common = sorted(set(predicted) & official & set(target))
@@ -107,9 +125,9 @@ def check(predicted: dict[str, float], fold: Fold, name: str, *, official: set[s
     )
 
 
-def _metadata_problems(metadata: dict[str, Any]) -> list[str]:
-    empty = [key for key, value in metadata.items() if value in (None, "", [""])]
+def _metadata_problems(metadata: Contribution) -> list[str]:
+    empty = [key for key, value in metadata.to_dict().items() if value in ("", [""])]
     problems = [f"{key} is empty; set report.submission.{key} in config.yaml" for key in empty if key != "git_url"]
-    if metadata["author_email"] and "@" not in metadata["author_email"]:
-        problems.append(f"author_email {metadata['author_email']!r} holds no @; set report.submission.author_email")
+    if metadata.author_email and "@" not in metadata.author_email:
+        problems.append(f"author_email {metadata.author_email!r} holds no @; set report.submission.author_email")
     return problems

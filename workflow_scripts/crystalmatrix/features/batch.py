@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-N_SPECIES = 119  # atomic numbers 1 to 118; row 0 of an embedding is never used
+from crystalmatrix.elements import N_SPECIES as N_SPECIES
 
 
 class Batch(NamedTuple):

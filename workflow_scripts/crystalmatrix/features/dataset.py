@@ -18,7 +18,7 @@ from torch import Tensor
 
 from crystalmatrix.features.batch import Batch
 from crystalmatrix.features.dense import DenseGraphs
-from crystalmatrix.targets.target import FloatArray
+from crystalmatrix.targets.step import FloatArray
 
 _ARRAYS = ("species", "neighbour", "vector", "envelope_radius", "angular")
 

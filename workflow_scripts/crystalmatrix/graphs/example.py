@@ -1,22 +1,22 @@
 """One crystal whose graph can be looked at.
 
-In: the paths of shards.  Out: its id and its drawing (see statistics.Drawing) as plain lists, for JSON.
+In: the paths of shards.  Out: Example, its id and its drawing (see statistics.Drawing).
 """
 
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crystalmatrix.contracts import columns
+from crystalmatrix.contracts.statistics import Example
 from crystalmatrix.graphs.statistics import drawing
 
 
-def smallest_example(paths: list[Path], *, n_atoms: range = range(4, 9)) -> dict[str, Any] | None:
-    """A crystal whose graph can be looked at, for JSON: of those with `n_atoms` atoms, the one with the fewest angles.
+def smallest_example(paths: list[Path], *, n_atoms: range = range(4, 9)) -> Example | None:
+    """A crystal whose graph can be looked at: of those with `n_atoms` atoms, the one with the fewest angles.
 
-    Keys: `jid`, and the fields of Drawing as lists; None where no crystal is of that size.
+    None where no crystal is of that size.
     """
     best: tuple[int, str, pa.Table] | None = None
     for path in paths:
@@ -32,4 +32,4 @@ def smallest_example(paths: list[Path], *, n_atoms: range = range(4, 9)) -> dict
     if best is None:
         return None
     drawn = drawing(best[2])
-    return {"jid": best[1], **{name: values.tolist() for name, values in vars(drawn).items()}}
+    return Example(jid=best[1], **{name: values.tolist() for name, values in vars(drawn).items()})

@@ -6,7 +6,7 @@ In: Graphs, or the paths of shards.  Out: counts that add up, and the lines of a
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crystalmatrix.contracts import columns
+from crystalmatrix.contracts.statistics import Example, Statistics
 from crystalmatrix.graphs.build import Crystals
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.graphs.table import graphs_from_table
@@ -40,18 +41,19 @@ class GraphStatistics:
             self.angles + other.angles,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers; trailing zeros are cut, so bin k of `distances` is k to k + 1 times `distance_bin`."""
-        return {
-            "n_crystals": self.n_crystals,
-            "n_atoms": int(self.neighbours.sum()),
-            "n_edges": int(self.distances.sum()),
-            "n_angles": int(self.angles.sum()),
-            "neighbours": np.trim_zeros(self.neighbours, "b").tolist(),
-            "distance_bin": DISTANCE_BIN,
-            "distances": np.trim_zeros(self.distances, "b").tolist(),
-            "angles": self.angles.tolist(),
-        }
+    def document(self, example: Example | None) -> Statistics:
+        """For the page, with one crystal to draw."""
+        return Statistics(
+            n_crystals=self.n_crystals,
+            n_atoms=int(self.neighbours.sum()),
+            n_edges=int(self.distances.sum()),
+            n_angles=int(self.angles.sum()),
+            neighbours=tuple(np.trim_zeros(self.neighbours, "b").tolist()),
+            distance_bin=DISTANCE_BIN,
+            distances=tuple(np.trim_zeros(self.distances, "b").tolist()),
+            angles=tuple(self.angles.tolist()),
+            example=example,
+        )
 
 
 def statistics(graphs: Graphs) -> GraphStatistics:

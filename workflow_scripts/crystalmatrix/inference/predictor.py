@@ -19,13 +19,14 @@ import pandas as pd
 import torch
 
 from crystalmatrix.crystals.crystal import Crystal, Failure
+from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.crystals.iterate import iterate
 from crystalmatrix.data.records import hill_formula
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.dense import densify
 from crystalmatrix.inference.prepare import Item, Prepared, chunked, prepare
-from crystalmatrix.targets.target import FloatArray, reduced_formulas
+from crystalmatrix.targets.step import FloatArray
 from crystalmatrix.trained.checkpoint import load_checkpoint
 from crystalmatrix.trained.prediction import predict
 

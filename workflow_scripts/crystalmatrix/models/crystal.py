@@ -1,6 +1,6 @@
 """From atoms to properties: an architecture, pooling over each crystal, one small head per property.
 
-In: Batch.  Out: [n_crystals, n_outputs] on the scale of the transformed targets (targets/target.py).
+In: Batch.  Out: [n_crystals, n_outputs] on the scale that the heads learn (targets/target.py).
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Does it pay: multi-task against single, tier against tier, networks against the floors; paired, on the same crystals.
+"""Ablations: multi-task against single, tier against tier, networks against baselines; paired, on the same crystals.
 
-In: Inputs.  Out: what pays.html.j2 shows: differences in percent of the second model's MAE.
+In: Inputs.  Out: what ablation.html.j2 shows: differences in percent of the second model's MAE.
 """
 
 from typing import Any
@@ -10,17 +10,17 @@ from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
 
 
-def pays(inputs: Inputs) -> dict[str, Any]:
-    """Two tables: universal against specialist, and each tier's specialist against the others and the floors."""
+def ablation(inputs: Inputs) -> dict[str, Any]:
+    """Two tables: universal against specialist, and each tier's specialist against the others and the baselines."""
     tiers = [key for key in inputs.columns if "/" not in key and key != COMPOSITION]
     both = [(f"{tier}/multitask", tier) for tier in tiers if f"{tier}/multitask" in inputs.columns]
     ladder = [(a, b) for i, b in enumerate(tiers) for a in tiers[i + 1 :]]
-    floors = [(tier, floor) for floor in (COMPOSITION, CONSTANT) for tier in tiers]
-    floors = [pair for pair in floors if pair[1] in [*inputs.columns, CONSTANT]]
+    known = [baseline for baseline in (COMPOSITION, CONSTANT) if baseline in [*inputs.columns, CONSTANT]]
+    against = [(tier, baseline) for baseline in known for tier in tiers]
     tables = [
         ("multi", "One model for all, or one for each", both),
         ("tiers", "Tier against tier, single-task models", ladder),
-        ("floors", "Networks against the floors, single-task models", floors),
+        ("baselines", "Networks against the baselines, single-task models", against),
     ]
     return {"tables": [_table(inputs, *table) for table in tables if table[2]]}
 

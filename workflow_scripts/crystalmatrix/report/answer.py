@@ -8,8 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crystalmatrix.contracts import columns as c
-from crystalmatrix.evaluation.bootstrap import FEWEST
+from crystalmatrix.evaluation.bootstrap import FEWEST, Difference
 from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board, model_label
 from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
@@ -26,8 +25,8 @@ def answer(inputs: Inputs) -> dict[str, Any]:
         "rows": [_row(inputs, name, board, scale) for name, board in inputs.boards.items()],
         "axis": _axis(scale),
         "verdicts": verdicts,
-        "rival": "the best published model" if verdicts["n"] else "the best constant",
-        "source": Path(str(inputs.source["source"])).name,
+        "reference": "the best published model" if verdicts["n"] else "the best constant",
+        "source": Path(inputs.source.source).name,
         "fewest": FEWEST,
         "ids_note": _ids_note(inputs),
         "training_note": _training_note(inputs),
@@ -42,10 +41,10 @@ def _row(inputs: Inputs, name: str, board: Board, scale: Scale) -> dict[str, Any
     places = row_decimals(board)
     common = board.common
     best = common.best_published
-    rival = common.difference(key, best) if best else None
-    floors = {"the best constant": _claim("the best constant", board.difference(key, CONSTANT), places)}
+    against_best = _claim(board.label(best), common.difference(key, best), places) if best else None
+    baselines = {"the best constant": _claim("the best constant", board.difference(key, CONSTANT), places)}
     if COMPOSITION in board.ours and key != COMPOSITION:
-        floors["the composition alone"] = _claim("the composition", board.difference(key, COMPOSITION), places)
+        baselines["the composition alone"] = _claim("the composition", board.difference(key, COMPOSITION), places)
     return {
         "name": name,
         "label": board.quantity.label,
@@ -55,9 +54,9 @@ def _row(inputs: Inputs, name: str, board: Board, scale: Scale) -> dict[str, Any
         "mae": text.number(board.mae(key), places),
         "interval": text.interval(low, high, places),
         "strip": _strip(board, scale),
-        "claim": _claim(board.label(best), rival, places) if best and rival else floors["the best constant"],
+        "claim": against_best or baselines["the best constant"],
         "references": _references(board, places),
-        "unbeaten": ", ".join(name for name, claim in floors.items() if claim["verdict"] != "better"),
+        "unbeaten": ", ".join(name for name, claim in baselines.items() if claim["verdict"] != "better"),
         "ids": text.count(board.n),
         "official": text.count(inputs.n_official(name)) if inputs.n_official(name) else None,
         "complete": inputs.n_official(name) == board.n,
@@ -82,11 +81,11 @@ def row_decimals(board: Board) -> int:
     return text.decimals([board.mae(key) for key in [*board.ours, *board.published]])
 
 
-def _claim(rival: str, difference: Any, places: int) -> dict[str, str]:
+def _claim(reference: str, difference: Difference, places: int) -> dict[str, str]:
     return {
         "verdict": difference.verdict,
         "mark": text.VERDICT_MARKS[difference.verdict],
-        "sentence": text.against(rival, difference, places),
+        "sentence": text.against(reference, difference, places),
     }
 
 
@@ -104,8 +103,7 @@ def _ids_note(inputs: Inputs) -> str:
     official = {name: inputs.n_official(name) for name in inputs.boards}
     shares = [inputs.boards[name].n / n for name, n in official.items() if n]
     if len(shares) < len(official):
-        scheme = inputs.splits.get("scheme") or "own"
-        return f"Every error is on the test fold of this run ({scheme}), not on the official one."
+        return f"Every error is on the test fold of this run ({inputs.splits.scheme}), not on the official one."
     if min(shares) == 1:
         return "Every error is on the whole official test fold."
     return (
@@ -116,8 +114,8 @@ def _ids_note(inputs: Inputs) -> str:
 
 def _odd_hull(inputs: Inputs) -> str | None:
     """The median energy above hull, where it is far from what a distance to a convex hull looks like."""
-    entry = inputs.quality["properties"].get("ehull", {})
-    median = entry.get("median")
+    entry = inputs.quality.properties.get("ehull")
+    median = entry.median if entry else None
     return text.number(median, 2) if "ehull" in inputs.boards and median is not None and median > 0.5 else None
 
 
@@ -125,9 +123,9 @@ def _training_note(inputs: Inputs) -> str | None:
     """How many crystals the published models were trained on, where ours had fewer."""
     shares = []
     for name in inputs.boards:
-        entry = inputs.coverage.get(name) or {}
-        if entry.get("official") and entry["official"][c.TRAIN]:
-            shares.append(entry["held"][c.TRAIN] / entry["official"][c.TRAIN])
+        official = inputs.coverage.official(name)
+        if official and official.train:
+            shares.append(inputs.coverage.properties[name].held.train / official.train)
     if not shares or min(shares) > 0.98:
         return None
     return (

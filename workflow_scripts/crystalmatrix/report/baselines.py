@@ -1,14 +1,15 @@
 """Published models beside ours on the same crystals: one panel a property, the paired differences, the full test sets.
 
-In: Inputs.  Out: what rivals.html.j2 shows.
+In: Inputs.  Out: what baselines.html.j2 shows.
 """
 
 from typing import Any
 
 from markupsafe import Markup
 
+from crystalmatrix.contracts.comparison import FullTest
 from crystalmatrix.evaluation.comparison import CONSTANT, Board
-from crystalmatrix.evaluation.published import FullTest, full_test
+from crystalmatrix.evaluation.published import full_test
 from crystalmatrix.report import text
 from crystalmatrix.report.answer import row_decimals
 from crystalmatrix.report.inputs import Inputs
@@ -17,7 +18,7 @@ from crystalmatrix.report.svg import Drawing, Scale
 _LABEL, _PLOT, _ROW = 128, 190, 15
 
 
-def rivals(inputs: Inputs) -> dict[str, Any]:
+def baselines(inputs: Inputs) -> dict[str, Any]:
     """A ranking a property, a table of paired differences, and the published errors on the full test sets."""
     boards = inputs.boards
     return {
@@ -40,7 +41,7 @@ def rivals(inputs: Inputs) -> dict[str, Any]:
 
 def _ranking(board: Board) -> Markup:
     """Every model from best to worst, with the interval of its MAE; the best constant as a line."""
-    keys = sorted([*board.ours, *board.rivals, CONSTANT], key=board.mae)
+    keys = sorted([*board.ours, *board.complete, CONSTANT], key=board.mae)
     intervals = {key: board.mae_interval(key) for key in keys}
     low = min(bounds[0] for bounds in intervals.values())
     high = max(max(bounds[1] for bounds in intervals.values()) * 1.02, low * 1.5)
@@ -64,7 +65,7 @@ def _rank(
     strong = " strong" if key == board.recommended else ""
     drawing.text(_LABEL, y + 3.5, board.label(key), f"name {kind}-text{strong}", "end")
     drawing.line(scale(bounds[0]), y, scale(bounds[1]), y, f"{kind} bar")
-    title = f"{board.label(key)}: {text.interval(*bounds, places)} {board.quantity.unit}, n = {board.n_covered(key)}"
+    title = f"{board.label(key)}: {text.interval(*bounds, places)} {board.quantity.unit}, n = {board.n_predicted(key)}"
     if kind == "published":
         drawing.diamond(scale(board.mae(key)), y, 4, kind, title)
     else:
@@ -83,8 +84,8 @@ def _differences(board: Board) -> list[dict[str, Any]]:
                 "property": board.quantity.label,
                 "unit": board.quantity.unit,
                 "ours": board.label(board.recommended),
-                "rival": board.label(key),
-                "rival_mae": text.number(board.mae(key), places),
+                "reference": board.label(key),
+                "reference_mae": text.number(board.mae(key), places),
                 "n": difference.n,
                 "mean": text.number(difference.mean, places),
                 "interval": text.interval(difference.low, difference.high, places),

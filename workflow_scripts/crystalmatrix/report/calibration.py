@@ -1,4 +1,4 @@
-"""Can the uncertainty be trusted: coverage and width of the intervals, error against the ensemble's spread.
+"""Can the uncertainty be trusted: coverage and width of the prediction intervals, error against the ensemble's spread.
 
 In: Inputs.  Out: what calibration.html.j2 shows.
 """
@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from crystalmatrix.contracts.scores import SpreadBin
 from crystalmatrix.evaluation.comparison import Board, model_label
-from crystalmatrix.evaluation.summary import property_metrics
-from crystalmatrix.evaluation.uncertainty import LEVEL
+from crystalmatrix.evaluation.summary import model_metrics, property_metrics
 from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
 from crystalmatrix.report.svg import Drawing, Scale
@@ -18,7 +18,7 @@ _SIZE, _LEFT, _BOTTOM = 200, 46, 30
 
 
 def calibration(inputs: Inputs) -> dict[str, Any]:
-    """Coverage of the recommended models and of all; a chart a property whose models give a spread."""
+    """Interval coverage of the recommended models and of all; a chart a property whose models give a spread."""
     chosen: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     charts = []
@@ -33,17 +33,17 @@ def calibration(inputs: Inputs) -> dict[str, Any]:
     return {"chosen": chosen, "rows": rows, "charts": charts}
 
 
-def _bins(inputs: Inputs, board: Board, key: str) -> list[dict[str, float]]:
-    bins = property_metrics(key, board, inputs.metrics).get("error_by_spread") or []
-    return [entry for entry in bins if entry["spread"] > 0 and entry["mae"] > 0]
+def _bins(inputs: Inputs, board: Board, key: str) -> list[SpreadBin]:
+    bins = property_metrics(key, board, inputs.metrics).error_by_spread or ()
+    return [entry for entry in bins if entry.spread > 0 and entry.mae > 0]
 
 
 def _row(inputs: Inputs, board: Board, key: str) -> dict[str, Any] | None:
     scores = property_metrics(key, board, inputs.metrics)
-    covered = scores.get("interval_coverage")
-    if covered is None:
+    covered, width = scores.interval_coverage, scores.interval_width
+    if covered is None or width is None:
         return None
-    nominal = _nominal(inputs, board, key)
+    nominal = model_metrics(key, board, inputs.metrics).model.interval_level
     # the share of n crystals that an honest interval covers scatters by so much (binomial, two standard deviations)
     slack = 2 * (nominal * (1 - nominal) / board.n) ** 0.5
     return {
@@ -56,22 +56,16 @@ def _row(inputs: Inputs, board: Board, key: str) -> dict[str, Any] | None:
         "sort": covered,
         "verdict": "tied" if abs(covered - nominal) <= slack else "worse" if covered < nominal else "better",
         "word": "as stated" if abs(covered - nominal) <= slack else "too narrow" if covered < nominal else "too wide",
-        "width": text.significant(scores.get("interval_width")),
-        "relative": text.number(scores["interval_width"] / scores["mae"], 1) if scores["mae"] else text.EM_DASH,
-        "correlation": text.number(scores.get("spread_correlation"), 2),
+        "width": text.significant(width),
+        "relative": text.number(width / scores.mae, 1) if scores.mae else text.EM_DASH,
+        "correlation": text.number(scores.spread_correlation, 2),
     }
 
 
-def _nominal(inputs: Inputs, board: Board, key: str) -> float:
-    tier, _, task = key.partition("/")
-    model = inputs.metrics[tier, task or board.quantity.name]["model"]
-    return float(model.get("interval_level") or LEVEL)
-
-
-def _chart(bins: list[dict[str, float]], board: Board) -> Markup:
+def _chart(bins: list[SpreadBin], board: Board) -> Markup:
     """MAE of crystals in bins of rising spread, both axes logarithmic."""
     drawing = Drawing(_SIZE + 30, _SIZE, f"{board.quantity.label}: error against spread of the ensemble")
-    spreads, errors = [b["spread"] for b in bins], [b["mae"] for b in bins]
+    spreads, errors = [b.spread for b in bins], [b.mae for b in bins]
     right = _SIZE + 22
     x = Scale(min(spreads) * 0.8, max(spreads) * 1.25, _LEFT, right, log=True)
     y = Scale(min(errors) * 0.8, max(errors) * 1.25, _SIZE - _BOTTOM, 8, log=True)
@@ -81,6 +75,6 @@ def _chart(bins: list[dict[str, float]], board: Board) -> Markup:
     drawing.text((_LEFT + right) / 2, _SIZE - 4, f"spread{unit}", "tick", "middle")
     drawing.path([(x(a), y(b)) for a, b in zip(spreads, errors, strict=True)], "line series-1")
     for entry in bins:
-        title = f"spread {entry['spread']:.3g}, MAE {entry['mae']:.3g}, {entry['n']} crystals"
-        drawing.circle(x(entry["spread"]), y(entry["mae"]), 3, "dot series-1", title)
+        title = f"spread {entry.spread:.3g}, MAE {entry.mae:.3g}, {entry.n} crystals"
+        drawing.circle(x(entry.spread), y(entry.mae), 3, "dot series-1", title)
     return drawing.markup()

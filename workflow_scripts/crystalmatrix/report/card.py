@@ -3,48 +3,51 @@
 In: Checkpoint, its metrics.  Out: Markdown.
 """
 
-from typing import Any
-
+from crystalmatrix.contracts.scores import ModelScores, PropertyScores
+from crystalmatrix.contracts.summary import DataSource, HoldOut, ModelSummary
 from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.properties import PROPERTIES
-from crystalmatrix.report.text import count, duration, percent, significant
+from crystalmatrix.report.text import JOULES_PER_KWH, count, duration, percent, significant
 from crystalmatrix.trained.checkpoint import Checkpoint
 
-_FOLDS = {
+_HOLD_OUT: dict[HoldOut, str] = {
     "own": "the property's own (data.splits: {scheme})",
     "strict": "strict: no crystal of any property's validation or test fold was in training (data.splits: {scheme})",
     "masked": "masked: held-out labels were hidden, their structures may have been seen (data.splits: {scheme})",
 }
 
 
-def model_card(checkpoint: Checkpoint, metrics: dict[str, Any], *, n_bytes: int, digest: str) -> str:
+def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, digest: str) -> str:
     """Markdown; `digest`: sha256 of the checkpoint's file of `n_bytes`."""
-    source = checkpoint.summary["source"]
     summary, name = checkpoint.summary, f"{checkpoint.tier}/{checkpoint.task}"
-    fields = {key: source.get("fields", {}).get(key, PROPERTIES[key].field) for key in checkpoint.properties}
+    source = summary.source
+    fields = {key: source.fields.get(key, PROPERTIES[key].field) for key in checkpoint.properties}
     lines = [
         f"# Model card: {name}",
         "",
-        f"{_article(summary['architecture'])} network of {count(summary['n_parameters'])} parameters"
+        f"{_article(summary.architecture)} network of {count(summary.n_parameters)} parameters"
         f"{_ensemble(len(checkpoint.members))} that predicts {_properties(checkpoint.properties)} of a crystal from "
         "its structure.",
         "",
         "## How good it is",
         "",
-        f"Mean absolute error on the {_held(source)} with its {percent(metrics['confidence'])} bootstrap interval; the "
-        "constant is the median of the training fold. Coverage: share of the test values inside the nominal 90 % "
-        "interval. Twins: test crystals with a near-identical structure in the property's training fold, and the error "
+        f"Mean absolute error on the {_held(source)} with its {percent(metrics.confidence)} bootstrap confidence "
+        "interval; the "
+        "constant is the median of the training fold. Interval coverage: share of the test values inside their "
+        f"{percent(summary.interval_level)} prediction interval. "
+        "Twins: test crystals with a near-identical structure in the property's training fold, and the error "
         "without them.",
         "",
-        "| property | unit | training | test | MAE | interval | median error | constant | coverage | twins | without |",
+        "| property | unit | training | test | MAE | interval | median error | constant | interval coverage | twins "
+        "| without |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
-        *(_row(key, metrics["properties"].get(key), checkpoint) for key in checkpoint.properties),
+        *(_row(key, metrics.properties.get(key), checkpoint) for key in checkpoint.properties),
         "",
         "## Data",
         "",
-        f"- Source: {source['name']}, release: {source.get('release') or 'none, a source of its own'}",
-        f"- Raw file, sha256: `{source.get('raw_sha256')}`; records, digest: `{summary['data_digest']}`",
-        f"- Folds: {_FOLDS[summary['fold']].format(scheme=source['scheme'])}",
+        f"- Source: {source.name}, release: {source.release or 'none, a source of its own'}",
+        f"- Raw file, sha256: `{source.raw_sha256}`; records, digest: `{summary.data_digest}`",
+        f"- Folds: {_HOLD_OUT[summary.hold_out].format(scheme=source.scheme)}",
         f"- Labels: {', '.join(f'{key} = `{field}`' for key, field in fields.items())}",
         f"- Elements in training: {' '.join(SYMBOLS[z] for z in checkpoint.elements)}",
         "",
@@ -60,10 +63,11 @@ def model_card(checkpoint: Checkpoint, metrics: dict[str, Any], *, n_bytes: int,
         "",
         "## How it was trained",
         "",
-        f"{summary['epochs']} epochs, {duration(summary['train_seconds'])} on {summary['device']}; "
-        f"crystalmatrix {summary['versions']['crystalmatrix']}, torch {summary['versions']['torch']}. Settings:",
+        f"{summary.epochs} epochs, {duration(summary.train_seconds)} on {summary.device}; "
+        f"crystalmatrix {summary.versions['crystalmatrix']}, torch {summary.versions['torch']}.{_energy(summary)} "
+        "Settings, without those that do not concern this model:",
         "",
-        f"    {checkpoint.settings.to_json()}",
+        f"    {checkpoint.settings.for_task(checkpoint.task)}",
         f"    graph: {checkpoint.graph.to_json()}",
         "",
         "## Use",
@@ -88,17 +92,25 @@ def _properties(names: list[str]) -> str:
     return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
 
 
-def _held(source: dict[str, Any]) -> str:
-    return f"test ids of {source['release']}" if source.get("release") else "test ids held in this source"
+def _energy(summary: ModelSummary) -> str:
+    """A sentence, or nothing where the GPU does not tell."""
+    if summary.energy_joules is None:
+        return ""
+    energy = significant(summary.energy_joules / JOULES_PER_KWH, 2)
+    return f" About {energy} kWh of the GPU alone, from its power about once a second; the machine took more."
 
 
-def _row(name: str, score: dict[str, Any] | None, checkpoint: Checkpoint) -> str:
-    n_train = count(checkpoint.summary["n_train"][name])
+def _held(source: DataSource) -> str:
+    return f"test ids of {source.release}" if source.release else "test ids held in this source"
+
+
+def _row(name: str, score: PropertyScores | None, checkpoint: Checkpoint) -> str:
+    n_train = count(checkpoint.summary.n_train[name])
     unit = next(target.unit for target in checkpoint.targets if target.name == name)
     if score is None:
         return f"| {name} | {unit} | {n_train} | 0 | | | | | | | |"
-    interval = f"{significant(score['mae_low'])} to {significant(score['mae_high'])}"
-    cells = [name, unit, n_train, count(score["n_test"]), significant(score["mae"]), interval]
-    cells += [significant(score["median_ae"]), significant(score["constant_mae"]), percent(score["interval_coverage"])]
-    cells += [count(score["n_twins"]), significant(score["mae_without_twins"])]
+    interval = f"{significant(score.mae_low)} to {significant(score.mae_high)}"
+    cells = [name, unit, n_train, count(score.n_test), significant(score.mae), interval]
+    cells += [significant(score.median_ae), significant(score.constant_mae), percent(score.interval_coverage)]
+    cells += [count(score.n_twins), significant(score.mae_without_twins)]
     return f"| {' | '.join(cells)} |"

@@ -8,6 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.coverage import PropertyCoverage
+from crystalmatrix.contracts.quality import Histogram, PropertyQuality
 from crystalmatrix.evaluation.comparison import Board, model_label
 from crystalmatrix.evaluation.summary import property_metrics
 from crystalmatrix.report import text
@@ -22,83 +24,88 @@ def datasheet(inputs: Inputs) -> dict[str, Any]:
     """Tables of coverage, twins, label quality and extremes, and a histogram a property."""
     quality = inputs.quality
     return {
-        "n_raw": text.count(quality["n_raw"]),
-        "n_kept": text.count(quality["n_kept"]),
-        "reasons": [{"reason": key, "n": text.count(n)} for key, n in sorted(quality["dropped"].items())],
+        "n_raw": text.count(quality.n_raw),
+        "n_kept": text.count(quality.n_kept),
+        "reasons": [{"reason": key, "n": text.count(n)} for key, n in sorted(quality.dropped.items())],
         "dropped": inputs.dropped.head(20).fillna("").to_dict("records"),
         "n_dropped": len(inputs.dropped),
-        "defects": quality.get("known_defects", []),
-        "scheme": inputs.splits.get("scheme"),
+        "defects": quality.known_defects,
+        "scheme": inputs.splits.scheme,
         "coverage": [
-            _coverage(board, inputs.coverage[name]) for name, board in inputs.boards.items() if name in inputs.coverage
+            _coverage(board, held)
+            for name, board in inputs.boards.items()
+            if (held := inputs.coverage.properties.get(name))
         ],
-        "has_official": any(entry["official"] for entry in inputs.coverage.values()),
+        "has_official": any(entry.official for entry in inputs.coverage.properties.values()),
         "twins": [row for board in inputs.boards.values() if (row := _twins(inputs, board)) is not None],
         "labels": [_labels(board, entry) for board, entry in _qualities(inputs)],
         "histograms": [
-            {"label": board.quantity.label, "unit": board.quantity.unit, "chart": _histogram(board, entry)}
+            {
+                "label": board.quantity.label,
+                "unit": board.quantity.unit,
+                "chart": _histogram(board, entry.histogram),
+            }
             for board, entry in _qualities(inputs)
-            if entry.get("histogram")
+            if entry.histogram
         ],
         "outliers": _outliers(inputs),
         "n_outliers": len(inputs.outliers),
     }
 
 
-def _qualities(inputs: Inputs) -> list[tuple[Board, dict[str, Any]]]:
+def _qualities(inputs: Inputs) -> list[tuple[Board, PropertyQuality]]:
     """Quality of the compared properties, in the order of the page."""
-    known = inputs.quality["properties"]
+    known = inputs.quality.properties
     return [(board, known[name]) for name, board in inputs.boards.items() if name in known]
 
 
-def _coverage(board: Board, entry: dict[str, Any]) -> dict[str, Any]:
-    official = entry["official"]
+def _coverage(board: Board, entry: PropertyCoverage) -> dict[str, Any]:
     folds = []
     for fold in (c.TRAIN, c.VAL, c.TEST):
-        held = entry["held"][fold]
-        of = official[fold] if official else None
+        held = getattr(entry.held, fold)
+        of = getattr(entry.official, fold) if entry.official else None
         folds.append({"held": text.count(held), "official": text.count(of), "share": held / of if of else None})
-    return {"label": board.quantity.label, "folds": folds, "strict": text.count(entry["strict_train"])}
+    return {"label": board.quantity.label, "folds": folds, "strict": text.count(entry.strict_train)}
 
 
 def _twins(inputs: Inputs, board: Board) -> dict[str, Any] | None:
     """The recommended model's MAE with and without the test crystals that have a twin in training."""
     key, places = board.recommended, row_decimals(board)
     scores = property_metrics(key, board, inputs.metrics)
-    without = scores["mae_without_twins"]
+    without = scores.mae_without_twins
     return {
         "label": board.quantity.label,
         "unit": board.quantity.unit,
         "model": model_label(key),
-        "n": text.count(scores["n_twins"]),
-        "share": text.percent(scores["n_twins"] / board.n, 1),
+        "n": text.count(scores.n_twins),
+        "share": text.percent(scores.n_twins / board.n, 1),
         "all": text.number(board.mae(key), places),
         "without": text.number(without, places),
         "change": text.percent(without / board.mae(key) - 1, 1) if without and board.mae(key) else text.EM_DASH,
     }
 
 
-def _labels(board: Board, entry: dict[str, Any]) -> dict[str, Any]:
+def _labels(board: Board, entry: PropertyQuality) -> dict[str, Any]:
     return {
         "label": board.quantity.label,
         "unit": board.quantity.unit,
-        **{key: text.count(entry.get(key)) for key in ("count", "zeros", "negatives", "out_of_range")},
-        **{key: text.significant(entry.get(key)) for key in ("min", "median", "max")},
+        **{key: text.count(getattr(entry, key)) for key in ("count", "zeros", "negatives", "out_of_range")},
+        **{key: text.significant(getattr(entry, key)) for key in ("min", "median", "max")},
         "repeats": ", ".join(
-            f"{text.significant(repeat['value'])} ({repeat['count']} times)" for repeat in entry.get("repeats", [])[:3]
+            f"{text.significant(repeat.value)} ({repeat.count} times)" for repeat in entry.repeats[:3]
         ),
-        "against_symmetry": entry.get("nonzero_against_symmetry"),
+        "against_symmetry": entry.nonzero_against_symmetry,
     }
 
 
-def _histogram(board: Board, entry: dict[str, Any]) -> Markup:
-    edges, counts = entry["histogram"]["edges"], entry["histogram"]["counts"]
-    drawing = Drawing(_WIDTH, _HEIGHT, f"{board.quantity.label}: histogram of {entry['count']} values")
+def _histogram(board: Board, histogram: Histogram) -> Markup:
+    edges, counts = histogram.edges, histogram.counts
+    drawing = Drawing(_WIDTH, _HEIGHT, f"{board.quantity.label}: histogram of {sum(counts)} values")
     x = Scale(edges[0], edges[-1], 4, _WIDTH - 4)
     y = Scale(0, max(max(counts), 1) ** 0.5, _HEIGHT - 16, 4)
-    for low, high, n in zip(edges, edges[1:], counts, strict=False):
-        height = y(0) - y(n**0.5)  # square root, so that the tail beside a peak at zero can be seen
-        title = f"{low:.3g} to {high:.3g}: {n}"
+    for low, high, times in zip(edges, edges[1:], counts, strict=False):
+        height = y(0) - y(times**0.5)  # square root, so that the tail beside a peak at zero can be seen
+        title = f"{low:.3g} to {high:.3g}: {times}"
         drawing.rect(x(low), y(0) - height, max(x(high) - x(low) - 0.6, 0.5), height, "histogram", title)
     for value in x.ticks(4):
         drawing.text(min(max(x(value), 10), _WIDTH - 12), _HEIGHT - 4, tick_label(value), "tick", "middle")

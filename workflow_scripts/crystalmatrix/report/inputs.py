@@ -12,11 +12,16 @@ import pandas as pd
 
 from crystalmatrix.config import ReportConfig
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.coverage import Coverage
+from crystalmatrix.contracts.quality import Quality
+from crystalmatrix.contracts.scores import ModelScores
+from crystalmatrix.contracts.statistics import Statistics
+from crystalmatrix.contracts.tables import RecordsMetadata, SplitsMetadata
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation.comparison import COMPOSITION, Board, build_boards, column_key
 from crystalmatrix.evaluation.predictions import ModelPredictions, read_predictions
 from crystalmatrix.evaluation.summary import Metrics
-from crystalmatrix.files import read_json, read_metadata, read_table
+from crystalmatrix.files import read_metadata, read_table
 
 _RECORD_COLUMNS = [c.JID, c.FORMULA, c.N_ATOMS, c.SPECIES, c.SPACE_GROUP, "band_gap"]
 
@@ -31,14 +36,14 @@ class Inputs:
     metrics: Metrics
     boards: dict[str, Board]  # by property
     records: pd.DataFrame  # indexed by id: formula, n_atoms, species, space_group, band_gap
-    source: dict[str, Any]  # metadata of records.parquet
-    splits: dict[str, Any]  # metadata of splits.parquet
-    quality: dict[str, Any]
-    coverage: dict[str, Any]
+    source: RecordsMetadata
+    splits: SplitsMetadata
+    quality: Quality
+    coverage: Coverage
     leakage: pd.DataFrame
     dropped: pd.DataFrame
     outliers: pd.DataFrame
-    graphs: dict[str, Any] | None = None  # results/graphs/statistics.json
+    graphs: Statistics | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -47,8 +52,8 @@ class Inputs:
 
     def n_official(self, name: str) -> int | None:
         """Size of the official test split of a property; None for splits that are not the official ones."""
-        official = (self.coverage.get(name) or {}).get("official")
-        return official[c.TEST] if official else None
+        official = self.coverage.official(name)
+        return official.test if official else None
 
 
 def read_inputs(
@@ -68,9 +73,10 @@ def read_inputs(
 ) -> Inputs:
     """Read and check. Raises DataError for damaged files, or metrics and predictions that do not belong together."""
     models = _in_matrix_order([read_predictions(path) for path in predictions], config)
-    scores = {(content["tier"], content["task"]): content for content in map(read_json, metrics)}
-    table, source = read_table(records, version=c.RECORDS_VERSION, columns=_RECORD_COLUMNS)
-    boards = build_boards(models, settings, fields=source.get("fields", {}))
+    scores = {(content.tier, content.task): content for content in map(ModelScores.read, metrics)}
+    table, metadata = read_table(records, version=c.RECORDS_VERSION, columns=_RECORD_COLUMNS)
+    source = RecordsMetadata.parse(metadata, where=str(records))
+    boards = build_boards(models, settings, fields=source.fields)
     _check_metrics(models, scores)
     return Inputs(
         settings=settings,
@@ -80,18 +86,18 @@ def read_inputs(
         boards=boards,
         records=table.to_pandas().set_index(c.JID),
         source=source,
-        splits=read_metadata(splits, version=c.SPLITS_VERSION),
-        quality=read_json(quality),
-        coverage=read_json(coverage),
+        splits=SplitsMetadata.parse(read_metadata(splits, version=c.SPLITS_VERSION), where=str(splits)),
+        quality=Quality.read(quality),
+        coverage=Coverage.read(coverage),
         leakage=read_table(leakage, version=c.SPLITS_VERSION)[0].to_pandas(),
         dropped=read_table(dropped, version=c.RECORDS_VERSION)[0].to_pandas(),
         outliers=pd.read_csv(outliers, dtype={"id": str}, keep_default_na=False),
-        graphs=read_json(graphs) if graphs else None,
+        graphs=Statistics.read(graphs) if graphs else None,
     )
 
 
 def _in_matrix_order(models: list[ModelPredictions], config: dict[str, Any]) -> list[ModelPredictions]:
-    """By tier as configured, single-task before multi-task; the composition floor at the end."""
+    """By tier as configured, single-task before multi-task; the composition baseline at the end."""
     tiers = [*config.get("matrix", {}).get("tiers", []), *sorted({model.tier for model in models})]
     return sorted(models, key=lambda m: (m.tier == COMPOSITION, tiers.index(m.tier), m.is_multitask, m.task))
 
@@ -101,10 +107,10 @@ def _check_metrics(models: list[ModelPredictions], metrics: Metrics) -> None:
         name = f"{model.tier}/{model.task}"
         if (model.tier, model.task) not in metrics:
             raise DataError(f"{name}: found predictions but no metrics.json, expected both; run evaluate.py on it")
-        for key, scores in metrics[model.tier, model.task]["properties"].items():
+        for key, scores in metrics[model.tier, model.task].properties.items():
             mae = float(model.folds[key, c.TEST].error.mean()) if (key, c.TEST) in model.folds else np.nan
-            if not np.isclose(mae, scores["mae"], rtol=1e-9, atol=1e-12):
+            if not np.isclose(mae, scores.mae, rtol=1e-9, atol=1e-12):
                 raise DataError(
-                    f"{name}: its metrics.json says MAE {scores['mae']:.6g} for {key}, its predictions give {mae:.6g}; "
+                    f"{name}: its metrics.json says MAE {scores.mae:.6g} for {key}, its predictions give {mae:.6g}; "
                     f"delete the metrics and run again"
                 )

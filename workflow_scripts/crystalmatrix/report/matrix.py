@@ -28,7 +28,7 @@ def matrix(inputs: Inputs) -> dict[str, Any]:
 def _groups(columns: list[str]) -> list[dict[str, Any]]:
     tiers: dict[str, int] = {}
     for key in columns:
-        tier = "floor" if key == COMPOSITION else key.partition("/")[0]
+        tier = "baseline" if key == COMPOSITION else key.partition("/")[0]
         tiers[tier] = tiers.get(tier, 0) + 1
     return [{"name": tier, "span": span} for tier, span in tiers.items()]
 
@@ -71,7 +71,7 @@ def _cell(inputs: Inputs, board: Board, key: str, places: int) -> dict[str, Any]
     return {
         "mae": text.number(mae, places),
         "interval": f"{text.number(low, places)}\N{EN DASH}{text.number(high, places)}",
-        "median": text.number(scores["median_ae"], text.decimals([scores["median_ae"]])),
+        "median": text.number(scores.median_ae, text.decimals([scores.median_ae])),
         "to_constant": text.number(mae / constant, 2 if mae / constant >= 0.1 else 3),
         "to_best": text.number(to_best, 2) if to_best is not None else text.EM_DASH,
         "mark": _mark(board, key),
@@ -81,9 +81,9 @@ def _cell(inputs: Inputs, board: Board, key: str, places: int) -> dict[str, Any]
             "mae": mae / constant,
             "constant": mae / constant,
             "best": to_best if to_best is not None else mae / constant,
-            "median": scores["median_ae"] / constant,
+            "median": scores.median_ae / constant,
         },
-        "n_train": text.count(scores["n_train"]),
+        "n_train": text.count(scores.n_train),
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from crystalmatrix.contracts.statistics import Example
 from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
@@ -26,22 +27,22 @@ def neighbourhoods(inputs: Inputs) -> dict[str, Any] | None:
     found = inputs.graphs
     if found is None:
         return None
-    neighbours, distances, angles = (np.array(found[key]) for key in ("neighbours", "distances", "angles"))
-    step = found["distance_bin"]
+    neighbours, distances, angles = (np.array(values) for values in (found.neighbours, found.distances, found.angles))
+    step = found.distance_bin
     return {
-        "n_crystals": text.count(found["n_crystals"]),
-        "n_atoms": text.count(found["n_atoms"]),
-        "n_edges": text.count(found["n_edges"]),
-        "n_angles": text.count(found["n_angles"]),
-        "edges_per_atom": text.significant(found["n_edges"] / found["n_atoms"]),
-        "angles_per_atom": text.significant(found["n_angles"] / found["n_atoms"]),
+        "n_crystals": text.count(found.n_crystals),
+        "n_atoms": text.count(found.n_atoms),
+        "n_edges": text.count(found.n_edges),
+        "n_angles": text.count(found.n_angles),
+        "edges_per_atom": text.significant(found.n_edges / found.n_atoms),
+        "angles_per_atom": text.significant(found.n_angles / found.n_atoms),
         "charts": [
             {"label": "Neighbours of an atom", "chart": _histogram(neighbours, 1.0, "atoms with {:g} neighbours")},
             {"label": "Edge lengths (Å)", "chart": _histogram(_pairs(distances), 2 * step, "edges from {:.1f} Å")},
             {"label": "Angles (°)", "chart": _histogram(_pairs(angles), 2.0, "angles from {:g}°")},
         ],
-        "picture": _picture(found["example"]) if found.get("example") else None,
-        "example": found["example"]["jid"] if found.get("example") else None,
+        "picture": _picture(found.example) if found.example else None,
+        "example": found.example.jid if found.example else None,
     }
 
 
@@ -66,9 +67,9 @@ def _histogram(counts: NDArray[np.int64], step: float, title: str) -> Markup:
     return drawing.markup()
 
 
-def _picture(example: dict[str, Any]) -> Markup:
+def _picture(example: Example) -> Markup:
     """The cell, its atoms, and every edge within the 3-body cutoff to its end in this or a neighbouring cell."""
-    lattice, position, end = (np.array(example[key]) for key in ("lattice", "position", "end"))
+    lattice, position, end = (np.array(points) for points in (example.lattice, example.position, example.end))
     corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) @ lattice
     flat = np.concatenate([corners, position, end]) @ _VIEW.T
     low, span = flat.min(axis=0), np.ptp(flat, axis=0).max()
@@ -78,16 +79,16 @@ def _picture(example: dict[str, Any]) -> Markup:
         shown = 20 + margin + (points @ _VIEW.T - low) / span * (_PICTURE - 40)
         return [(float(x), float(_PICTURE - y)) for x, y in shown]
 
-    drawing = Drawing(_PICTURE, _PICTURE, f"unit cell of {example['jid']} with the edges between its atoms")
+    drawing = Drawing(_PICTURE, _PICTURE, f"unit cell of {example.jid} with the edges between its atoms")
     corner, atoms, ends = place(corners), place(position), place(end)
     for a, b in ((0, 1), (0, 2), (0, 4), (1, 3), (1, 5), (2, 3), (2, 6), (3, 7), (4, 5), (4, 6), (5, 7), (6, 7)):
         drawing.line(corner[a][0], corner[a][1], corner[b][0], corner[b][1], "constant")
-    for centre, (x, y) in zip(example["centre"], ends, strict=True):
+    for centre, (x, y) in zip(example.centre, ends, strict=True):
         drawing.line(atoms[centre][0], atoms[centre][1], x, y, "edge")
-    kinds = sorted(set(example["species"]))
-    for neighbour, (x, y) in zip(example["neighbour"], ends, strict=True):
-        drawing.circle(x, y, 5, f"image series-{kinds.index(example['species'][neighbour]) % 6}")
-    for z, (x, y) in zip(example["species"], atoms, strict=True):
+    kinds = sorted(set(example.species))
+    for neighbour, (x, y) in zip(example.neighbour, ends, strict=True):
+        drawing.circle(x, y, 5, f"image series-{kinds.index(example.species[neighbour]) % 6}")
+    for z, (x, y) in zip(example.species, atoms, strict=True):
         drawing.circle(x, y, 10, f"dot series-{kinds.index(z) % 6}", SYMBOLS[z])
         drawing.text(x, y + 3.5, SYMBOLS[z], "symbol", "middle")
     return drawing.markup()

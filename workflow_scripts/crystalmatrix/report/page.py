@@ -9,29 +9,29 @@ from importlib.resources import files
 import jinja2
 
 from crystalmatrix.report import text
-from crystalmatrix.report.ablation import pays
+from crystalmatrix.report.ablation import ablation
 from crystalmatrix.report.answer import answer
-from crystalmatrix.report.baselines import rivals
+from crystalmatrix.report.baselines import baselines
 from crystalmatrix.report.calibration import calibration
 from crystalmatrix.report.datasheet import datasheet
 from crystalmatrix.report.explorer import explorer
 from crystalmatrix.report.inputs import Inputs
 from crystalmatrix.report.matrix import matrix
 from crystalmatrix.report.neighbourhoods import neighbourhoods
-from crystalmatrix.report.provenance import made
+from crystalmatrix.report.provenance import provenance
 from crystalmatrix.report.training import training
 
 FILES = ("style.css", "page.js", "explorer.js")
 SECTIONS = (
     answer,
     matrix,
-    rivals,
-    pays,
+    baselines,
+    ablation,
     training,
     calibration,
     datasheet,
     neighbourhoods,
-    made,
+    provenance,
 )  # each named as its template
 
 

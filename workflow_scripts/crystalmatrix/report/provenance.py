@@ -1,8 +1,9 @@
-"""How it was made: configuration, versions, digests, folds and seeds, enough to make it again.
+"""Provenance: configuration, versions, digests, folds and seeds, enough to make everything again.
 
-In: Inputs.  Out: what made.html.j2 shows.
+In: Inputs.  Out: what provenance.html.j2 shows.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -10,43 +11,38 @@ import yaml
 from crystalmatrix.report.inputs import Inputs
 
 
-def made(inputs: Inputs) -> dict[str, Any]:
+def provenance(inputs: Inputs) -> dict[str, Any]:
     """The configuration as YAML, and facts that the models agree on; where they differ, every value is listed."""
-    facts = [model.model for model in inputs.models]
-    source = inputs.quality.get("source", {})
+    models = [model.model for model in inputs.models]
+    raw, records = inputs.quality.source, inputs.source
     return {
         "config": yaml.safe_dump(inputs.config, sort_keys=False, allow_unicode=True) if inputs.config else "",
-        "versions": _merge([fact.get("versions", {}) for fact in facts]),
+        "versions": _merge([model.versions for model in models]),
         "facts": [
-            ("Source", _shown(inputs.source.get("source"))),
-            ("Release", _shown(inputs.source.get("release"))),
-            ("Origin", _shown(source.get("origin"))),
-            ("Fetched", _shown(source.get("date"))),
-            ("Raw file, sha256", _shown(inputs.source.get("raw_sha256"))),
-            ("Records, digest", _shown(inputs.source.get("digest"))),
-            ("Symmetry tolerance", f"{inputs.source.get('symprec')} Å (spglib)"),
-            ("Folds", _shown(inputs.splits.get("scheme"))),
-            ("Seeds per model", _distinct(fact.get("seeds") for fact in facts)),
+            ("Source", records.source),
+            ("Release", records.release or "not recorded"),
+            ("Origin", raw.origin),
+            ("Fetched", raw.date),
+            ("Raw file, sha256", records.raw_sha256),
+            ("Records, digest", records.digest),
+            ("Symmetry tolerance", f"{records.symprec} Å (spglib)"),
+            ("Folds", inputs.splits.scheme),
+            ("Seeds per model", _distinct(str(model.seeds) for model in models)),
             (
-                "Training fold of the multi-task models",
-                _distinct(m.model.get("fold") for m in inputs.models if m.is_multitask),
+                "Hold-out of the multi-task models",
+                _distinct(m.model.hold_out for m in inputs.models if m.is_multitask),
             ),
-            ("Devices", _distinct(fact.get("device") for fact in facts)),
+            ("Devices", _distinct(model.device for model in models)),
             ("Bootstrap", f"{inputs.settings.bootstrap} resamples of the test crystals"),
         ],
-        "data_digests": sorted({str(fact["data_digest"]) for fact in facts if fact.get("data_digest")}),
+        "data_digests": sorted({model.data_digest for model in models}),
     }
 
 
 def _merge(versions: list[dict[str, str]]) -> list[tuple[str, str]]:
     packages = sorted({package for table in versions for package in table})
-    return [(package, _distinct(table.get(package) for table in versions)) for package in packages]
+    return [(package, _distinct(table[package] for table in versions if package in table)) for package in packages]
 
 
-def _distinct(values: Any) -> str:
-    found = sorted({str(value) for value in values if value is not None})
-    return ", ".join(found) if found else "not recorded"
-
-
-def _shown(value: Any) -> str:
-    return "not recorded" if value is None else str(value)
+def _distinct(values: Iterable[str]) -> str:
+    return ", ".join(sorted(set(values))) or "not recorded"

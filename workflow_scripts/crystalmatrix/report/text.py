@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from crystalmatrix.evaluation.bootstrap import Difference
 
+JOULES_PER_KWH = 3.6e6
 MINUS = "\N{MINUS SIGN}"
 EM_DASH = "\N{EM DASH}"
 
@@ -72,10 +73,10 @@ def interval(low: float, high: float, places: int) -> str:
 VERDICT_MARKS = {"better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}", "tied": "≈"}
 
 
-def against(rival: str, difference: Difference, places: int) -> str:
+def against(reference: str, difference: Difference, places: int) -> str:
     """One sentence, which claims a difference only where the paired interval excludes zero."""
     if difference.verdict == "tied":
-        return f"not distinguishable from {rival}"
+        return f"not distinguishable from {reference}"
     size = f"{number(abs(difference.mean), places)}"
     smallest, largest = sorted((abs(difference.low), abs(difference.high)))
-    return f"{difference.verdict} than {rival} by {size} ({interval(smallest, largest, places)})"
+    return f"{difference.verdict} than {reference} by {size} ({interval(smallest, largest, places)})"

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, column_key, model_label
+from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board, column_key, model_label
 from crystalmatrix.evaluation.predictions import ModelPredictions
 from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
@@ -34,7 +34,7 @@ def training(inputs: Inputs) -> dict[str, Any]:
             for key in inputs.columns
             if key != COMPOSITION
         ],
-        "has_energy": any(model.model.get("energy_joules") is not None for model in inputs.models),
+        "has_energy": any(model.model.energy_joules is not None for model in inputs.models),
         "costs": [_cost(inputs, model) for model in inputs.models],
         "trade": _trade(inputs, tiers),
     }
@@ -56,11 +56,7 @@ def _curves(inputs: Inputs, name: str, tiers: list[str]) -> Markup | None:
     """Validation MAE against epochs, both logarithmic."""
     lines = {}
     for model in inputs.models:
-        points = [
-            (entry["epoch"], entry["val_mae"][name])
-            for entry in model.model.get("history", [])
-            if entry["val_mae"].get(name) and entry["epoch"] > 0
-        ]
+        points = [(entry.epoch, entry.val_mae[name]) for entry in model.model.history if entry.val_mae.get(name)]
         if points:
             lines[column_key(model)] = points
     if not lines:
@@ -91,20 +87,20 @@ def _thin(points: list[tuple[float, float]], most: int = 80) -> list[tuple[float
 
 def _cost(inputs: Inputs, model: ModelPredictions) -> dict[str, Any]:
     facts = model.model
-    energy = facts.get("energy_joules")
+    energy = facts.energy_joules
     return {
         "tier": model.tier,
         "task": "all properties" if model.is_multitask else inputs.boards[model.task].quantity.label,
-        "architecture": facts.get("architecture") or text.EM_DASH,
-        "parameters": facts.get("n_parameters"),
-        "seconds": facts.get("train_seconds"),
-        "time": text.duration(facts.get("train_seconds")),
-        "memory": facts.get("peak_memory_mb"),
-        "rate": facts.get("crystals_per_second"),
-        "energy": energy / 3.6e6 if energy is not None else None,  # kWh
-        "epochs": facts.get("epochs"),
-        "seeds": facts.get("seeds"),
-        "device": facts.get("device") or text.EM_DASH,
+        "architecture": facts.architecture,
+        "parameters": facts.n_parameters,
+        "seconds": facts.train_seconds,
+        "time": text.duration(facts.train_seconds),
+        "memory": facts.peak_memory_mb,
+        "rate": facts.crystals_per_second,
+        "energy": energy / text.JOULES_PER_KWH if energy is not None else None,
+        "epochs": facts.epochs,
+        "seeds": facts.seeds,
+        "device": facts.device,
         "ratio": _mean_ratio(inputs, model),
     }
 
@@ -116,7 +112,7 @@ def _mean_ratio(inputs: Inputs, model: ModelPredictions) -> float:
     return math.exp(sum(logs) / len(logs)) if logs else 0.0
 
 
-def _boards(inputs: Inputs, model: ModelPredictions) -> list[Any]:
+def _boards(inputs: Inputs, model: ModelPredictions) -> list[Board]:
     return [inputs.boards[name] for name in model.properties]
 
 
@@ -125,7 +121,7 @@ def _trade(inputs: Inputs, tiers: list[str]) -> Markup | None:
     points = {}
     for key in inputs.columns:
         models = [model for model in inputs.models if column_key(model) == key and model.tier != COMPOSITION]
-        seconds = sum(model.model.get("train_seconds") or 0 for model in models)
+        seconds = sum(model.model.train_seconds for model in models)
         boards = [board for board in inputs.boards.values() if key in board.ours]
         if seconds > 0 and len(boards) == len(inputs.boards):
             logs = [math.log(max(board.mae(key), 1e-12) / board.mae(CONSTANT)) for board in boards]

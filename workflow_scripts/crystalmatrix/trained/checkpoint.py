@@ -6,7 +6,7 @@ In: the members of an ensemble and their context.  Out: results/{tier}/{task}.pt
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,55 +14,70 @@ from numpy.typing import NDArray
 
 from crystalmatrix.config import GraphConfig, TierConfig
 from crystalmatrix.contracts import columns
+from crystalmatrix.contracts.document import Document
+from crystalmatrix.contracts.summary import ModelSummary
 from crystalmatrix.errors import DataError
-from crystalmatrix.evaluation.uncertainty import conformal_interval
 from crystalmatrix.features.dense import angular_width
 from crystalmatrix.files import atomic
 from crystalmatrix.models.crystal import CrystalModel
-from crystalmatrix.targets.target import FloatArray, Target
+from crystalmatrix.targets.step import BoolArray, FloatArray
+from crystalmatrix.targets.target import Target
+from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.domain import Domain, domain_from_state, domain_state
 
 State = dict[str, torch.Tensor]
+
+
+class Header(Document):
+    """What of a checkpoint is JSON."""
+
+    VERSION: ClassVar[int] = columns.CHECKPOINT_VERSION
+
+    settings: TierConfig  # the user's; keys that do not concern the task are left out and come back as defaults
+    graph: GraphConfig
+    targets: tuple[Target, ...]  # one per head; auxiliary heads last
+    properties: tuple[str, ...]  # the heads that are predicted
+    elements: tuple[int, ...]  # atomic numbers in the training fold
+    summary: ModelSummary
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """One trained model: an ensemble of `len(members)` networks of the same shape."""
 
-    tier: str
-    task: str
     settings: TierConfig
     graph: GraphConfig
     targets: list[Target]  # one per head; auxiliary heads last
     properties: list[str]  # the heads that are predicted
     elements: list[int]  # atomic numbers in the training fold
     members: list[State]
-    calibration: dict[str, dict[str, list[float]]]  # property: `residual` and `spread` of the validation crystals
-    summary: dict[str, Any]  # cost, history, versions, digests: see columns.PREDICTIONS' metadata
+    calibration: dict[str, Calibration]  # by property
+    summary: ModelSummary
     domain: Domain | None  # None: trained without validation crystals
     seen: dict[str, NDArray[np.int64]]  # property: TrainingData.keys of its training fold
+
+    @property
+    def tier(self) -> str:
+        return self.summary.tier
+
+    @property
+    def task(self) -> str:
+        return self.summary.task
 
     def models(self, device: torch.device) -> list[CrystalModel]:
         """The networks, ready to predict."""
         return [self._model(member).to(device).eval() for member in self.members]
 
     def interval(
-        self, head: int, prediction: FloatArray, spread: FloatArray, zero: NDArray[np.bool_]
+        self, head: int, prediction: FloatArray, spread: FloatArray, zero: BoolArray
     ) -> tuple[FloatArray, FloatArray]:
         """Bounds [n] of the predictions [n] of a head, in its unit, within the range that predictions are bound to.
 
         Where symmetry says zero, the interval is that zero.
         """
         target = self.targets[head]
-        residual, of_members = (np.array(self.calibration[target.name][key]) for key in ("residual", "spread"))
-        ensemble = len(of_members) > 0
-        lower, upper = conformal_interval(
-            prediction,
-            spread if ensemble else None,
-            validation_residual=residual,
-            validation_spread=of_members if ensemble else None,
-        )
-        lower, upper = np.clip(lower, target.low, target.high), np.clip(upper, target.low, target.high)
+        bounds = self.calibration[target.name].bounds(prediction, spread, level=self.summary.interval_level)
+        lower, upper = (np.clip(bound, *target.bounds) for bound in bounds)
         if not target.zero_by_symmetry:
             return lower, upper
         return np.where(zero, 0.0, lower), np.where(zero, 0.0, upper)
@@ -84,23 +99,21 @@ def build_model(settings: TierConfig, targets: list[Target]) -> CrystalModel:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically. Tensors as they are, the rest as JSON."""
-    header = {
-        "version": columns.CHECKPOINT_VERSION,
-        "tier": checkpoint.tier,
-        "task": checkpoint.task,
-        "settings": checkpoint.settings.model_dump(mode="json"),
-        "graph": checkpoint.graph.model_dump(mode="json"),
-        "targets": [target.to_dict() for target in checkpoint.targets],
-        "properties": checkpoint.properties,
-        "elements": checkpoint.elements,
-        "calibration": checkpoint.calibration,
-        "summary": checkpoint.summary,
-    }
+    header = Header(
+        settings=checkpoint.settings,
+        graph=checkpoint.graph,
+        targets=tuple(checkpoint.targets),
+        properties=tuple(checkpoint.properties),
+        elements=tuple(checkpoint.elements),
+        summary=checkpoint.summary,
+    ).to_dict()
+    header["settings"] = json.loads(checkpoint.settings.for_task(checkpoint.task))
     with atomic(path) as temporary:
         torch.save(
             {
                 "header": json.dumps(header, sort_keys=True),
                 "members": checkpoint.members,
+                "calibration": {name: _calibration_state(held) for name, held in checkpoint.calibration.items()},
                 "domain": domain_state(checkpoint.domain),
                 "seen": {name: torch.from_numpy(keys) for name, keys in checkpoint.seen.items()},
             },
@@ -114,25 +127,29 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise DataError(f"{path}: not found; build it with: snakemake {path}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        header = json.loads(content["header"])
+        read = json.loads(content["header"])
     except Exception as error:  # a cut or foreign file fails in many ways: zip, pickle, keys
         raise DataError(f"{path}: not a checkpoint of this workflow, or damaged ({type(error).__name__})") from None
-    if header["version"] != columns.CHECKPOINT_VERSION:
-        raise DataError(
-            f"{path}: checkpoint schema {header['version']}, this version reads {columns.CHECKPOINT_VERSION}; "
-            "delete it and train again"
-        )
+    header = Header.parse(read, where=str(path))
     return Checkpoint(
-        tier=header["tier"],
-        task=header["task"],
-        settings=TierConfig.parse(header["settings"]),
-        graph=GraphConfig.parse(header["graph"]),
-        targets=[Target(**target) for target in header["targets"]],
-        properties=header["properties"],
-        elements=header["elements"],
+        settings=header.settings,
+        graph=header.graph,
+        targets=list(header.targets),
+        properties=list(header.properties),
+        elements=list(header.elements),
         members=content["members"],
-        calibration=header["calibration"],
-        summary=header["summary"],
+        calibration={name: _calibration(state) for name, state in content["calibration"].items()},
+        summary=header.summary,
         domain=domain_from_state(content["domain"]),
         seen={name: keys.numpy() for name, keys in content["seen"].items()},
     )
+
+
+def _calibration_state(calibration: Calibration) -> dict[str, torch.Tensor]:
+    """Without `spread` for a single model."""
+    held = {"residual": calibration.residual, "spread": calibration.spread}
+    return {name: torch.from_numpy(values) for name, values in held.items() if values is not None}
+
+
+def _calibration(state: dict[str, torch.Tensor]) -> Calibration:
+    return Calibration(state["residual"].numpy(), state["spread"].numpy() if "spread" in state else None)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from crystalmatrix.features.dataset import Dataset, inference_batches
 from crystalmatrix.models.crystal import CrystalModel
-from crystalmatrix.targets.target import FloatArray, Target
+from crystalmatrix.targets.step import BoolArray, Crystals, FloatArray
+from crystalmatrix.targets.target import Target
 
 
 @torch.no_grad()
@@ -18,7 +19,7 @@ def raw_outputs(model: CrystalModel, dataset: Dataset, crystals: NDArray[np.int6
     model.eval()
     parts, order = [], []
     for group in inference_batches(dataset.n_atoms[crystals]):
-        parts.append(model(dataset.batch(crystals[group])).float().cpu())
+        parts.append(model(dataset.batch(crystals[group])).cpu())
         order.append(group)
     if not parts:
         return torch.empty(0, model.n_outputs)
@@ -32,18 +33,18 @@ def predict(
     *,
     targets: list[Target],
     formulas: FloatArray,
-    zero: NDArray[np.bool_],
+    zero: BoolArray,
 ) -> tuple[FloatArray, FloatArray]:
     """Median and standard deviation over the ensemble, [len(crystals), len(targets)]; formulas, zero per crystal.
 
     `targets` are those of all heads of the models, in order. The spread of a single model is NaN.
     """
+    known = Crystals(formulas, zero)
     members = []
     for model in models:
-        outputs = raw_outputs(model, dataset, crystals).split([target.n_outputs for target in targets], dim=1)
-        members.append(
-            np.stack([t.predict(out, formulas, zero) for t, out in zip(targets, outputs, strict=True)], axis=1)
-        )
+        outputs = raw_outputs(model, dataset, crystals).double().numpy()
+        heads = np.split(outputs, np.cumsum([target.n_outputs for target in targets])[:-1], axis=1)
+        members.append(np.stack([t.inverse(out, known) for t, out in zip(targets, heads, strict=True)], axis=1))
     stacked = np.stack(members)  # [n_members, n, n_targets]
     spread = stacked.std(axis=0, ddof=1) if len(members) > 1 else np.full(stacked.shape[1:], np.nan)
     return np.median(stacked, axis=0), spread

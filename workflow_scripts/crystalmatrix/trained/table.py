@@ -8,10 +8,10 @@ import pyarrow as pa
 import torch
 
 from crystalmatrix.contracts import columns
+from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.dense import densify
-from crystalmatrix.targets.target import reduced_formulas
 from crystalmatrix.trained.checkpoint import Checkpoint
 from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.labels import TEST, VAL, TrainingData

@@ -5,7 +5,6 @@ run/state.pt, from which a killed run continues to the same weights, and run/log
 """
 
 import copy
-import json
 import math
 import sys
 import time
@@ -17,22 +16,29 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from tqdm import tqdm
 
 from crystalmatrix.config import TierConfig
-from crystalmatrix.errors import DataError
+from crystalmatrix.contracts.summary import Epoch
+from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.features.batch import Batch
 from crystalmatrix.features.dataset import Dataset, epoch_batches
 from crystalmatrix.files import write_text
 from crystalmatrix.models.crystal import CrystalModel
-from crystalmatrix.targets.target import FloatArray, Target
+from crystalmatrix.targets.step import FloatArray
+from crystalmatrix.targets.target import Target
 from crystalmatrix.trained.checkpoint import State
 from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.device import power_watts
+from crystalmatrix.training.energy import EnergyMeter
 from crystalmatrix.training.labels import VAL, TrainingData
 from crystalmatrix.training.objective import Objective
+from crystalmatrix.training.precision import autocast, products
 from crystalmatrix.training.state import load_state, save_state
 from crystalmatrix.training.stop import StopRequest, TrainingStoppedError
+
+LOG = "log.jsonl"  # a contracts.summary.Epoch a line
 
 
 @dataclass(frozen=True)
@@ -40,17 +46,10 @@ class Member:
     """One trained network: its best weights by validation error, and how it got there."""
 
     weights: State
-    history: list[dict[str, Any]]  # an entry per epoch, see Trainer._end_epoch
+    history: list[Epoch]
     seconds: float
+    joules: float | None  # of the GPU; None where it does not tell
     crystals_per_second: float
-    epochs: int
-
-    @property
-    def joules(self) -> float | None:
-        """Energy of the GPU, power at the end of each epoch times its duration; None where it does not tell."""
-        ends = [0.0, *(entry["seconds"] for entry in self.history)]
-        watts = [entry["watts"] for entry in self.history]
-        return None if None in watts else float(np.dot(watts, np.diff(ends)))
 
 
 class Trainer:
@@ -72,6 +71,7 @@ class Trainer:
         stop: StopRequest,
     ) -> None:
         self.config = settings.training
+        self.architecture = settings.model.architecture
         self.data, self.dataset, self.targets, self.formulas = data, dataset, targets, formulas
         self.n_properties, self.seed, self.run, self.digest, self.stop = n_properties, seed, run, digest, stop
         self.device = dataset.device
@@ -86,21 +86,22 @@ class Trainer:
         self.epochs = int(np.clip(self.config.crystals_seen // n_train, self.config.min_epochs, self.config.max_epochs))
         self.validation = np.flatnonzero((data.fold[:, :n_properties] == VAL).any(axis=1))
         self.chunks = 1  # a batch is computed in so many parts; doubled when the device runs out of memory
+        self.is_divisible = not any(isinstance(part, nn.BatchNorm1d) for part in self.model.modules())
         self.step = 0
         self.seconds = 0.0
+        self.meter = EnergyMeter(lambda: power_watts(self.device))
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
-        self.history: list[dict[str, Any]] = []
+        self.history: list[Epoch] = []
         self.best: dict[str, Any] = {"score": math.inf, "epoch": 0, "weights": self.average.state_dict()}
 
     def train(self) -> Member:
         """Train to the end, from the saved state where there is one. TrainingStoppedError after a signal."""
         self._resume()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-            while not self._finished:
-                self._epoch()
+        while not self._finished:
+            self._epoch()
         self._save()
-        rates = [entry["crystals_per_second"] for entry in self.history]
-        return Member(self.best["weights"], self.history, self.seconds, float(np.median(rates)), len(self.history))
+        rates = [entry.crystals_per_second for entry in self.history]
+        return Member(self.best["weights"], self.history, self.seconds, self.meter.joules, float(np.median(rates)))
 
     @property
     def _finished(self) -> bool:
@@ -123,35 +124,44 @@ class Trainer:
             batches[first:], desc=f"epoch {epoch + 1}/{self.epochs}", leave=False, disable=not sys.stderr.isatty()
         )
         self.model.train()
+        self.meter.start(begun)
         for crystals in bar:
-            self._step(crystals)
+            with products(self.config.precision):
+                self._step(crystals)
             now = time.monotonic()
-            if self.stop.number is not None:
-                self.seconds += now - started
-                self._save()
-                raise TrainingStoppedError(self.stop.number)
-            if now - saved > self.config.save_every_seconds:
+            self.meter.read_if_due(now)
+            if self.stop.number is not None or now - saved > self.config.save_every_seconds:
+                self.meter.read(now)
                 self.seconds += now - started
                 started = saved = now
                 self._save()
+            if self.stop.number is not None:
+                raise TrainingStoppedError(self.stop.number)
         train_loss = float(self.loss_sum) / len(self.objective.crystals)
         now = time.monotonic()
+        self.meter.read(now)
         self.seconds += now - started
         self._end_epoch(train_loss, rate=sum(map(len, batches[first:])) / max(now - begun, 1e-9))
 
     def _step(self, crystals: NDArray[np.int64]) -> None:
-        torch.manual_seed(1_000_003 * self.seed + self.step)  # dropout too is a function of seed and step
         rate = self._learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         while True:
             try:
+                torch.manual_seed(1_000_003 * self.seed + self.step)  # dropout too is a function of seed and step
                 self.optimizer.zero_grad(set_to_none=True)
                 loss = sum(self._backward(part, len(crystals)) for part in np.array_split(crystals, self.chunks))
                 break
             except torch.OutOfMemoryError:
                 if self.chunks >= len(crystals):
                     raise
+                if not self.is_divisible:
+                    raise ConfigError(
+                        f"training.batch_size: found {self.config.batch_size}, for which the device has too little "
+                        f"memory, and {self.architecture} normalises over a batch, so that parts of one are another "
+                        "model; expected a smaller one"
+                    ) from None
                 self.chunks *= 2
                 print(f"out of memory: computing each batch in {self.chunks} parts from now on", flush=True)
                 torch.cuda.empty_cache()
@@ -163,7 +173,8 @@ class Trainer:
 
     def _backward(self, crystals: NDArray[np.int64], n_batch: int) -> torch.Tensor:
         """Gradients of a part of a batch of `n_batch` crystals; returns its sum of losses."""
-        outputs = self.forward(self.dataset.batch(crystals))
+        with autocast(self.config.precision, self.device):
+            outputs = self.forward(self.dataset.batch(crystals))
         loss = self.objective(outputs.float(), torch.from_numpy(crystals).to(self.device))
         (loss / n_batch).backward()
         return loss.detach()
@@ -184,7 +195,7 @@ class Trainer:
         return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * (self.step - warmup) / max(total - warmup, 1)))
 
     def _end_epoch(self, train_loss: float, *, rate: float) -> None:
-        """Validate the averaged weights, keep them if they are the best, write the log."""
+        """Validate the averaged weights in float32, keep them if they are the best, write the log."""
         mae = self._validation_errors()
         score = float(np.mean([mae[t.name] / t.deviation for t in self.targets[: self.n_properties] if t.name in mae]))
         epoch = len(self.history) + 1
@@ -197,20 +208,20 @@ class Trainer:
             weights = {name: tensor.detach().cpu().clone() for name, tensor in self.average.state_dict().items()}
             self.best = {"score": score, "epoch": epoch, "weights": weights}
         self.loss_sum.zero_()
-        entry = {
-            "epoch": epoch,
-            "train_loss": train_loss,
-            "val_mae": mae,
-            "val_score": score,
-            "learning_rate": self._learning_rate(),
-            "crystals_per_second": rate,
-            "seconds": self.seconds,
-            "watts": power_watts(self.device),
-        }
+        entry = Epoch(
+            epoch=epoch,
+            train_loss=train_loss,
+            val_mae=mae,
+            val_score=score,
+            learning_rate=self._learning_rate(),
+            crystals_per_second=rate,
+            seconds=self.seconds,
+            joules=self.meter.joules,
+        )
         self.history.append(entry)
-        write_text(self.run / "log.jsonl", "".join(json.dumps(line) + "\n" for line in self.history))
+        write_text(self.run / LOG, "".join(line.model_dump_json() + "\n" for line in self.history))
         remaining = (self.epochs - epoch) * self.seconds / epoch
-        print(f"epoch {epoch}/{self.epochs}  {self._in_words(mae, score)}  lr {entry['learning_rate']:.1e}  "
+        print(f"epoch {epoch}/{self.epochs}  {self._in_words(mae, score)}  lr {entry.learning_rate:.1e}  "
               f"{rate:,.0f} crystals/s  eta {_duration(remaining)}", flush=True)  # fmt: skip
 
     def _validation_errors(self) -> dict[str, float]:
@@ -249,7 +260,8 @@ class Trainer:
                 "step": self.step,  # with the seed this also fixes the schedule and the sampler
                 "loss_sum": self.loss_sum,
                 "seconds": self.seconds,
-                "history": self.history,
+                "joules": self.meter.joules,
+                "history": [entry.to_dict() for entry in self.history],
                 "best": self.best,
             },
         )
@@ -262,8 +274,9 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.objective.load_state_dict(state["objective"])
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.history, self.best = state["history"], state["best"]
+        self.step, self.seconds, self.meter.joules = state["step"], state["seconds"], state["joules"]
+        self.history = [Epoch.parse(entry, where=str(self.run)) for entry in state["history"]]
+        self.best = state["best"]
         self.loss_sum = state["loss_sum"].to(self.device)
         print(f"continuing at step {self.step} (epoch {len(self.history) + 1}/{self.epochs})", flush=True)
 

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from crystalmatrix.config import TrainingConfig
 from crystalmatrix.features.dataset import resample, to_device
-from crystalmatrix.targets.target import FloatArray, Target, head_loss
+from crystalmatrix.targets.loss import head_loss
+from crystalmatrix.targets.step import Crystals, FloatArray
+from crystalmatrix.targets.target import Target
 from crystalmatrix.training.labels import TRAIN, TrainingData
 
 
@@ -37,7 +39,8 @@ class Objective(nn.Module):
         self.kind = config.loss
         label, learned = standardised_labels(data, targets, formulas)
         count = learned.sum(axis=0)
-        slope = np.where(learned, np.stack([target.slope(formulas) for target in targets], axis=1), 0)
+        crystals = Crystals(formulas, data.zero)
+        slope = np.where(learned, np.stack([target.slope(crystals) for target in targets], axis=1), 0)
         slope *= count / np.maximum(slope.sum(axis=0), 1e-9)  # mean one: the loss is that of the value
         weight = slope * (np.maximum(count, 1) / count.max()) ** -0.5
         self.crystals: NDArray[np.int64] = np.flatnonzero(learned.any(axis=1))  # that have something to teach
@@ -80,10 +83,11 @@ def standardised_labels(
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Labels on the scale of the heads (0 where there is none) and which of them are learned from, [n, n_tasks]."""
     learned = data.fold == TRAIN
+    crystals = Crystals(formulas, data.zero)
     label = np.zeros(data.values.shape)
     for task, target in enumerate(targets):
         if target.zero_by_symmetry:
             learned[:, task] &= ~data.zero
         known = ~np.isnan(data.values[:, task])
-        label[known, task] = target.standardise(data.values[known, task], formulas[known])
+        label[known, task] = target.forward(data.values[known, task], crystals.at(known))
     return label, learned

@@ -1,31 +1,33 @@
-"""One target of the matrix, from files to checkpoint: an ensemble of seeds, calibrated on the validation fold.
+"""One model of the matrix, from files to checkpoint: an ensemble of seeds, calibrated on the validation fold.
 
 In: TrainingData, settings.  Out: Checkpoint.
 """
 
 import hashlib
-import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-import crystalmatrix
 from crystalmatrix.config import TierConfig
+from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.dense import densify
-from crystalmatrix.machine import peak_memory_mb
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.properties import AUXILIARY_FIELDS
-from crystalmatrix.targets.target import FloatArray, Target, reduced_formulas
+from crystalmatrix.targets.step import Crystals, FloatArray
+from crystalmatrix.targets.target import Target
+from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.checkpoint import Checkpoint, build_model
 from crystalmatrix.trained.domain import fit_domain
 from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.labels import TRAIN, VAL, TrainingData, fit_arguments
-from crystalmatrix.training.loop import Member, Trainer
+from crystalmatrix.training.loop import Trainer
 from crystalmatrix.training.state import STATE_VERSION, run_lock
 from crystalmatrix.training.stop import StopRequest
+from crystalmatrix.training.summary import summarise
 
 FINE_TUNING_RATE = 0.3  # of the tier's learning rate, when the weights come from the multi-task model
 
@@ -42,15 +44,10 @@ def train(
     first_seed: int = 0,
 ) -> Checkpoint:
     """Train, or finish training, all members. TrainingStoppedError after a signal, state saved in `run`."""
-    set_precision(settings.training.precision)
     formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
     targets = fit_targets(data, formulas, settings=settings)
     properties = [name for name in data.tasks if name not in AUXILIARY_FIELDS]
-    if init is not None:
-        rate = settings.training.learning_rate * FINE_TUNING_RATE
-        settings = settings.model_copy(
-            update={"training": settings.training.model_copy(update={"learning_rate": rate})}
-        )
+    used = settings if init is None else _for_fine_tuning(settings)
     stop = StopRequest()
     with run_lock(run), stop.listening():
         dataset = Dataset(densify(data.graphs, graph=data.graph, model=settings.model), device)
@@ -67,17 +64,15 @@ def train(
                 dataset,
                 targets,
                 formulas,
-                settings=settings,
+                settings=used,
                 n_properties=len(properties),
                 seed=seed,
                 run=run / f"seed-{seed}",
-                digest=weights_digest(data, settings, init, seed),
+                digest=weights_digest(data, used, init, seed),
                 stop=stop,
             )
             members.append(trainer.train())
     checkpoint = Checkpoint(
-        tier=tier,
-        task=task,
         settings=settings,
         graph=data.graph,
         targets=targets,
@@ -85,12 +80,21 @@ def train(
         elements=_elements(data),
         members=[member.weights for member in members],
         calibration={},
-        summary=_summary(data, targets[: len(properties)], members, model, device, settings, init),
+        summary=summarise(
+            data,
+            members,
+            model,
+            tier=tier,
+            task=task,
+            targets=targets[: len(properties)],
+            device=device,
+            settings=settings,
+            init=init,
+        ),
         seen={name: data.keys(np.flatnonzero(data.fold[:, i] == TRAIN)) for i, name in enumerate(properties)},
         domain=fit_domain(data.graphs, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
     )
-    checkpoint.calibration.update(_calibrate(checkpoint, data, dataset, formulas))
-    return checkpoint
+    return replace(checkpoint, calibration=_calibrate(checkpoint, data, dataset, formulas))
 
 
 def fit_targets(data: TrainingData, formulas: FloatArray, *, settings: TierConfig) -> list[Target]:
@@ -101,8 +105,9 @@ def fit_targets(data: TrainingData, formulas: FloatArray, *, settings: TierConfi
         arguments: dict[str, Any] = fit_arguments(name, settings.training) | {"unit": data.unit(name)}
         if name in data.companions:
             arguments["companion"] = data.companions[name][rows]
-        _say_scale(name, arguments["transform"], data.values[rows, column])
-        targets.append(Target.fit(data.values[rows, column], formulas[rows], zero=data.zero[rows], **arguments))
+        values = data.values[rows, column]
+        _say_scale(name, arguments["transform"], values)
+        targets.append(Target.fit(values, Crystals(formulas[rows], data.zero[rows]), **arguments))
     return targets
 
 
@@ -115,15 +120,16 @@ def warm_start(model: CrystalModel, source: Checkpoint, *, member: int, task: st
     model.load_state_dict(kept)
 
 
-def set_precision(precision: str) -> None:
-    """TF32 products on the GPU for `tf32` and `bfloat16`; full float32 otherwise."""
-    torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
+def _for_fine_tuning(settings: TierConfig) -> TierConfig:
+    """What the trainer uses; the checkpoint keeps what the user wrote."""
+    rate = settings.training.learning_rate * FINE_TUNING_RATE
+    return settings.model_copy(update={"training": settings.training.model_copy(update={"learning_rate": rate})})
 
 
 def _calibrate(
     checkpoint: Checkpoint, data: TrainingData, dataset: Dataset, formulas: FloatArray
-) -> dict[str, dict[str, list[float]]]:
-    """Validation residuals and spreads of each property: what split-conformal intervals are made from.
+) -> dict[str, Calibration]:
+    """Validation residuals and spreads of each property: what prediction intervals are made from.
 
     Crystals whose value is zero by symmetry are left out: nothing is uncertain there.
     """
@@ -138,62 +144,13 @@ def _calibrate(
         if checkpoint.targets[column].zero_by_symmetry:
             held &= ~data.zero[rows]
         residual = np.abs(values[held, column] - data.values[rows[held], column])
-        calibration[name] = {
-            "residual": residual.tolist(),
-            "spread": spread[held, column].tolist() if len(models) > 1 else [],
-        }
+        calibration[name] = Calibration(residual, spread[held, column] if len(models) > 1 else None)
     return calibration
 
 
 def _elements(data: TrainingData) -> list[int]:
     crystals = data.of_fold(TRAIN)
     return sorted(int(z) for z in np.unique(data.graphs.select(crystals).species))
-
-
-def _summary(
-    data: TrainingData,
-    targets: list[Target],
-    members: list[Member],
-    model: CrystalModel,
-    device: torch.device,
-    settings: TierConfig,
-    init: Checkpoint | None,
-) -> dict[str, Any]:
-    on_gpu = device.type == "cuda"
-    return {
-        "architecture": settings.model.architecture,
-        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "device": torch.cuda.get_device_name(device) if on_gpu else f"CPU, {torch.get_num_threads()} threads",
-        "train_seconds": sum(member.seconds for member in members),
-        "energy_joules": _energy(members),
-        "peak_memory_mb": torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else peak_memory_mb(),
-        "crystals_per_second": float(np.median([member.crystals_per_second for member in members])),
-        "seeds": len(members),
-        "epochs": members[0].epochs,
-        "n_train": {target.name: target.n_train for target in targets},
-        "train_median": {target.name: target.median for target in targets},
-        "history": members[0].history,
-        "versions": {
-            "crystalmatrix": crystalmatrix.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-        "data_digest": data.data_digest,
-        "source": data.source,
-        "fold": _hold_out(data, settings, init),
-    }
-
-
-def _hold_out(data: TrainingData, settings: TierConfig, init: Checkpoint | None) -> str:
-    """strict or masked: of a multi-task model; else `own`, or `masked` where the trunk saw held-out structures."""
-    if len(data.tasks) > 1:
-        return settings.training.hold_out
-    return "masked" if init is not None and init.settings.training.hold_out == "masked" else "own"
-
-
-def _energy(members: list[Member]) -> float | None:
-    joules = [member.joules for member in members]
-    return None if None in joules else sum(joule for joule in joules if joule is not None)
 
 
 def weights_digest(data: TrainingData, settings: TierConfig, init: Checkpoint | None, seed: int) -> str:

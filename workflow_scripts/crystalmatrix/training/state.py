@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from crystalmatrix.files import atomic
 
 STATE = "state.pt"
-STATE_VERSION = 4  # of what the trainer saves: part of a run's digest, so that another version starts afresh
+STATE_VERSION = 5  # of what the trainer saves: part of a run's digest, so that another version starts afresh
 PREVIOUS = "state.previous.pt"
 
 
