@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts import columns as c
-from crystalmatrix.data.official import duplicate_ids, official_folds
+from crystalmatrix.data import official
+from crystalmatrix.data import splits as splits_module
+from crystalmatrix.data.official import duplicate_ids, official_folds, official_properties
 from crystalmatrix.data.splits import assign_folds, coverage, draw_folds, splits_table
 from crystalmatrix.errors import DataError
 from crystalmatrix.properties import PROPERTIES
@@ -62,6 +64,21 @@ def test_strict_training_shares_no_crystal_with_any_held_out_fold():
     assert set(training[~training[c.STRICT]][c.JID]) <= held_out
     assert splits[splits[c.FOLD] != c.TRAIN][c.STRICT].all()
     assert 0 < training[c.STRICT].mean() < 1
+
+
+def test_a_property_that_the_leaderboard_lacks_holds_out_what_is_held_out_anyway(monkeypatch):
+    """Multi-task training loses no crystal to it; crystals in no official fold are drawn."""
+    known = official_properties() - {"spillage"}
+    for module in (official, splits_module):
+        monkeypatch.setattr(module, "official_properties", lambda: known)
+    jids = [*sorted(official_folds("ehull"))[::40], *(f"mine-{i}" for i in range(200))]
+    table = records(jids, **{name: [1.0] * len(jids) for name in PROPERTIES})
+    splits = table_of(table)
+    lacking = splits[splits[c.PROPERTY] == "spillage"].set_index(c.JID)[c.FOLD]
+    others = splits[(splits[c.PROPERTY] != "spillage") & (splits[c.FOLD] != c.TRAIN)]
+    assert len(lacking) == len(jids)
+    assert set(others[c.JID]) == {jid for jid, fold in lacking.items() if fold != c.TRAIN and jid.startswith("JVASP")}
+    assert set(lacking[[jid for jid in jids if jid.startswith("mine")]]) == {c.TRAIN, c.VAL, c.TEST}
 
 
 def test_data_with_no_official_id_is_told_what_to_set():
