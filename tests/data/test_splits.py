@@ -19,9 +19,10 @@ FRACTIONS = (0.8, 0.1, 0.1)
 
 
 def records(jids, *, formula=None, space_group=None, **labels):
-    """A table with what the splits look at; every crystal has every label unless `labels` says otherwise."""
+    """A table with what the splits look at; every crystal has every official label unless `labels` says otherwise."""
     n = len(jids)
-    columns = {name: pa.array(labels.get(name, [1.0] * n), pa.float64()) for name in PROPERTIES}
+    default = {name: [1.0 if name in official_properties() else None] * n for name in PROPERTIES}
+    columns = {name: pa.array(values, pa.float64()) for name, values in (default | labels).items()}
     return pa.table(
         {c.JID: list(jids), c.FORMULA: formula or ["NaCl"] * n, c.SPACE_GROUP: space_group or [225] * n, **columns}
     )
@@ -72,8 +73,7 @@ def test_a_property_that_the_leaderboard_lacks_holds_out_what_is_held_out_anyway
     for module in (official, splits_module):
         monkeypatch.setattr(module, "official_properties", lambda: known)
     jids = [*sorted(official_folds("ehull"))[::40], *(f"mine-{i}" for i in range(200))]
-    table = records(jids, **{name: [1.0] * len(jids) for name in PROPERTIES})
-    splits = table_of(table)
+    splits = table_of(records(jids, spillage=[1.0] * len(jids)))
     lacking = splits[splits[c.PROPERTY] == "spillage"].set_index(c.JID)[c.FOLD]
     others = splits[(splits[c.PROPERTY] != "spillage") & (splits[c.FOLD] != c.TRAIN)]
     assert len(lacking) == len(jids)
@@ -123,7 +123,7 @@ def test_grouped_folds_keep_composition_and_space_group_together():
 
 
 def test_too_few_crystals_for_three_folds():
-    with pytest.raises(DataError, match="2 crystals in 2 groups leave no test fold"):
+    with pytest.raises(DataError, match="2 crystals, split random, leave no test fold"):
         table_of(records(["a", "b"]), splits="random")
 
 

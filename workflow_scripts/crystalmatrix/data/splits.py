@@ -31,6 +31,7 @@ def assign_folds(records: pa.Table, config: DataConfig) -> Folds:
     labelled = {name: _labelled(records, name) for name in PROPERTIES}
     if config.splits != "official":
         fold_of = _drawn(records, config)
+        _check_none_empty(fold_of, config)
         return {name: _restrict(fold_of, labelled[name]) for name in PROPERTIES}
     folds = {name: _restrict(official_folds(name), labelled[name]) for name in PROPERTIES}
     if not any(folds.values()):
@@ -57,16 +58,18 @@ def _held_out_anywhere() -> dict[str, str]:
 
 
 def _drawn(records: pa.Table, config: DataConfig) -> dict[str, str]:
-    """{id: fold}, drawn once over all crystals. Raises DataError where a fold would be empty."""
+    """{id: fold}, drawn once over all crystals."""
     groups = _groups(records) if config.splits == "grouped" else np.arange(records.num_rows)
     drawn = draw_folds(groups, fractions=config.split_fractions, seed=config.split_seed)
-    if missing := set(FOLDS) - set(drawn.tolist()):
-        n_groups = len(set(groups.tolist()))
+    return dict(zip(records[c.JID].to_pylist(), drawn.tolist(), strict=True))
+
+
+def _check_none_empty(fold_of: dict[str, str], config: DataConfig) -> None:
+    if missing := set(FOLDS) - set(fold_of.values()):
         raise DataError(
-            f"data.split_fractions: {len(groups)} crystals in {n_groups} groups leave no {min(missing)} fold at "
+            f"data.split_fractions: {len(fold_of)} crystals, split {config.splits}, leave no {min(missing)} fold at "
             f"{config.split_fractions}; expected a few in each: use more crystals or other fractions"
         )
-    return dict(zip(records[c.JID].to_pylist(), drawn.tolist(), strict=True))
 
 
 def draw_folds(groups: NDArray[np.int64], *, fractions: tuple[float, float, float], seed: int) -> NDArray[np.str_]:
