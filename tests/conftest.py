@@ -12,7 +12,7 @@ settings.load_profile("project")
 
 
 def skips_in_a_line(reasons: Iterable[str]) -> str:
-    """`12 skipped: 9 no GPU on this machine; 3 tensorboard is not installed`, the most frequent reason first."""
+    """`12 skipped: 9 no GPU on this machine; 3 pymatgen is not installed`, the most frequent reason first."""
     counts = Counter(reason.removeprefix("Skipped: ") for reason in reasons)
     return f"{counts.total()} skipped: " + "; ".join(f"{count} {reason}" for reason, count in counts.most_common())
 

@@ -52,3 +52,8 @@ def test_every_rule_watches_its_code_or_has_a_version() -> None:
     assert len(scripts) >= 12
     unwatched = {name for name, rule in scripts.items() if not re.search(r"\b(version|code)=", rule)}
     assert not unwatched
+
+
+def test_every_script_is_run_by_a_rule_or_by_make() -> None:
+    callers = "".join(path.read_text() for path in [*(ROOT / "rules").glob("*.smk"), ROOT / "Makefile"])
+    assert not [path.name for path in SCRIPTS.glob("*.py") if path.name not in callers]

@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Modules whose package has another name.
 PACKAGE_OF = {"jarvis": "jarvis-tools", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 # Imported only where the user has them: objects that the Predictor takes, back-ends that the set-up never needs.
-OPTIONAL = {"pymatgen", "tensorboard", "torch_cluster", "triton"}
+OPTIONAL = {"pymatgen", "torch_cluster", "triton"}
 
 
 def split(lines: list[str]) -> dict[str, str]:
