@@ -119,6 +119,19 @@ def test_a_property(copy: Path, tmp_path: Path) -> None:
     suite(copy, "tests/test_config.py", "tests/data/test_bundled.py", "tests/data/test_splits.py")
 
 
+def test_a_model(copy: Path, tmp_path: Path) -> None:
+    """It passes the suite that every architecture passes, and is a tier of the matrix."""
+    follow(copy, "A model")
+    suite(copy, "tests/models/test_architectures.py", "-k", "pair or every_architecture")
+    tier = re.search(r"like any other: `tiers: (\{.*\})`", recipe("A model"))
+    assert tier
+    config = {"tiers": yaml.safe_load(tier[1]), "matrix": {"tiers": ["mine"]}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    options = ["--configfile", str(tmp_path / "mine.yaml"), "--dry-run"]
+    result = snakemake(tmp_path, "results/mine/ehull.pt", *options, cwd=copy)
+    assert jobs(result.stdout)["train"] == 1, result.stdout
+
+
 def test_a_source(copy: Path, tmp_path: Path) -> None:
     follow(copy, "A source")
     with connect(tmp_path / "crystals.db") as database:
