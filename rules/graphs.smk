@@ -36,7 +36,7 @@ rule graph_statistics:
     conda:
         "../envs/data.yaml"
     params:
-        version=columns.GRAPHS_VERSION,
+        code=digest(SCRIPTS / "graph_statistics.py"),
     message:
         "Counting neighbours and angles"
     shell:

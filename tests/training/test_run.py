@@ -208,6 +208,19 @@ def test_energy_is_power_times_time(tmp_path, monkeypatch):
     assert summary["energy_joules"] == pytest.approx(50 * summary["train_seconds"])
 
 
+def test_a_logarithm_that_cannot_be_is_said(capsys):
+    data = training_data(["dielectric"])
+    formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    run.fit_targets(data, formulas, settings=SETTINGS)
+    assert capsys.readouterr().out == ""
+    values = data.values.copy()
+    values[:2, 0] = 0.0, -1.0
+    run.fit_targets(replace(data, values=values), formulas, settings=SETTINGS)
+    said = capsys.readouterr().out
+    assert said.startswith("dielectric: 2 of 30 training values are not positive and have no logarithm: ")
+    assert said.count("\n") == 1
+
+
 def test_second_trainer_waits_for_the_first(tmp_path, capsys):
     """Left over from a killed snakemake, the first still works; the second goes on when it is gone."""
     held, ended = threading.Event(), []

@@ -12,9 +12,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from crystalmatrix.config_section import Section
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
+from crystalmatrix.section import Section
 
 
 class DataConfig(Section):
@@ -25,7 +25,7 @@ class DataConfig(Section):
     mirrors: tuple[str, ...] = ()  # URLs tried before the release's own link
     sha256: str | None = None  # of the raw file; recorded on first use when not given
     id_key: str = "jid"
-    fields: dict[str, str] = Field(default_factory=dict)  # property: the data set's key where it is another
+    fields: dict[str, str] = Field({})  # property: key in the data set, where it differs from JARVIS's
     max_drop_rate: float = Field(0.01, ge=0, le=1)  # share of invalid rows above which the run stops
     splits: Literal["official", "random", "grouped"] = "official"
     split_fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # train, val, test; random and grouped only
@@ -243,7 +243,7 @@ class Config(Section):
     tiers: dict[str, TierConfig]
     pretrained: str | None = None  # folder with <tier>/<task>.pt: those models are taken from there, not trained
     report: ReportConfig = ReportConfig()
-    screen: dict[str, ScreenConfig] = Field(default_factory=dict)
+    screen: dict[str, ScreenConfig] = Field({})
 
     @model_validator(mode="after")
     def _check(self) -> Self:
