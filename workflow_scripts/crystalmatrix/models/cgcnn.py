@@ -17,7 +17,7 @@ from crystalmatrix.models.bases import gaussians
 class CGCNN(nn.Module):
     """Crystal graph convolutional network on the nearest whole shells of neighbours."""
 
-    def __init__(self, config: CGCNNConfig, *, n_angular: int = 0) -> None:
+    def __init__(self, config: CGCNNConfig) -> None:
         super().__init__()
         self.n_radial = config.n_radial
         self.embedding = nn.Embedding(N_SPECIES, config.channels)

@@ -16,7 +16,6 @@ from crystalmatrix.config import GraphConfig, TierConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation.uncertainty import conformal_interval
-from crystalmatrix.features.dense import angular_width
 from crystalmatrix.files import atomic
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.targets.target import FloatArray, Target
@@ -75,11 +74,7 @@ class Checkpoint:
 
 def build_model(settings: TierConfig, targets: list[Target]) -> CrystalModel:
     """The network that a tier's settings and a list of targets ask for, freshly initialised."""
-    return CrystalModel(
-        settings.model,
-        n_angular=angular_width(settings.model),
-        outputs_per_head=[target.n_outputs for target in targets],
-    )
+    return CrystalModel(settings.model, outputs_per_head=[target.n_outputs for target in targets])
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
