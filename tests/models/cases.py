@@ -15,6 +15,7 @@ from crystalmatrix.features.dense import densify
 from crystalmatrix.graphs.build import build
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.models.crystal import CrystalModel
+from crystalmatrix.models.registry import ARCHITECTURES
 
 GRAPH = GraphConfig()
 CONFIGS = {
@@ -33,6 +34,8 @@ CONFIGS = {
     "no_angles": EquivariantConfig(architecture="equivariant", channels=6, edge_channels=7, layers=2, angle_radial=0),
     "cgcnn": CGCNNConfig(architecture="cgcnn", channels=8, layers=2, neighbours=16),
 }
+
+SMOOTH = [name for name, config in CONFIGS.items() if ARCHITECTURES[config.architecture].smooth]
 
 
 @dataclass(frozen=True)

@@ -103,4 +103,5 @@ def _fingerprints(edge: NDArray[np.float64], basis: tuple[int, int], cutoff: flo
     cosine = np.clip(edge @ edge.T / np.outer(distance, distance), -1, 1)
     legendre = eval_legendre(np.arange(n_legendre), cosine[..., None])  # [p, q, t]
     legendre[np.arange(len(edge)), np.arange(len(edge))] = 0
-    return (weight[:, None, None] * np.einsum("qn,pqt->pnt", radial, legendre) / sqrt(12)).reshape(len(edge), -1)
+    found = weight[:, None, None] * np.einsum("qn,pqt->pnt", radial, legendre) / sqrt(12)
+    return found.reshape(len(edge), n_radial * n_legendre)
