@@ -120,7 +120,7 @@ class EquivariantConfig(ModelSection):
     edge_channels: int = Field(32, ge=1)  # width of the invariant edge branch
     layers: int = Field(2, ge=1)
     l_max: int = Field(1, ge=0, le=4)  # highest degree of the spherical harmonics
-    n_radial: int = Field(8, ge=1)  # radial basis functions
+    n_radial: int = Field(8, ge=2)  # functions of the distance
     angle_radial: int = Field(3, ge=0)  # radial x angular basis of the 3-body fingerprint; 0: no angles (ablation)
     angle_angular: int = Field(6, ge=1)
 
@@ -135,7 +135,7 @@ class CGCNNConfig(ModelSection):
     architecture: Literal["cgcnn"]
     channels: int = Field(64, ge=1)
     layers: int = Field(3, ge=1)
-    n_radial: int = Field(41, ge=1)
+    n_radial: int = Field(41, ge=2)
 
 
 # One entry an architecture; models/registry.py says which class each of them is the settings of.

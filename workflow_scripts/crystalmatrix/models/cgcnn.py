@@ -30,7 +30,7 @@ class CGCNN(nn.Module):
         filled = distance < batch.envelope_radius.unsqueeze(-1)
         centre = torch.arange(len(distance), device=distance.device).unsqueeze(-1).expand_as(batch.neighbour)
         edge_index = torch.stack([batch.neighbour[filled], centre[filled]])  # PyG: from j (row 0) to i (row 1)
-        edge = gaussians(distance[filled], n_radial=self.n_radial, stop=8.0)
+        edge = gaussians(distance[filled], n_radial=self.n_radial)
         node = self.embedding(batch.species)
         for layer in self.layers:
             node = layer(node, edge_index, edge)
