@@ -148,7 +148,7 @@ def test_the_reference_is_the_ridge_with_the_least_error_of_one_left_out():
 
 
 def test_energies_of_the_elements_have_the_least_sum_of_deviations():
-    """No small step of any constant lowers the sum; crystals at the cut are gross errors that least squares would fit."""
+    """No small step of any constant lowers the sum; crystals at the cut are gross errors."""
     values, crystals, energy = shares(120, seed=5)
     values = np.where(np.arange(120) % 9 == 0, values + 5, values)
     constants = least_deviations(values, crystals, energy)
