@@ -6,6 +6,7 @@ A mistake of the user ends here, before any job starts, with one line that lists
 import shutil
 
 from crystalmatrix.contracts import columns, versions
+from crystalmatrix.contracts.view import View
 from crystalmatrix.config import Config
 from crystalmatrix.crystals.formats import labelled_files, structure_files
 from crystalmatrix.errors import or_exit
@@ -14,6 +15,7 @@ from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 
 CONFIG = or_exit(Config.parse, config)
 SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
+VIEWS = {view.name: view for tier in CONFIG.matrix.tiers for view in [View.of(CONFIG.graph, CONFIG.tiers[tier].model)]}
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
 BASELINES = (
     expand("results/composition/{property}", property=CONFIG.matrix.properties)
@@ -74,6 +76,25 @@ def shard_records(wildcards):
     if not workflow.dryrun:
         discard_unreadable(Path(f"results/graphs/shard-{wildcards.shard}.parquet"), version=columns.GRAPHS_VERSION)
     return "results/data/records.parquet"
+
+
+def viewed(wildcards):
+    """The view behind the name of a folder of features."""
+    or_exit(CONFIG.check_view, wildcards.view, VIEWS)
+    or_exit(CONFIG.check_shard, wildcards.shard)
+    return VIEWS[wildcards.view]
+
+
+def shards_compared(wildcards):
+    """All shards where a view takes all neighbours: they say how many slots its files have."""
+    return SHARDS if viewed(wildcards).neighbours is None else []
+
+
+def seen_features(wildcards):
+    """What the networks of a tier see."""
+    or_exit(CONFIG.check_pair, wildcards.tier, wildcards.task)
+    view = View.of(CONFIG.graph, CONFIG.tiers[wildcards.tier].model)
+    return expand(f"results/features/{view.name}/shard-{{shard}}.arrow", shard=range(CONFIG.graph.shards))
 
 
 def trunk(wildcards):

@@ -11,7 +11,7 @@ import torch
 
 import crystalmatrix
 from crystalmatrix.config import TierConfig
-from crystalmatrix.contracts.summary import DataSource, HoldOut, ModelSummary
+from crystalmatrix.contracts.summary import HoldOut, ModelSummary
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.targets.target import Target
 from crystalmatrix.trained.calibration import LEVEL
@@ -55,7 +55,7 @@ def summarise(
             "python": platform.python_version(),
         },
         data_digest=data.data_digest,
-        source=DataSource(**data.source),
+        source=data.source,
         hold_out=_hold_out(data, settings, init),
         interval_level=LEVEL,
     )
