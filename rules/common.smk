@@ -7,13 +7,12 @@ import shutil
 
 from crystalmatrix.contracts import columns, versions
 from crystalmatrix.contracts.view import View
-from crystalmatrix.config import Config
+from crystalmatrix.config import load
 from crystalmatrix.crystals.formats import labelled_files, structure_files
 from crystalmatrix.errors import or_exit
-from crystalmatrix.files import discard_unreadable
 from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 
-CONFIG = or_exit(Config.parse, config)
+CONFIG = or_exit(load, Path(f"{workflow.basedir}/config.yaml"), OVERLAY)
 SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
 VIEWS = {view.name: view for tier in CONFIG.matrix.tiers for view in [View.of(CONFIG.graph, CONFIG.tiers[tier].model)]}
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
@@ -56,6 +55,7 @@ def nameable(paths):
 
 def source(wildcards):
     """The source, where it lies on this machine. Of folders, here and below, the files: an edit changes no folder."""
+    run_claims()
     path = Path(CONFIG.data.source).expanduser()
     if path.is_dir():
         return nameable(labelled_files(path))
@@ -71,10 +71,9 @@ def published(wildcards):
 
 
 def shard_records(wildcards):
-    """The records; on the way, a damaged shard is removed so that its job runs again, and an unknown one refused."""
+    """The records; a shard that is not one of graph.shards is refused."""
     or_exit(CONFIG.check_shard, wildcards.shard)
-    if not workflow.dryrun:
-        discard_unreadable(Path(f"results/graphs/shard-{wildcards.shard}.parquet"), version=columns.GRAPHS_VERSION)
+    rebuilt_if_unreadable(f"results/graphs/shard-{wildcards.shard}.parquet", columns.GRAPHS_VERSION)
     return "results/data/records.parquet"
 
 
@@ -110,6 +109,7 @@ def trunk(wildcards):
 
 def released(wildcards):
     """The model in the `pretrained` folder; where it holds none, `train` makes it."""
+    run_claims()
     or_exit(CONFIG.check_pair, wildcards.tier, wildcards.task)
     return PRETRAINED / wildcards.tier / f"{wildcards.task}.pt"
 
@@ -137,4 +137,5 @@ def screening(wildcards):
 
 def screened(wildcards):
     """The files of the structures to predict."""
+    run_claims()
     return nameable(path for _, path in or_exit(structure_files, [Path(screening(wildcards).structures)]))

@@ -1,8 +1,10 @@
-"""Training: it learns, resumes exactly, stops when asked, keeps a second trainer out, survives damaged states."""
+"""Training: it learns, resumes exactly, stops when asked, lets a second trainer wait, survives damaged states."""
 
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,9 +208,23 @@ def test_energy_is_power_times_time(tmp_path, monkeypatch):
     assert summary["energy_joules"] == pytest.approx(50 * summary["train_seconds"])
 
 
-def test_second_trainer_is_kept_out(tmp_path):
-    with run_lock(tmp_path), pytest.raises(DataError, match="another trainer"):
-        fit(tmp_path)
+def test_second_trainer_waits_for_the_first(tmp_path, capsys):
+    """Left over from a killed snakemake, the first still works; the second goes on when it is gone."""
+    held, ended = threading.Event(), []
+
+    def first():
+        with run_lock(tmp_path):
+            held.set()
+            time.sleep(0.5)
+            ended.append(True)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    held.wait()
+    with run_lock(tmp_path):
+        assert ended
+    thread.join()
+    assert "another trainer works here" in capsys.readouterr().out
 
 
 def test_out_of_memory_computes_in_parts(tmp_path, monkeypatch, capsys):

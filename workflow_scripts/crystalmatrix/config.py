@@ -7,68 +7,15 @@ that names the nearest known one.
 import json
 import re
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from crystalmatrix.config_section import Section
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
-
-
-class Section(BaseModel):
-    """A section of config.yaml: frozen, and an unknown key is an error that names the nearest known one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    where: ClassVar[str] = "config"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _reject_unknown_keys(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            raise ValueError(f"found {values!r}, expected a section with keys: {', '.join(cls.model_fields)}")
-        for key in values:
-            if key not in cls.model_fields:
-                raise ValueError(f"unknown key {key!r}{nearest(str(key), cls.model_fields)}")
-        return values
-
-    @classmethod
-    def parse(cls, values: Any) -> Self:
-        """Validate nested dictionaries. Raises ConfigError, one line, for anything that does not fit."""
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            raise ConfigError(_one_line(cls.where, error)) from None
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The inverse of `to_json`: how settings travel from the Snakefile to a script's command line."""
-        return cls.parse(json.loads(text))
-
-    def to_json(self, *keys: str) -> str:
-        """Compact JSON with sorted keys, so that equal settings are equal text.
-
-        With `keys`, only those: a stage that is given no more than it reads does not run again for the rest.
-        """
-        content = self.model_dump(mode="json", include=set(keys) or None)
-        return json.dumps(content, sort_keys=True, separators=(",", ":"))
-
-
-def _one_line(where: str, error: ValidationError) -> str:
-    """The first error as `config: tiers.pro.training: unknown key 'seed'; did you mean 'seeds'?`."""
-    first = error.errors()[0]
-    # After `model` pydantic puts the architecture that it chose, which is no key of the file.
-    place = [str(part) for before, part in pairwise(("", *first["loc"])) if before != "model"]
-    start = ": ".join([where, ".".join(place)] if place else [where])
-    if first["type"] == "value_error":
-        return f"{start}: {first['ctx']['error']}"
-    if first["type"] == "missing":
-        return f"{start}: not found, expected a value"
-    if first["type"] == "union_tag_invalid":
-        return f"{start}: unknown architecture {first['ctx']['tag']!r}; known: {first['ctx']['expected_tags']}"
-    return f"{start}: found {first['input']!r}: {first['msg']}"
 
 
 class DataConfig(Section):
@@ -79,7 +26,7 @@ class DataConfig(Section):
     mirrors: tuple[str, ...] = ()  # URLs tried before the release's own link
     sha256: str | None = None  # of the raw file; recorded on first use when not given
     id_key: str = "jid"
-    fields: dict[str, str] = {}  # property: key in the data set, where it differs from JARVIS's
+    fields: dict[str, str] = Field(default_factory=dict)  # property: the data set's key where it is another
     max_drop_rate: float = Field(0.01, ge=0, le=1)  # share of invalid rows above which the run stops
     splits: Literal["official", "random", "grouped"] = "official"
     split_fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # train, val, test; random and grouped only
@@ -119,6 +66,9 @@ class GraphConfig(Section):
                 f"three_body_cutoff: found {self.three_body_cutoff} Å, expected at most cutoff = {self.cutoff} Å"
             )
         return self
+
+
+ARCHITECTURE = "architecture"  # the key of a tier's `model` section that says which of the following it is
 
 
 class EquivariantConfig(Section):
@@ -184,6 +134,15 @@ class TrainingConfig(Section):
     window_gb: float = Field(8, gt=0)  # GB of features in use at a time; larger sets are shuffled in windows of it
     save_every_seconds: float = Field(60, gt=0)
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min_epochs > self.max_epochs:
+            raise ValueError(
+                f"min_epochs: found {self.min_epochs}, expected at most max_epochs = {self.max_epochs}; "
+                "lower the one or raise the other"
+            )
+        return self
+
     @property
     def window_bytes(self) -> int:
         return round(self.window_gb * 1e9)
@@ -213,6 +172,14 @@ class MatrixConfig(Section):
     tiers: tuple[str, ...] = Field(("lite", "std", "pro", "cgcnn"), min_length=1)
     properties: tuple[str, ...] = Field(tuple(PROPERTIES), min_length=1)
     multitask: bool = True
+
+    @field_validator("tiers", "properties")
+    @classmethod
+    def _check_distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"found {name!r} {names.count(name)} times, expected each name once")
+        return names
 
     @field_validator("properties")
     @classmethod
@@ -283,7 +250,7 @@ class Config(Section):
     tiers: dict[str, TierConfig]
     pretrained: str | None = None  # folder with <tier>/<task>.pt: those models are taken from there, not trained
     report: ReportConfig = ReportConfig()
-    screen: dict[str, ScreenConfig] = {}
+    screen: dict[str, ScreenConfig] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -352,6 +319,22 @@ class Config(Section):
         return self.screen[name]
 
 
-def load(path: Path) -> Config:
-    """Read and validate a configuration file. Raises ConfigError."""
-    return Config.parse(yaml.safe_load(path.read_text()))
+def load(path: Path, overlay: dict[str, Any] | None = None) -> Config:
+    """Read and validate a configuration file, with another's sections laid over it. Raises ConfigError."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    return Config.parse(lay_over(content, overlay or {}))
+
+
+def lay_over(base: Any, overlay: Any) -> Any:
+    """`base` with the keys of `overlay`, section by section, as Snakemake merges files; neither is changed.
+
+    A section that names another architecture replaces the whole: the keys of the old network mean nothing to it.
+    """
+    if not isinstance(base, dict) or not isinstance(overlay, dict):
+        return overlay
+    if overlay.get(ARCHITECTURE, base.get(ARCHITECTURE)) != base.get(ARCHITECTURE):
+        return overlay
+    return base | {key: lay_over(base.get(key), value) for key, value in overlay.items()}

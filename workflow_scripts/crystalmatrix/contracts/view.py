@@ -7,7 +7,8 @@ Imports neither torch nor numba: the Snakefile names the folders.
 import hashlib
 from typing import ClassVar, Self
 
-from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig, Section
+from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig
+from crystalmatrix.config_section import Section
 
 
 class View(Section):

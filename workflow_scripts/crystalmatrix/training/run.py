@@ -106,8 +106,7 @@ def fit_targets(data: TrainingData, formulas: FloatArray, *, settings: TierConfi
         if name in data.companions:
             arguments["companion"] = data.companions[name][rows]
         values = data.values[rows, column]
-        if arguments["transform"] == "log" and values.min() <= 0:
-            print(f"{name}: a training value of {values.min():g} has no logarithm: learned as asinh", flush=True)
+        _say_scale(name, arguments["transform"], values)
         targets.append(Target.fit(values, Crystals(formulas[rows], data.zero[rows]), **arguments))
     return targets
 
@@ -179,3 +178,12 @@ def _announce(
         f"member {member} of {settings.training.seeds}, seed {seed}",
         flush=True,
     )
+
+
+def _say_scale(name: str, transform: str, values: FloatArray) -> None:
+    if transform == "log" and (n_not_positive := int((values <= 0).sum())):
+        print(
+            f"{name}: {n_not_positive:,} of {len(values):,} training values are not positive and have no logarithm: "
+            "learned on the scale asinh instead of log",
+            flush=True,
+        )
