@@ -80,8 +80,15 @@ def shard_records(wildcards):
 def viewed(wildcards):
     """The view behind the name of a folder of features."""
     or_exit(CONFIG.check_view, wildcards.view, VIEWS)
-    or_exit(CONFIG.check_shard, wildcards.shard)
     return VIEWS[wildcards.view]
+
+
+def shard_viewed(wildcards):
+    """The graph shard behind a file of features; a number or a view that does not exist is refused."""
+    or_exit(CONFIG.check_shard, wildcards.shard)
+    path = f"results/features/{viewed(wildcards).name}/shard-{wildcards.shard}.arrow"
+    rebuilt_if_unreadable(path, columns.FEATURES_VERSION)
+    return f"results/graphs/shard-{wildcards.shard}.parquet"
 
 
 def shards_compared(wildcards):
@@ -90,8 +97,9 @@ def shards_compared(wildcards):
 
 
 def seen_features(wildcards):
-    """What the networks of a tier see."""
-    or_exit(CONFIG.check_pair, wildcards.tier, wildcards.task)
+    """What the networks of a tier see; of an undeclared tier nothing, since `trunk` refuses it."""
+    if wildcards.tier not in CONFIG.tiers:
+        return []
     view = View.of(CONFIG.graph, CONFIG.tiers[wildcards.tier].model)
     return expand(f"results/features/{view.name}/shard-{{shard}}.arrow", shard=range(CONFIG.graph.shards))
 

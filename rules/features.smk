@@ -4,7 +4,7 @@
 rule features:
     """Dense rows of neighbours, 3-body fingerprints and neighbourhoods of every atom, as one view lays them out."""
     input:
-        shard="results/graphs/shard-{shard}.parquet",
+        shard=shard_viewed,
         all_shards=shards_compared,
     output:
         "results/features/{view}/shard-{shard}.arrow",

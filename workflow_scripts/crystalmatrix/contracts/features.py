@@ -25,7 +25,6 @@ NEIGHBOURHOOD_WIDTH = 16  # of graphs/fingerprint.py
 
 SEEN_BY_NETWORKS = (SPECIES, NEIGHBOUR, VECTOR, ENVELOPE_RADIUS, ANGULAR)  # what a batch is gathered from
 PER_ATOM = (*SEEN_BY_NETWORKS, NEIGHBOURHOOD)
-METADATA = b"crystalmatrix"  # key of the schema's metadata: FeaturesMetadata as JSON
 CHECKSUM = b"crc32"  # key of a block's metadata: zlib.crc32 of its PER_ATOM arrays, one after the other
 
 

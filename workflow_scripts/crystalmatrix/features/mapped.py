@@ -6,7 +6,6 @@ their pages are given back: what a job holds is bounded whatever the size of the
 cached comes back without reading the disk.
 """
 
-import json
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from crystalmatrix.contracts.features import CHECKSUM, METADATA, FeaturesMetadata
+from crystalmatrix import files
+from crystalmatrix.contracts.features import CHECKSUM, FeaturesMetadata
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.blocks import Block, MappedBlock, checksum, n_bytes
 
@@ -32,17 +32,12 @@ class MappedFile:
 
 def open_file(path: Path) -> MappedFile:
     """Map a file. Raises DataError, one line, for a missing, cut or foreign one or another version."""
-    try:
-        with path.open("rb") as handle:
-            content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
-        reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(content)))
-        described = json.loads((reader.schema.metadata or {})[METADATA])
-        batches = [reader.get_batch_with_custom_metadata(k) for k in range(reader.num_record_batches)]
-    except FileNotFoundError:
-        raise DataError(f"{path}: not found; build it with: snakemake {path}") from None
-    except (pa.ArrowException, OSError, ValueError, KeyError):  # ValueError: an empty file cannot be mapped
-        raise DataError(f"{path}: damaged, or not a file of features; delete it and run again") from None
+    described = files.read_metadata(path, version=FeaturesMetadata.VERSION)
     metadata = FeaturesMetadata.parse(described, where=str(path))
+    with path.open("rb") as handle:
+        content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+    reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(content)))
+    batches = [reader.get_batch_with_custom_metadata(k) for k in range(reader.num_record_batches)]
     return MappedFile(
         path,
         metadata,

@@ -5,7 +5,6 @@ A file knows its view, its number, and the digests of the records and of the sha
 are one whole set, of the view that the model sees.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix import files
 from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig
-from crystalmatrix.contracts.features import CHECKSUM, METADATA, FeaturesMetadata, features_schema
+from crystalmatrix.contracts.features import CHECKSUM, FeaturesMetadata, features_schema
 from crystalmatrix.contracts.view import View
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.blocks import MemoryBlock, checksum, record_batch
@@ -43,7 +42,7 @@ def write_features(
         shard_sha256=files.sha256(shard),
     )
     schema = features_schema(metadata.items)
-    described = schema.with_metadata({METADATA: json.dumps(metadata.to_dict(), sort_keys=True)})
+    described = files.described(schema, version=FeaturesMetadata.VERSION, metadata=metadata.to_dict())
     with_slots = view.model_copy(update={"neighbours": metadata.n_slots})
     atoms_at_once = block_bytes // sum(item.n_bytes for item in metadata.items.values())
     n_crystals = 0
