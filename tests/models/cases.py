@@ -7,10 +7,12 @@ import torch
 from numpy.typing import NDArray
 
 from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig
+from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.geometry import distances_below
 from crystalmatrix.features.batch import Batch
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.dense import angular_width, densify
+from crystalmatrix.features.dense import angular_width
+from crystalmatrix.features.features import Features
 from crystalmatrix.graphs.build import build
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.models.crystal import CrystalModel
@@ -75,7 +77,8 @@ def graphs_of(crystals: list[Crystal], settings: GraphConfig = GRAPH) -> Graphs:
 
 
 def batch_of(crystals: list[Crystal], config: EquivariantConfig | CGCNNConfig, settings: GraphConfig = GRAPH) -> Batch:
-    dataset = Dataset(densify(graphs_of(crystals, settings), graph=settings, model=config), torch.device("cpu"))
+    features = Features.of_graphs(graphs_of(crystals, settings), View.of(settings, config))
+    dataset = Dataset(features, torch.device("cpu"))
     return as_double(dataset.batch(np.arange(len(crystals))))
 
 

@@ -13,21 +13,21 @@ import pytest
 import torch
 
 from crystalmatrix.crystals.formula import reduced_formulas
+from crystalmatrix.data.labels import NONE, TEST, TRAIN
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.dense import angular_width, densify
+from crystalmatrix.features.dense import angular_width
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
+from crystalmatrix.trained.held_out import HeldOut
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training import loop, run
-from crystalmatrix.training.labels import TEST, TRAIN
 from crystalmatrix.training.objective import Objective
 from crystalmatrix.training.run import train, weights_digest
 from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
 from crystalmatrix.training.stop import TrainingStoppedError
 
-from ..models.cases import GRAPH
-from .cases import SETTINGS, training_data, with_training
+from .cases import SETTINGS, held_out, training_data, with_training
 
 CPU = torch.device("cpu")
 # states are written at every step, so that a kill finds one anywhere; dropout draws random numbers in every step
@@ -82,7 +82,7 @@ def test_learned_task_weights_reach_the_optimiser(tmp_path):
 def test_balanced_sampling_has_the_same_expectation():
     """Draws times weights: what every label contributes to an epoch on average, sampled or not."""
     data = training_data(["formation_energy", "dielectric"])
-    formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    formulas = reduced_formulas(data.features.species, data.features.atom_pointer)
     targets = run.fit_targets(data, formulas, settings=SETTINGS)
     uniform, balanced = (
         Objective(data, targets, formulas, config=with_training(sampling=kind).training, device=CPU)
@@ -116,7 +116,7 @@ def test_dropout_is_for_training_only(tmp_path):
     checkpoint = fit(tmp_path / "a", EAGER)
     with pytest.raises(AssertionError):
         assert_same_weights(checkpoint, fit(tmp_path / "b"))
-    data = training_data(["formation_energy"])
+    data = held_out(["formation_energy"])
     first, second = (predictions_table(checkpoint, data, device=CPU) for _ in range(2))
     assert first.equals(second)
 
@@ -193,7 +193,7 @@ def test_bfloat16_stays_near_float32(tmp_path):
 def test_compiled_model_is_the_model():
     config = SETTINGS.model
     model = CrystalModel(config, n_angular=angular_width(config), outputs_per_head=[1])
-    batch = Dataset(densify(training_data(["ehull"]).graphs, graph=GRAPH, model=config), CPU).batch(np.arange(5))
+    batch = Dataset(training_data(["ehull"]).features, CPU).batch(np.arange(5))
     expected = torch.autograd.grad(model(batch).sum(), list(model.parameters()), allow_unused=True)
     found = torch.autograd.grad(loop.compiled(model)(batch).sum(), list(model.parameters()), allow_unused=True)
     for one, other in zip(expected, found, strict=True):
@@ -255,14 +255,14 @@ def test_ensemble_round_trip_and_predictions(tmp_path):
     again = load_checkpoint(tmp_path / "model.pt")
     assert_same_weights(checkpoint, again)
     assert again.targets == checkpoint.targets
-    data = training_data(list(tasks))
+    data = held_out(list(tasks))
     table = predictions_table(again, data, device=CPU).to_pandas()
     counts = table.groupby(["property", "fold"]).size()
     assert counts["formation_energy", "test"] == 15
-    assert counts["dielectric", "test"] == (data.fold[:, 1] == 3).sum()
+    assert counts["dielectric", "test"] == (data.fold[:, 1] == TEST).sum()
     assert (table["spread"] > 0).all()
     assert ((table["lower"] <= table["prediction"]) & (table["prediction"] <= table["upper"])).all()
-    by_id = dict(zip(data.graphs.jid, data.values[:, 0], strict=True))
+    by_id = dict(zip(data.features.jid, data.values[:, 0], strict=True))
     first = table[table["property"] == "formation_energy"]
     np.testing.assert_array_equal(first["target"], first["jid"].map(by_id))
 
@@ -294,8 +294,7 @@ def test_another_trunk_starts_afresh(tmp_path):
 def test_digest_leaves_out_what_changes_no_weight():
     data = training_data(["formation_energy"])
     digest = weights_digest(data, SETTINGS, None, 0)
-    other = replace(data, graph=data.graph.model_copy(update={"shards": 7}))
-    assert weights_digest(other, with_training(seeds=5, save_every_seconds=9), None, 0) == digest
+    assert weights_digest(data, with_training(seeds=5, save_every_seconds=9), None, 0) == digest
     assert weights_digest(data, with_training(learning_rate=0.02), None, 0) != digest
     assert weights_digest(data, SETTINGS, None, 1) != digest
 
@@ -305,18 +304,18 @@ def test_crystals_that_the_model_has_seen_are_not_scored(tmp_path):
     save_checkpoint(tmp_path / "model.pt", checkpoint)
     checkpoint = load_checkpoint(tmp_path / "model.pt")
     data = training_data(["formation_energy"])
-    fold = data.fold.copy()
-    fold[:3] = TEST
-    with pytest.raises(
-        DataError, match="formation_energy: 3 of 33 held-out crystals were in the model's training fold"
-    ):
-        predictions_table(checkpoint, replace(data, fold=fold), device=CPU)
+    fold = np.full(data.fold.shape, NONE, np.int8)
+    fold[27:33] = TEST  # the last three training crystals, the first three of the validation fold
+    measured = HeldOut(data.features, data.tasks, data.values, fold, data.zero, {"formation_energy": "eV/atom"})
+    with pytest.raises(DataError, match="formation_energy: 3 of 6 held-out crystals were in the model's training fold"):
+        predictions_table(checkpoint, measured, device=CPU)
 
 
 def test_labels_in_another_unit_are_refused(tmp_path):
     data = training_data(["formation_energy", "piezoelectric"])
     checkpoint = train(data, tier="lite", task="multitask", settings=SETTINGS, run=tmp_path, device=CPU)
-    other = replace(data, source=data.source | {"fields": {"piezoelectric": "dfpt_piezo_max_eij"}})
+    units = {"formation_energy": "eV/atom", "piezoelectric": "C/m2"}
+    other = replace(held_out(["formation_energy", "piezoelectric"]), units=units)
     with pytest.raises(DataError, match="piezoelectric: the model predicts pC/N, the labels are in C/m2"):
         predictions_table(checkpoint, other, device=CPU)
 

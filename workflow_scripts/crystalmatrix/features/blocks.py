@@ -48,10 +48,11 @@ class MappedBlock:
     """The arrays of a record batch, where they lie: nothing is read before it is used."""
 
     def __init__(self, batch: pa.RecordBatch, items: Mapping[str, Item]) -> None:
-        arrays = {name: _numbers(batch.column(name)).reshape(-1, *items[name].shape) for name in PER_ATOM}
+        pointer = to_numpy(batch.column(SPECIES).offsets).astype(np.int64)
+        arrays = {name: _numbers(batch.column(name)).reshape(pointer[-1], *items[name].shape) for name in PER_ATOM}
         self.dense = DenseGraphs(
             jid=np.array(batch.column(JID).to_pylist(), dtype=np.str_),
-            atom_pointer=to_numpy(batch.column(SPECIES).offsets).astype(np.int64),
+            atom_pointer=pointer,
             **{name: arrays[name] for name in SEEN_BY_NETWORKS},
         )
         self.neighbourhood: NDArray[np.float32] = arrays[NEIGHBOURHOOD]
