@@ -43,9 +43,13 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def fit(run: Path, settings=SETTINGS, tasks=("formation_energy",), init=None):
+def fit(run: Path, settings=SETTINGS, tasks=("formation_energy",), init=None, window_atoms=None):
+    data = training_data(list(tasks))
+    if window_atoms is not None:
+        limit = window_atoms * data.features.bytes_per_atom
+        data = replace(data, features=replace(data.features, limit=limit))
     return train(
-        training_data(list(tasks)), tier="lite", task=tasks[0] if len(tasks) == 1 else "multitask",
+        data, tier="lite", task=tasks[0] if len(tasks) == 1 else "multitask",
         settings=settings, run=run, device=CPU, init=init,
     )  # fmt: skip
 
@@ -96,7 +100,7 @@ def test_balanced_sampling_has_the_same_expectation():
     assert np.mean(rare[balanced.draw(seed=0, epoch=0)]) > 1.2 * np.mean(rare[uniform.draw(seed=0, epoch=0)])
 
 
-def _train_in_child(run: Path, after_states: int) -> None:
+def _train_in_child(run: Path, after_states: int, window_atoms: int | None) -> None:
     torch.set_num_threads(1)
     save, written = loop.save_state, []
 
@@ -108,7 +112,7 @@ def _train_in_child(run: Path, after_states: int) -> None:
         written.append(folder)
 
     loop.save_state = save_and_die
-    fit(run, EAGER)
+    fit(run, EAGER, window_atoms=window_atoms)
 
 
 def test_dropout_is_for_training_only(tmp_path):
@@ -121,16 +125,28 @@ def test_dropout_is_for_training_only(tmp_path):
     assert first.equals(second)
 
 
-@pytest.mark.parametrize("after_states", [1, 6, 11])
-def test_kill_and_resume_is_exact(tmp_path, after_states):
-    """kill -9 while a state is written; the second run ends with the weights of an uninterrupted one, bit for bit."""
+@pytest.mark.parametrize(("after_states", "window_atoms"), [(1, None), (6, None), (11, None), (2, 20), (7, 20)])
+def test_kill_and_resume_is_exact(tmp_path, after_states, window_atoms):
+    """kill -9 while a state is written; the second run ends with the weights of an uninterrupted one, bit for bit.
+
+    Also within a window of a set that is larger than memory.
+    """
     run = tmp_path / "killed"
-    child = multiprocessing.get_context("fork").Process(target=_train_in_child, args=(run, after_states))
+    child = multiprocessing.get_context("fork").Process(target=_train_in_child, args=(run, after_states, window_atoms))
     child.start()
     child.join()
     assert child.exitcode == -signal.SIGKILL
     assert (run / "seed-0" / STATE).exists()
-    assert_same_weights(fit(run, EAGER), fit(tmp_path / "whole", EAGER))
+    whole = fit(tmp_path / "whole", EAGER, window_atoms=window_atoms)
+    assert_same_weights(fit(run, EAGER, window_atoms=window_atoms), whole)
+
+
+def test_windows_are_another_order(tmp_path):
+    """The control of the above: a window that does not hold the set changes the weights, one that does changes none."""
+    whole = fit(tmp_path / "whole")
+    assert_same_weights(fit(tmp_path / "large", window_atoms=1000), whole)
+    with pytest.raises(AssertionError):
+        assert_same_weights(fit(tmp_path / "small", window_atoms=20), whole)
 
 
 def test_signal_saves_and_stops(tmp_path, monkeypatch):
