@@ -64,7 +64,6 @@ def read_shards(paths: list[Path], *, settings: GraphConfig, neighbours: int | N
     _check(paths, metadata, settings=settings)
     order = sorted(range(len(paths)), key=lambda k: metadata[k]["shard"])
     wanted = columns.GRAPHS.names if neighbours is None else WITHOUT_ANGLES
-    wanted = [columns.N_NEIGHBOURS]
     tables = (files.read_table(paths[k], version=columns.GRAPHS_VERSION, columns=wanted)[0] for k in order)
     if neighbours is None:
         return graphs_from_table(pa.concat_tables(tables))
