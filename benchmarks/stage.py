@@ -6,13 +6,13 @@ In: results/graphs/shard-*.parquet, a model's settings.  Out: the paths of resul
 from pathlib import Path
 
 from crystalmatrix import files
-from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig
+from crystalmatrix.config import GraphConfig, ModelSection
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.view import View
 from crystalmatrix.features.store import write_features
 
 
-def features_for(shards: list[Path], model: EquivariantConfig | CGCNNConfig) -> list[Path]:
+def features_for(shards: list[Path], model: ModelSection) -> list[Path]:
     """Writes what is missing; with the graph settings of the shards. Raises DataError."""
     metadata = files.read_metadata(shards[0], version=columns.GRAPHS_VERSION)
     view = View.of(GraphConfig.parse(metadata["graph"]), model)

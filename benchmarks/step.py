@@ -40,7 +40,6 @@ def ours(tier: str, sample: Sample, device: torch.device) -> Case:
     from crystalmatrix import config
     from crystalmatrix.contracts.view import View
     from crystalmatrix.features.dataset import Dataset
-    from crystalmatrix.features.dense import angular_width
     from crystalmatrix.features.features import Features
     from crystalmatrix.graphs.build import build
     from crystalmatrix.models.crystal import CrystalModel
@@ -51,9 +50,9 @@ def ours(tier: str, sample: Sample, device: torch.device) -> Case:
     graphs = build(*arrays, settings=configuration.graph)
     features = Features.of_graphs(graphs, View.of(configuration.graph, settings.model))
     dataset, dense = Dataset(features, device), features.blocks[0].dense
-    model = CrystalModel(settings.model, n_angular=angular_width(settings.model), outputs_per_head=[1])
+    model = CrystalModel(settings.model, outputs_per_head=[1])
     n_crystals, n_slots = len(sample["jid"]), dense.vector.shape[1]
-    filled = np.linalg.norm(dense.vector, axis=-1) < dense.envelope_radius[:, None] * (1 - 1e-6)
+    filled = np.linalg.norm(dense.vector, axis=-1) < dense.envelope_radius[:, None]
     return Case(
         model.to(device),
         lambda k: dataset.batch(sample["batches"][k]),

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from crystalmatrix import files
-from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig
+from crystalmatrix.config import GraphConfig, ModelSection
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.contracts.view import View
@@ -48,7 +48,7 @@ def write_shards(folder: Path, records: Path, settings: GraphConfig) -> list[Pat
 
 
 def write_stage(
-    folder: Path, shards: list[Path], graph: GraphConfig, model: EquivariantConfig | CGCNNConfig, **options: int
+    folder: Path, shards: list[Path], graph: GraphConfig, model: ModelSection, **options: int
 ) -> list[Path]:
     """The features of all shards, in a folder with the name of their view."""
     view = View.of(graph, model)

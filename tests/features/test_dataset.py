@@ -13,12 +13,12 @@ from crystalmatrix.features.features import Features
 from crystalmatrix.features.staging import Staging
 from crystalmatrix.features.store import open_features
 
-from ..models.cases import ARCHITECTURES, GRAPH, graphs_of, random_crystal
+from ..models.cases import CONFIGS, GRAPH, graphs_of, random_crystal
 from ..training.cases import rock_salts
 from .cases import ORIGIN, write_records, write_shards, write_stage
 
 CPU = torch.device("cpu")
-MODEL = ARCHITECTURES["lite"]
+MODEL = CONFIGS["lite"]
 CRYSTALS = [*rock_salts(4), *(random_crystal(seed, n_atoms=3 + seed) for seed in range(4))]
 SOME = np.array([3, 0, 4, 7, 7])
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")

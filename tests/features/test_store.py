@@ -21,13 +21,13 @@ from crystalmatrix.features.features import Features
 from crystalmatrix.features.mapped import open_file
 from crystalmatrix.features.store import open_features, write_features
 from crystalmatrix.files import described
-from crystalmatrix.graphs.fingerprint import WIDTH
+from crystalmatrix.graphs.neighbourhood import WIDTH
 
-from ..models.cases import ARCHITECTURES, graphs_of, random_crystal
+from ..models.cases import CONFIGS, graphs_of, random_crystal
 from .cases import ORIGIN, write_records, write_shards, write_stage
 
 GRAPH = GraphConfig(shards=3)
-LITE = ARCHITECTURES["lite"]
+LITE = CONFIGS["lite"]
 CRYSTALS = [random_crystal(seed, n_atoms=2 + seed % 7) for seed in range(20)]
 SCRIPT = Path(__file__).parents[2] / "workflow_scripts/features.py"
 PLENTY = 1 << 40
@@ -48,10 +48,10 @@ def opened(paths: list[Path], model=LITE, limit: int = PLENTY, **options: object
     return open_features(paths, model=model, records_digest=ORIGIN.digest, limit=limit, **options)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_files_hold_what_memory_holds(tmp_path: Path, shards: list[Path], name: str) -> None:
     """Ids, sizes and every array, bit for bit, whatever the blocks; paths in any order."""
-    model = ARCHITECTURES[name]
+    model = CONFIGS[name]
     expected = Features.of_graphs(graphs_of(CRYSTALS, GRAPH), View.of(GRAPH, model))
     every = np.arange(len(CRYSTALS))
     for block_bytes in (1, 30_000, PLENTY):

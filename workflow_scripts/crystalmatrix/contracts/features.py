@@ -21,7 +21,7 @@ VECTOR = "vector"
 ENVELOPE_RADIUS = "envelope_radius"
 ANGULAR = "angular"
 NEIGHBOURHOOD = "neighbourhood"
-NEIGHBOURHOOD_WIDTH = 16  # of graphs/fingerprint.py
+NEIGHBOURHOOD_WIDTH = 16  # of graphs/neighbourhood.py
 
 SEEN_BY_NETWORKS = (SPECIES, NEIGHBOUR, VECTOR, ENVELOPE_RADIUS, ANGULAR)  # what a batch is gathered from
 PER_ATOM = (*SEEN_BY_NETWORKS, NEIGHBOURHOOD)

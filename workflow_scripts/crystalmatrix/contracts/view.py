@@ -7,7 +7,7 @@ Imports neither torch nor numba: the Snakefile names the folders.
 import hashlib
 from typing import ClassVar, Self
 
-from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig
+from crystalmatrix.config import GraphConfig, ModelSection
 from crystalmatrix.config_section import Section
 
 
@@ -20,23 +20,10 @@ class View(Section):
     angular_basis: tuple[int, int]  # radial and angular functions of the 3-body fingerprint; (0, 0): none
 
     @classmethod
-    def of(cls, graph: GraphConfig, model: EquivariantConfig | CGCNNConfig) -> Self:
-        """What a model sees of graphs; the number of shards makes no difference."""
-        basis = (0, 0)
-        if isinstance(model, EquivariantConfig) and model.angle_radial:
-            basis = model.angle_radial, model.angle_angular
+    def of(cls, graph: GraphConfig, model: ModelSection) -> Self:
+        """What a model sees of graphs; neither the number of shards nor the search makes a difference."""
         return cls(
-            graph=GraphConfig.parse(graph.model_dump(exclude={"shards"})),
-            neighbours=model.neighbours,
-            angular_basis=basis,
-        )
-
-    @property
-    def model(self) -> EquivariantConfig:
-        """Settings of the smallest model that sees this: what `densify` takes."""
-        radial, angular = self.angular_basis
-        return EquivariantConfig(
-            architecture="equivariant", neighbours=self.neighbours, angle_radial=radial, angle_angular=angular or 1
+            graph=GraphConfig.parse(graph.identity), neighbours=model.neighbours, angular_basis=model.angular_basis
         )
 
     @property

@@ -17,7 +17,7 @@ from crystalmatrix.contracts.features import NEIGHBOURHOOD, PER_ATOM, SEEN_BY_NE
 from crystalmatrix.contracts.view import View
 from crystalmatrix.features.dense import DenseGraphs, densify
 from crystalmatrix.graphs.arrow import to_arrow, to_numpy
-from crystalmatrix.graphs.fingerprint import neighbourhood_fingerprints
+from crystalmatrix.graphs.neighbourhood import neighbourhoods
 from crystalmatrix.graphs.ragged import Graphs
 
 
@@ -29,7 +29,7 @@ class Block(Protocol):
 
     @property
     def neighbourhood(self) -> NDArray[np.float32]:
-        """[n_atoms, NEIGHBOURHOOD_WIDTH], see graphs/fingerprint.py."""
+        """[n_atoms, NEIGHBOURHOOD_WIDTH], see graphs/neighbourhood.py."""
 
 
 class MemoryBlock:
@@ -37,11 +37,11 @@ class MemoryBlock:
 
     def __init__(self, graphs: Graphs, view: View) -> None:
         self._graphs = graphs
-        self.dense = densify(graphs, graph=view.graph, model=view.model)
+        self.dense = densify(graphs, graph=view.graph, model=view)
 
     @cached_property
     def neighbourhood(self) -> NDArray[np.float32]:
-        return neighbourhood_fingerprints(self._graphs)
+        return neighbourhoods(self._graphs)
 
 
 class MappedBlock:

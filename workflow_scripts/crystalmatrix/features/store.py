@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crystalmatrix import files
-from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig
+from crystalmatrix.config import GraphConfig, ModelSection
 from crystalmatrix.contracts.features import CHECKSUM, FeaturesMetadata, features_schema
 from crystalmatrix.contracts.view import View
 from crystalmatrix.errors import DataError
@@ -58,7 +58,7 @@ def write_features(
 def open_features(
     paths: list[Path],
     *,
-    model: EquivariantConfig | CGCNNConfig,
+    model: ModelSection,
     graph: GraphConfig | None = None,
     records_digest: str,
     limit: int,

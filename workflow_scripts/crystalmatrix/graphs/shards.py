@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crystalmatrix import files
-from crystalmatrix.config import GraphConfig
+from crystalmatrix.config import CPU, GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.arrow import flat, to_numpy
@@ -36,19 +36,23 @@ _DICTIONARY = [
 _DELETE = "delete results/graphs and run again"
 
 
-def write_shard(path: Path, records: Path, *, settings: GraphConfig, shard: int) -> int:
-    """Build shard number `shard` of `settings.shards`; returns how many crystals it holds. Raises DataError."""
+def write_shard(path: Path, records: Path, *, settings: GraphConfig, shard: int, search: str = CPU) -> int:
+    """Build shard number `shard` of `settings.shards`; returns how many crystals it holds.
+
+    The file is the same, byte for byte, by every `search`. Raises DataError, and ConfigError for one not installed.
+    """
     digest = files.read_metadata(records, version=columns.RECORDS_VERSION)["digest"]
     with files.table_writer(
         path,
         columns.GRAPHS,
         version=columns.GRAPHS_VERSION,
-        metadata={"graph": _graph(settings), "shard": shard, "n_shards": settings.shards, "records_digest": digest},
+        metadata={"graph": settings.identity, "shard": shard, "n_shards": settings.shards, "records_digest": digest},
         use_dictionary=_DICTIONARY,
         write_statistics=[columns.JID],
     ) as writer:
         n_crystals = 0
-        for row_group in _row_groups(_pieces(records, settings=settings, shard=shard), settings=settings):
+        pieces = _pieces(records, settings=settings, shard=shard)
+        for row_group in _row_groups(pieces, settings=settings, search=search):
             writer.write_table(row_group)
             n_crystals += row_group.num_rows
     return n_crystals
@@ -94,12 +98,12 @@ def most_neighbours(paths: list[Path]) -> int:
     return max((int(flat(table, columns.N_NEIGHBOURS).max(initial=1)) for table in tables), default=1)
 
 
-def _row_groups(pieces: Iterator[pa.Table], *, settings: GraphConfig) -> Iterator[pa.Table]:
+def _row_groups(pieces: Iterator[pa.Table], *, settings: GraphConfig, search: str) -> Iterator[pa.Table]:
     """The graphs of the pieces, gathered into tables of about ROW_GROUP_BYTES."""
     gathered: list[pa.Table] = []
     n_bytes = 0
     for piece in pieces:
-        gathered.append(graph_table(piece, settings=settings))
+        gathered.append(graph_table(piece, settings=settings, search=search))
         n_bytes += gathered[-1].nbytes
         if n_bytes >= ROW_GROUP_BYTES:
             yield pa.concat_tables(gathered)
@@ -150,11 +154,6 @@ def _check(paths: list[Path], metadata: list[dict[str, Any]], *, settings: Graph
 
 
 def _check_settings(path: Path, metadata: dict[str, Any], *, settings: GraphConfig) -> None:
-    for key, expected in _graph(settings).items():
+    for key, expected in settings.identity.items():
         if metadata["graph"].get(key) != expected:
             raise DataError(f"{path}: graphs of {key} {metadata['graph'].get(key)}, expected {expected}; {_DELETE}")
-
-
-def _graph(settings: GraphConfig) -> dict[str, Any]:
-    """What the graphs depend on: the settings without the number of shards."""
-    return settings.model_dump(mode="json", exclude={"shards"})
