@@ -225,7 +225,7 @@ def test_energy_is_power_times_time(tmp_path, monkeypatch):
 
 def test_a_logarithm_that_cannot_be_is_said(capsys):
     data = training_data(["dielectric"])
-    formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    formulas = reduced_formulas(data.features.species, data.features.atom_pointer)
     run.fit_targets(data, formulas, settings=SETTINGS)
     assert capsys.readouterr().out == ""
     values = data.values.copy()

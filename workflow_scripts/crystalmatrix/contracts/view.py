@@ -8,7 +8,7 @@ import hashlib
 from typing import ClassVar, Self
 
 from crystalmatrix.config import GraphConfig, ModelSection
-from crystalmatrix.config_section import Section
+from crystalmatrix.section import Section
 
 
 class View(Section):
