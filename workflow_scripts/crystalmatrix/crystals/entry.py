@@ -61,9 +61,9 @@ def is_entry(thing: Any) -> bool:
 
 def _is_bare(thing: Mapping[str, Any]) -> bool:
     """Whether it is a crystal itself: jarvis-tools, pymatgen, ASE."""
-    return any(
-        all(key in thing for key in keys) for keys in (("lattice_mat",), ("elements", "coords"), ("sites",))
-    ) or ("positions" in thing and ("numbers" in thing or "cell" in thing))
+    if "lattice_mat" in thing or "sites" in thing or ("elements" in thing and "coords" in thing):
+        return True
+    return "positions" in thing and ("numbers" in thing or "cell" in thing)
 
 
 def own_id(entry: Any) -> str | None:
