@@ -5,9 +5,11 @@ A mistake of the user ends here, before any job starts, with one line that lists
 
 import shutil
 
+from crystalmatrix.code import digest
 from crystalmatrix.contracts import columns, versions
 from crystalmatrix.config import load
 from crystalmatrix.crystals.formats import labelled_files, structure_files
+from crystalmatrix.data.official import official_properties
 from crystalmatrix.errors import or_exit
 from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 
@@ -22,12 +24,14 @@ BASELINES = (
 PRETRAINED = Path(CONFIG.pretrained).expanduser() if CONFIG.pretrained else None
 if PRETRAINED:
     or_exit(CONFIG.check_pretrained, PRETRAINED)
-PAGE_CODE = sorted(str(path) for path in (SCRIPTS / "crystalmatrix" / "report").rglob("*.*") if path.suffix != ".pyc")
-# The leaderboard tests the official folds of JARVIS's own fields, nothing else.
+TEMPLATES = sorted((SCRIPTS / "crystalmatrix/report/templates").iterdir())
+# The leaderboard tests its own folds of its own fields, nothing else.
 SUBMITTED = [
     name
     for name in CONFIG.matrix.properties
-    if CONFIG.data.splits == "official" and as_read(name, CONFIG.data.fields).field == PROPERTIES[name].field
+    if CONFIG.data.splits == "official"
+    and name in official_properties()
+    and as_read(name, CONFIG.data.fields).field == PROPERTIES[name].field
 ]
 LEADERBOARD_TIER = "pro" if "pro" in CONFIG.matrix.tiers else CONFIG.matrix.tiers[0]
 

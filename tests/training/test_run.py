@@ -15,8 +15,8 @@ import torch
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.dense import angular_width, densify
-from crystalmatrix.models.crystal import CrystalModel
+from crystalmatrix.features.dense import densify
+from crystalmatrix.models.crystal import HEADS, CrystalModel
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training import loop, run
@@ -192,7 +192,7 @@ def test_bfloat16_stays_near_float32(tmp_path):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 def test_compiled_model_is_the_model():
     config = SETTINGS.model
-    model = CrystalModel(config, n_angular=angular_width(config), outputs_per_head=[1])
+    model = CrystalModel(config, outputs_per_head=[1])
     batch = Dataset(densify(training_data(["ehull"]).graphs, graph=GRAPH, model=config), CPU).batch(np.arange(5))
     expected = torch.autograd.grad(model(batch).sum(), list(model.parameters()), allow_unused=True)
     found = torch.autograd.grad(loop.compiled(model)(batch).sum(), list(model.parameters()), allow_unused=True)
@@ -206,6 +206,19 @@ def test_energy_is_power_times_time(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "power_watts", lambda device: 50.0)
     summary = fit(tmp_path / "b", with_training(seeds=2)).summary
     assert summary["energy_joules"] == pytest.approx(50 * summary["train_seconds"])
+
+
+def test_a_logarithm_that_cannot_be_is_said(capsys):
+    data = training_data(["dielectric"])
+    formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    run.fit_targets(data, formulas, settings=SETTINGS)
+    assert capsys.readouterr().out == ""
+    values = data.values.copy()
+    values[:2, 0] = 0.0, -1.0
+    run.fit_targets(replace(data, values=values), formulas, settings=SETTINGS)
+    said = capsys.readouterr().out
+    assert said.startswith("dielectric: 2 of 30 training values are not positive and have no logarithm: ")
+    assert said.count("\n") == 1
 
 
 def test_second_trainer_waits_for_the_first(tmp_path, capsys):
@@ -273,7 +286,7 @@ def test_fine_tuning_starts_from_the_multitask_trunk(tmp_path):
     tuned = fit(tmp_path / "single", frozen, tasks=("dielectric",), init=universal)
     assert (universal.summary["fold"], tuned.summary["fold"]) == ("strict", "own")
     for name, tensor in tuned.members[0].items():
-        source = name.replace("heads.0.", "heads.1.")
+        source = name.replace(f"{HEADS}0.", f"{HEADS}1.")
         torch.testing.assert_close(tensor, universal.members[0][source], atol=1e-6, rtol=1e-6)
 
 
