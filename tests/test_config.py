@@ -1,5 +1,6 @@
 """config.yaml and its objects: what is accepted, what is refused, and that every refusal is one helpful line."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,17 @@ def test_keys_that_do_not_concern_a_task_are_left_out():
     tier = TierConfig.parse(
         {"model": {"architecture": "cgcnn"}, "training": {"sampling": "uniform", "init": "multitask", "seeds": 3}}
     )
-    single, universal = tier.for_task("ehull").training, tier.for_task("multitask").training
-    assert (single.sampling, single.init, single.seeds) == ("balanced", "multitask", 3)
-    assert (universal.sampling, universal.init, universal.seeds) == ("uniform", "scratch", 3)
+    single, universal = (json.loads(tier.for_task(task))["training"] for task in ("ehull", "multitask"))
+    assert (single["init"], single["seeds"], universal["sampling"], universal["seeds"]) == (
+        "multitask",
+        3,
+        "uniform",
+        3,
+    )
+    assert "sampling" not in single
+    assert "init" not in universal
+    read = TierConfig.from_json(tier.for_task("ehull"))
+    assert read.training.sampling == "balanced"  # the default, which changes nothing there
+    other = TierConfig.parse({**tier.model_dump(), "training": {**tier.training.model_dump(), "sampling": "balanced"}})
+    assert other.for_task("ehull") == tier.for_task("ehull")  # so nothing is trained again
+    assert other.for_task("multitask") != tier.for_task("multitask")

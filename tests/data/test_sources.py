@@ -28,8 +28,8 @@ ENTRIES = [rock_salt("JVASP-1", ehull=0.1), rock_salt("JVASP-2", a=5.8)]
 def fetched(folder, source, **config):
     out = folder / "raw.json.zip"
     origin = fetch(DataConfig(source=str(source), **config), out)
-    assert origin["sha256"] == sha256(out)
-    assert origin["bytes"] == out.stat().st_size
+    assert origin.sha256 == sha256(out)
+    assert origin.bytes == out.stat().st_size
     return origin, list(read_entries(out))
 
 
@@ -44,8 +44,8 @@ def refused(folder, source, said, *, error=DataError, **config):
 def test_minerals_need_no_network_and_are_the_same_bytes_each_time(tmp_path):
     one, entries = fetched(tmp_path, "minerals")
     again, _ = fetched(tmp_path / "again", "minerals")
-    assert (len(entries), one["n_entries"], one["origin"]) == (503, 503, "jarvis-tools")
-    assert one["sha256"] == again["sha256"]
+    assert (len(entries), one.n_entries, one.origin) == (503, 503, "jarvis-tools")
+    assert one.sha256 == again["sha256"]
 
 
 @pytest.mark.parametrize("name", ["data.json", "data.json.gz", "data.json.zip"])
@@ -55,14 +55,14 @@ def test_a_local_file_in_any_packing(tmp_path, name):
     (tmp_path / name).write_bytes(content)
     origin, entries = fetched(tmp_path, tmp_path / name)
     assert entries == ENTRIES
-    assert (origin["origin"], origin["n_entries"], origin["release"]) == (name, 2, None)
+    assert (origin.origin, origin.n_entries, origin.release) == (name, 2, None)
 
 
 def test_a_url_and_its_mirrors(tmp_path):
     with serving(zipped(ENTRIES)) as mirror, serving(zipped(ENTRIES)) as server:
         origin, entries = fetched(tmp_path, server.url, mirrors=(mirror.url,))
         assert (len(mirror.requests), len(server.requests)) == (1, 0)
-        assert (entries, origin["origin"]) == (ENTRIES, server.url)
+        assert (entries, origin.origin) == (ENTRIES, server.url)
 
 
 def test_a_file_with_another_checksum_than_the_config_says(tmp_path):
@@ -141,12 +141,12 @@ def test_a_disordered_cif_is_dropped_with_its_reason(tmp_path):
     ordered = (folder / "NaCl.cif").read_text()
     assert " 1.0000\n" in ordered
     (folder / "NaCl.cif").write_text(ordered.replace(" 1.0000\n", " 0.7\n"))
-    _, entries = fetched(tmp_path, folder)
+    origin, entries = fetched(tmp_path, folder)
     records = build_records(entries, id_key="jid", fields=fields_of({}), workers=1)
     assert records.table["jid"].to_pylist() == ["POSCAR-2"]
     (dropped,) = records.dropped.to_pylist()
     assert tuple(dropped.values()) == ("NaCl", "disordered", "a site of occupancy 0.7, expected 1 everywhere")
-    assert quality(records, source={}, fields={})["dropped"] == {"disordered": 1}
+    assert quality(records, source=origin, fields={}).dropped == {"disordered": 1}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from crystalmatrix.data.official import official_folds
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation import metrics
 from crystalmatrix.evaluation.comparison import ENSEMBLE, Board
-from crystalmatrix.evaluation.predictions import Fold
+from crystalmatrix.evaluation.predictions import FoldPredictions
 from crystalmatrix.evaluation.published import FULL_TEST, aligned, archive_name, read_archive, read_published
 from crystalmatrix.properties import PROPERTIES
 
@@ -83,7 +83,7 @@ def boards(labels: dict[str, dict]) -> dict[str, Board]:
         target = np.array([float(labels[jid][row.field]) for jid in test])
         published = {k: aligned(v, np.array(test)) for k, v in read_published(PREDICTIONS, row.field).items()}
         constant = float(np.median(target))
-        ours = Fold(np.array(test), target, np.full(len(test), constant), None, None, None)
+        ours = FoldPredictions(np.array(test), target, np.full(len(test), constant), None, None, None)
         result[name] = Board(row, ours.jid, target, {"lite": ours}, {"lite": 1.0}, published, constant, settings)
     return result
 
@@ -97,7 +97,7 @@ def test_known_errors_are_reproduced_to_their_digits(boards: dict[str, Board], n
     ours = {model: printed(board.mae(FOLDERS.get(model, model)), text) for model, text in known.items()}
     assert ours == known
     assert printed(board.mae("constant"), KNOWN_CONSTANT[name]) == KNOWN_CONSTANT[name]
-    assert all(board.n_covered(key) == n for key in board.published)
+    assert all(board.n_predicted(key) == n for key in board.published)
 
 
 @needs_shared_data

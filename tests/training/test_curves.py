@@ -22,7 +22,7 @@ def test_curves(tmp_path):
     run.mkdir(parents=True)
     entries = [
         {"epoch": e, "train_loss": 1 / e, "val_mae": {"ehull": 2 / e}, "val_score": 3 / e, "learning_rate": 1e-3,
-         "crystals_per_second": 100.0, "seconds": e}
+         "crystals_per_second": 100.0, "seconds": e, "joules": None}
         for e in (1, 2)
     ]  # fmt: skip
     (run / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
