@@ -4,6 +4,7 @@ The matrix is declared in config.yaml, what a machine can do in profiles/. Start
 workflow_scripts/<script>.py: no step is further away than that.
 """
 
+import copy
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,9 @@ os.environ.update(SCRIPTS=str(SCRIPTS), PATH=PATH)
 sys.path.insert(0, str(SCRIPTS))
 
 
+OVERLAY = copy.deepcopy(config)  # so far it holds what the command line says: --configfile and --config
+
+
 configfile: f"{workflow.basedir}/config.yaml"
 
 
@@ -26,6 +30,7 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/start.smk"
 include: "rules/data.smk"
 include: "rules/graphs.smk"
 include: "rules/train.smk"

@@ -12,6 +12,7 @@ In: records, splits and shards of a run.  Out: a table, and a JSON object as the
 
 import argparse
 import json
+import math
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ from crystalmatrix.config import TierConfig
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.features.batch import N_SPECIES, Batch
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.dense import angular_width, densify
+from crystalmatrix.features.dense import densify
 from crystalmatrix.models.bases import envelope, gaussians
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.properties import PROPERTIES
@@ -131,7 +132,7 @@ class Design:
                 layers=size.layers,
                 neighbours=size.neighbours or 40,
                 n_radial=size.n_radial,
-                n_angular=angular_width(size),
+                n_angular=math.prod(size.angular_basis),
             )
         return model
 

@@ -5,14 +5,15 @@ A mistake of the user ends here, before any job starts, with one line that lists
 
 import shutil
 
+from crystalmatrix.code import digest
 from crystalmatrix.contracts import columns, versions
-from crystalmatrix.config import Config
+from crystalmatrix.config import load
 from crystalmatrix.crystals.formats import labelled_files, structure_files
+from crystalmatrix.data.official import official_properties
 from crystalmatrix.errors import or_exit
-from crystalmatrix.files import discard_unreadable
 from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 
-CONFIG = or_exit(Config.parse, config)
+CONFIG = or_exit(load, Path(f"{workflow.basedir}/config.yaml"), OVERLAY)
 SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
 BASELINES = (
@@ -23,12 +24,14 @@ BASELINES = (
 PRETRAINED = Path(CONFIG.pretrained).expanduser() if CONFIG.pretrained else None
 if PRETRAINED:
     or_exit(CONFIG.check_pretrained, PRETRAINED)
-PAGE_CODE = sorted(str(path) for path in (SCRIPTS / "crystalmatrix" / "report").rglob("*.*") if path.suffix != ".pyc")
-# The leaderboard tests the official folds of JARVIS's own fields, nothing else.
+TEMPLATES = sorted((SCRIPTS / "crystalmatrix/report/templates").iterdir())
+# The leaderboard tests its own folds of its own fields, nothing else.
 SUBMITTED = [
     name
     for name in CONFIG.matrix.properties
-    if CONFIG.data.splits == "official" and as_read(name, CONFIG.data.fields).field == PROPERTIES[name].field
+    if CONFIG.data.splits == "official"
+    and name in official_properties()
+    and as_read(name, CONFIG.data.fields).field == PROPERTIES[name].field
 ]
 LEADERBOARD_TIER = "pro" if "pro" in CONFIG.matrix.tiers else CONFIG.matrix.tiers[0]
 
@@ -54,6 +57,7 @@ def nameable(paths):
 
 def source(wildcards):
     """The source, where it lies on this machine. Of folders, here and below, the files: an edit changes no folder."""
+    run_claims()
     path = Path(CONFIG.data.source).expanduser()
     if path.is_dir():
         return nameable(labelled_files(path))
@@ -69,10 +73,9 @@ def published(wildcards):
 
 
 def shard_records(wildcards):
-    """The records; on the way, a damaged shard is removed so that its job runs again, and an unknown one refused."""
+    """The records; a shard that is not one of graph.shards is refused."""
     or_exit(CONFIG.check_shard, wildcards.shard)
-    if not workflow.dryrun:
-        discard_unreadable(Path(f"results/graphs/shard-{wildcards.shard}.parquet"), version=columns.GRAPHS_VERSION)
+    rebuilt_if_unreadable(f"results/graphs/shard-{wildcards.shard}.parquet", columns.GRAPHS_VERSION)
     return "results/data/records.parquet"
 
 
@@ -89,6 +92,7 @@ def trunk(wildcards):
 
 def released(wildcards):
     """The model in the `pretrained` folder; where it holds none, `train` makes it."""
+    run_claims()
     or_exit(CONFIG.check_pair, wildcards.tier, wildcards.task)
     return PRETRAINED / wildcards.tier / f"{wildcards.task}.pt"
 
@@ -116,4 +120,5 @@ def screening(wildcards):
 
 def screened(wildcards):
     """The files of the structures to predict."""
+    run_claims()
     return nameable(path for _, path in or_exit(structure_files, [Path(screening(wildcards).structures)]))

@@ -1,5 +1,6 @@
 """config.yaml and its objects: what is accepted, what is refused, and that every refusal is one helpful line."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from snakemake.utils import update_config
 
 from crystalmatrix import config as configuration
 from crystalmatrix.config import Config, DataConfig, GraphConfig, ReportConfig, TierConfig, TrainingConfig
@@ -23,33 +25,64 @@ def parse(**sections: Any) -> Config:
     return Config.parse({"tiers": {"lite": CGCNN, "pro": CGCNN}, "matrix": {"tiers": ["lite", "pro"]}, **sections})
 
 
-def test_shipped_config_declares_forty_models() -> None:
+def test_shipped_config_declares_every_property_in_every_tier() -> None:
     config = configuration.load(ROOT / "config.yaml")
-    assert len(config.matrix.tiers) * len(config.tasks) == 40
+    assert config.matrix.tiers == tuple(config.tiers)
     assert config.tasks == (*PROPERTIES, "multitask")
 
 
 @pytest.mark.parametrize("path", ["config.yaml", "demo/config.yaml"])
 def test_every_value_shipped_is_of_a_known_key(path: str) -> None:
-    """The demo's file is laid over config.yaml, section by section, as Snakemake does it."""
-    content = yaml.safe_load((ROOT / "config.yaml").read_text())
-    _merge(content, yaml.safe_load((ROOT / path).read_text()))
-    Config.parse(content)
+    """The demo's file is laid over config.yaml, section by section."""
+    configuration.load(ROOT / "config.yaml", yaml.safe_load((ROOT / path).read_text()))
 
 
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> None:
-    for key, value in over.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        else:
-            base[key] = value
+nested = st.recursive(
+    st.integers() | st.lists(st.integers(), max_size=2),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, min_size=1, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from("abc"), nested), st.dictionaries(st.sampled_from("abc"), nested))
+def test_an_overlay_is_laid_over_as_snakemake_does_it(base: dict[str, Any], overlay: dict[str, Any]) -> None:
+    expected = copy.deepcopy(base)
+    update_config(expected, copy.deepcopy(overlay))
+    assert configuration.lay_over(base, overlay) == expected
+
+
+def test_an_overlay_may_give_a_tier_another_architecture() -> None:
+    """None of the old network's keys and sizes is left; the training's keys are, and other tiers are as they were."""
+    shipped = configuration.load(ROOT / "config.yaml")
+    changed = configuration.load(ROOT / "config.yaml", {"tiers": {"pro": {"model": {"architecture": "cgcnn"}}}})
+    assert changed.tiers["pro"].model == TierConfig.parse(CGCNN).model
+    assert changed.tiers["pro"].training == shipped.tiers["pro"].training
+    assert changed.tiers["std"] == shipped.tiers["std"]
+    same = {"tiers": {"pro": {"model": {"architecture": "equivariant", "channels": 8}}}}
+    expected = shipped.tiers["pro"].model.model_copy(update={"channels": 8})
+    assert configuration.load(ROOT / "config.yaml", same).tiers["pro"].model == expected
+
+
+def test_errors_of_an_overlay_name_what_the_user_wrote() -> None:
+    overlay = {"tiers": {"pro": {"model": {"architecture": "cgcnn", "l_max": 2}}}}
+    with pytest.raises(
+        ConfigError, match=r"^config: tiers\.pro\.model: unknown key 'l_max'.*known: architecture, chan"
+    ):
+        configuration.load(ROOT / "config.yaml", overlay)
+
+
+def test_broken_yaml_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("tiers: [lite\nmatrix: {}")
+    with pytest.raises(ConfigError, match=r"config\.yaml: not valid YAML: .*line 2") as error:
+        configuration.load(tmp_path / "config.yaml")
+    assert "\n" not in str(error.value)
 
 
 def test_config_yaml_spells_out_the_defaults() -> None:
     """A key of config.yaml that says another thing than the code would be two truths."""
     shipped = configuration.load(ROOT / "config.yaml")
     for name in ("data", "graph", "matrix", "report", "screen"):
-        assert getattr(shipped, name) == Config.model_fields[name].get_default(), name
+        assert getattr(shipped, name) == Config.model_fields[name].get_default(call_default_factory=True), name
 
 
 @pytest.mark.parametrize(
@@ -75,6 +108,16 @@ def test_config_yaml_spells_out_the_defaults() -> None:
             "config: tiers.pro.model: unknown",
         ),
         ({"tiers": {"pro": {"model": {"architecture": "gnn"}}}}, "config: tiers.pro.model: unknown architecture 'gnn'"),
+        (
+            {"tiers": {"pro": {"model": {"layers": 2}}}},
+            "config: tiers.pro.model: found no architecture in {'layers': 2}, expected {architecture: <name>, ...}",
+        ),
+        ({"matrix": {"tiers": ["pro", "lite", "pro"]}}, "config: matrix.tiers: found 'pro' 2 times, expected each"),
+        ({"matrix": {"properties": ["ehull"] * 3}}, "config: matrix.properties: found 'ehull' 3 times, expected each"),
+        (
+            {"tiers": {"pro": {**CGCNN, "training": {"min_epochs": 9, "max_epochs": 8}}}},
+            "config: tiers.pro.training: min_epochs: found 9, expected at most max_epochs = 8; ",
+        ),
         ({"tiers": {"pro": {}}}, "config: tiers.pro.model: not found, expected a value"),
         ({"tiers": {"data": CGCNN}}, "config: tiers: found the name 'data', expected letters"),
         ({"tiers": {"a/b": CGCNN}}, "config: tiers: found the name 'a/b', expected letters"),
@@ -138,21 +181,15 @@ def test_sections_are_frozen() -> None:
     assert TierConfig.parse(CGCNN).training == TrainingConfig()
 
 
-def test_keys_that_do_not_concern_a_task_are_left_out():
-    tier = TierConfig.parse(
-        {"model": {"architecture": "cgcnn"}, "training": {"sampling": "uniform", "init": "multitask", "seeds": 3}}
-    )
+def test_keys_that_do_not_concern_a_task_are_left_out() -> None:
+    """And what the user wrote of the others is read back as it was written."""
+    written = {"sampling": "uniform", "init": "multitask", "seeds": 3}
+    tier = TierConfig.parse({"model": {"architecture": "cgcnn"}, "training": written})
     single, universal = (json.loads(tier.for_task(task))["training"] for task in ("ehull", "multitask"))
-    assert (single["init"], single["seeds"], universal["sampling"], universal["seeds"]) == (
-        "multitask",
-        3,
-        "uniform",
-        3,
-    )
     assert "sampling" not in single
     assert "init" not in universal
-    read = TierConfig.from_json(tier.for_task("ehull"))
-    assert read.training.sampling == "balanced"  # the default, which changes nothing there
+    assert (single["init"], single["seeds"]) == ("multitask", 3)
+    assert TierConfig.from_json(tier.for_task("multitask")).training.sampling == "uniform"
     other = TierConfig.parse({**tier.model_dump(), "training": {**tier.training.model_dump(), "sampling": "balanced"}})
     assert other.for_task("ehull") == tier.for_task("ehull")  # so nothing is trained again
     assert other.for_task("multitask") != tier.for_task("multitask")

@@ -8,6 +8,7 @@ from ase.build import bulk
 from jarvis.core.atoms import Atoms as JarvisAtoms
 
 from crystalmatrix.crystals.crystal import Crystal, Failure
+from crystalmatrix.crystals.geometry import distances_below, inverse, thickness
 from crystalmatrix.crystals.iterate import iterate
 
 SALT = bulk("NaCl", "rocksalt", a=5.64)
@@ -92,8 +93,51 @@ def test_objects_that_are_no_crystals_say_why() -> None:
         "not periodic: no lattice, expected three lattice vectors",
         "not periodic: pbc is set along c, expected all three directions",
         "no structure: found builtins.int, expected a path or an object of ASE, pymatgen or jarvis-tools",
-        "no structure: 'atoms' is None",
+        "no structure: 'atoms' is None, expected a dictionary of a crystal",
         "no structure: no atoms",
     ]
     (alone,) = iterate(7)
     assert isinstance(alone, Failure)
+
+
+def test_the_occupancies_that_ase_reads_from_a_cif_are_not_forgotten() -> None:
+    mixed = SALT.copy()
+    mixed.info["occupancy"] = {"0": {"Na": 0.6, "K": 0.4}, "1": {"Cl": 1.0}}
+    vacant = SALT.copy()
+    vacant.info["occupancy"] = {"0": {"Na": 1.0}, "1": {"Cl": 0.9}}
+    full = SALT.copy()
+    full.info["occupancy"] = {"0": {"Na": 1.0}, "1": {"Cl": 1.0}}
+    one, two, three = iterate([mixed, vacant, full])
+    assert one == Failure("0", "disordered: a site holds Na 0.6, K 0.4, expected one element on each")
+    assert two == Failure("1", "disordered: a site holds Cl 0.9, expected one element on each")
+    assert isinstance(three, Crystal)
+
+
+def test_an_object_that_breaks_says_nothing_of_its_own() -> None:
+    class Broken:
+        is_ordered = True
+
+        @property
+        def lattice(self) -> None:
+            raise KeyError("internal")
+
+    (found,) = iterate(Broken())
+    assert found == Failure("0", "unreadable: the content does not fit what it is said to be")
+
+
+@pytest.mark.parametrize("shear", [1, 7, 80, 400])
+def test_a_skew_cell_is_the_crystal_of_its_reduced_one(shear: int) -> None:
+    """And a really flat one is not: with the third vector nearly in the plane of the others, however long they are."""
+    skew = np.array([[1, 0, 0], [shear, 1, 0], [-shear, 2 * shear, 1]]) @ SALT.cell.array
+    crystal = SALT.copy()
+    crystal.set_cell(skew)
+    (found,) = iterate(crystal)
+    assert isinstance(found, Crystal)
+    assert found.volume == pytest.approx(SALT.get_volume())
+    assert thickness(inverse(found.lattice)) > 0.5
+    distances = np.sort(distances_below(3.0, found.lattice, found.fractional))
+    np.testing.assert_allclose(distances, np.sort(distances_below(3.0, SALT.cell.array, SALT.get_scaled_positions())))
+    crystal.set_cell(skew * [1, 1, 1e-3])
+    (flat,) = iterate(crystal)
+    assert isinstance(flat, Failure)
+    assert flat.error.startswith("zero volume")

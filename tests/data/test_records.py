@@ -115,3 +115,10 @@ def test_a_wrong_field_names_the_nearest_key():
 def test_no_label_at_all_says_how_to_name_them():
     with pytest.raises(DataError, match=r"only the keys atoms, energy, jid; name them in data\.fields"):
         check(build([rock_salt("x", energy=1.0)]))
+
+
+@pytest.mark.parametrize("damaged", [None, 7, "text", [], {"jid": ["x"], "atoms": {}}])
+def test_whatever_stands_in_place_of_an_entry_costs_itself(damaged):
+    records = build([rock_salt("JVASP-1"), damaged, rock_salt("JVASP-2")])
+    assert records.table[c.JID].to_pylist() == ["JVASP-1", "JVASP-2"]
+    assert records.dropped.num_rows == 1

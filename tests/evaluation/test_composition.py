@@ -105,7 +105,7 @@ def test_it_beats_the_constant_on_real_crystals(tmp_path: Path) -> None:
     records = pd.DataFrame(
         {
             c.JID: [entry.jid for entry in held],
-            c.SPECIES: [entry.species for entry in held],
+            c.SPECIES: [entry.parts.species for entry in held],
             "spillage": [entry.labels["spillage"] for entry in held],
         }
     )

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from crystalmatrix.features.dataset import Dataset, epoch_batches, inference_batches, resample
 from crystalmatrix.features.dense import densify
 
-from ..models.cases import ARCHITECTURES, GRAPH, graphs_of, random_crystal
+from ..models.cases import CONFIGS, GRAPH, graphs_of, random_crystal
 from .cases import rock_salts
 
 
 @pytest.mark.parametrize("storage", ["host", "disk"])
 def test_storages_give_the_same_batches(storage):
     crystals = [*rock_salts(4), random_crystal(0, n_atoms=4)]
-    dense = densify(graphs_of(crystals), graph=GRAPH, model=ARCHITECTURES["lite"])
+    dense = densify(graphs_of(crystals), graph=GRAPH, model=CONFIGS["lite"])
     expected = Dataset(dense, torch.device("cpu"), storage="device").batch(np.array([3, 0, 4]))
     found = Dataset(dense, torch.device("cpu"), storage=storage).batch(np.array([3, 0, 4]))
     for one, other in zip(expected, found, strict=True):
@@ -25,7 +25,7 @@ def test_storages_give_the_same_batches(storage):
 
 def test_neighbours_stay_within_their_crystal():
     crystals = [*rock_salts(3), random_crystal(1, n_atoms=6)]
-    dense = densify(graphs_of(crystals), graph=GRAPH, model=ARCHITECTURES["lite"])
+    dense = densify(graphs_of(crystals), graph=GRAPH, model=CONFIGS["lite"])
     batch = Dataset(dense, torch.device("cpu")).batch(np.array([3, 1, 2]))
     assert torch.equal(batch.crystal[batch.neighbour], batch.crystal.unsqueeze(1).expand_as(batch.neighbour))
 
@@ -69,7 +69,7 @@ def test_inference_takes_every_crystal_once(n_atoms):
 
 def test_fingerprints_against_loops():
     """The compiled fingerprint equals its definition, spelled out."""
-    config = ARCHITECTURES["lite"]
+    config = CONFIGS["lite"]
     graphs = graphs_of([random_crystal(2, n_atoms=3)])
     dense = densify(graphs, graph=GRAPH, model=config)
     cutoff, centres = GRAPH.three_body_cutoff, np.linspace(1.5, GRAPH.three_body_cutoff, config.angle_radial)

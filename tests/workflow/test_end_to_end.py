@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from crystalmatrix.contracts import columns
 from crystalmatrix.data.minerals import mineral_entries
-from crystalmatrix.files import sha256
+from crystalmatrix.files import read_table, sha256, write_table
 from crystalmatrix.report.text import significant
 
 from .running import ROOT, jobs, snakemake
@@ -111,12 +112,24 @@ def test_only_the_page_is_stale(finished: Path) -> None:
     assert page.read_bytes() == content, "the same inputs make the same page"
 
 
-def test_change_of_the_pages_style_makes_the_page_again(finished: Path) -> None:
-    template = next((finished / "workflow_scripts/crystalmatrix/report/templates").iterdir())
-    content = template.read_text()
-    template.write_text(content + "\n")
-    assert planned(finished) == {"compare": 1}
-    template.write_text(content)
+@pytest.mark.parametrize(
+    ("file", "stale"),
+    [
+        ("report/templates/style.css", {"compare"}),
+        ("report/matrix.py", {"compare"}),
+        ("evaluation/metrics.py", {"evaluate", "compare", "leaderboard"}),
+        ("training/loop.py", set()),
+        ("models/cgcnn.py", set()),
+    ],
+)
+def test_change_of_the_code_behind_the_page_makes_it_again(finished: Path, file: str, stale: set[str]) -> None:
+    """And a comment in the trainer trains nothing again."""
+    path = finished / "workflow_scripts/crystalmatrix" / file
+    content = path.read_text()
+    path.write_text(content + "\n")
+    plan = planned(finished)
+    path.write_text(content)
+    assert set(plan) == stale
     assert planned(finished) == {}
 
 
@@ -158,6 +171,44 @@ def test_damaged_shard_is_built_again_where_it_is_needed(finished: Path) -> None
     assert jobs(result.stdout) == {"graph_shard": 1, "train": 1, "total": 2}
     assert shard.read_bytes() == content, "the same input gives the same bytes"
     assert "train" not in planned(finished), "so the other models stay"
+
+
+LOOKS = [
+    ["--dry-run"],
+    ["--summary"],
+    ["--rulegraph"],
+    ["--dag"],
+    ["--list-input-changes"],
+    ["--list-changes", "code"],
+    ["--lint"],
+    ["--report", "report.zip"],
+]
+
+
+def state(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Content and time of change of every file."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+@pytest.mark.usefixtures("put_back")
+def test_looking_changes_nothing(finished: Path) -> None:
+    """Whatever command looks, a damaged shard and one of another version stay; a run builds both again."""
+    shards = [finished / f"results/graphs/shard-{k}.parquet" for k in (0, 1)]
+    contents = [shard.read_bytes() for shard in shards]
+    shards[0].write_bytes(contents[0][:-100])
+    table, metadata = read_table(shards[1], version=columns.GRAPHS_VERSION)
+    write_table(shards[1], table, version=columns.GRAPHS_VERSION, metadata=metadata | {"version": 0})
+    before = state(finished / "results")
+    for look in LOOKS:
+        output = run(finished, *look).stdout
+        assert state(finished / "results") == before, f"snakemake {' '.join(look)}"
+        if look == ["--dry-run"]:
+            assert "shard-0.parquet: damaged" in output
+            assert "a run makes it again where it is needed" in output
+    result = run(finished, *(f"results/graphs/{shard.name}" for shard in shards))
+    assert result.returncode == 0, result.stdout
+    assert [shard.read_bytes() for shard in shards] == contents, "the control: a run does change them"
 
 
 def test_changed_source_is_fetched_again(finished: Path) -> None:

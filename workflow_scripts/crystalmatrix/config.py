@@ -6,68 +6,15 @@ that names the nearest known one.
 
 import json
 import re
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
-
-
-class Section(BaseModel):
-    """A section of config.yaml: frozen, and an unknown key is an error that names the nearest known one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    where: ClassVar[str] = "config"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _reject_unknown_keys(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            raise ValueError(f"found {values!r}, expected a section with keys: {', '.join(cls.model_fields)}")
-        for key in values:
-            if key not in cls.model_fields:
-                raise ValueError(f"unknown key {key!r}{nearest(str(key), cls.model_fields)}")
-        return values
-
-    @classmethod
-    def parse(cls, values: Any) -> Self:
-        """Validate nested dictionaries. Raises ConfigError, one line, for anything that does not fit."""
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            raise ConfigError(_one_line(cls.where, error)) from None
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The inverse of `to_json`: how settings travel from the Snakefile to a script's command line."""
-        return cls.parse(json.loads(text))
-
-    def to_json(self, *keys: str) -> str:
-        """Compact JSON with sorted keys, so that equal settings are equal text.
-
-        With `keys`, only those: a stage that is given no more than it reads does not run again for the rest.
-        """
-        content = self.model_dump(mode="json", include=set(keys) or None)
-        return json.dumps(content, sort_keys=True, separators=(",", ":"))
-
-
-def _one_line(where: str, error: ValidationError) -> str:
-    """The first error as `config: tiers.pro.training: unknown key 'seed'; did you mean 'seeds'?`."""
-    first = error.errors()[0]
-    # After `model` pydantic puts the architecture that it chose, which is no key of the file.
-    place = [str(part) for before, part in pairwise(("", *first["loc"])) if before != "model"]
-    start = ": ".join([where, ".".join(place)] if place else [where])
-    if first["type"] == "value_error":
-        return f"{start}: {first['ctx']['error']}"
-    if first["type"] == "missing":
-        return f"{start}: not found, expected a value"
-    if first["type"] == "union_tag_invalid":
-        return f"{start}: unknown architecture {first['ctx']['tag']!r}; known: {first['ctx']['expected_tags']}"
-    return f"{start}: found {first['input']!r}: {first['msg']}"
+from crystalmatrix.section import Section
 
 
 class DataConfig(Section):
@@ -78,7 +25,7 @@ class DataConfig(Section):
     mirrors: tuple[str, ...] = ()  # URLs tried before the release's own link
     sha256: str | None = None  # of the raw file; recorded on first use when not given
     id_key: str = "jid"
-    fields: dict[str, str] = {}  # property: key in the data set, where it differs from JARVIS's
+    fields: dict[str, str] = Field({})  # property: key in the data set, where it differs from JARVIS's
     max_drop_rate: float = Field(0.01, ge=0, le=1)  # share of invalid rows above which the run stops
     splits: Literal["official", "random", "grouped"] = "official"
     split_fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # train, val, test; random and grouped only
@@ -101,15 +48,32 @@ class DataConfig(Section):
         return fractions
 
 
+KISSING_NUMBER = 12  # so many equal spheres can touch one; the 13th is farther away
+
+CPU: Final = "cpu"
+TORCH_CLUSTER: Final = "torch-cluster"
+
+
 class GraphConfig(Section):
-    """What an edge and an angle are: see docs/method.md. Shared by all models, stored in every shard and checkpoint."""
+    """What an edge and an angle are: see docs/graphs.md. Shared by all models, stored in every shard and checkpoint."""
 
     where: ClassVar[str] = "graph"
     cutoff: float = Field(5.0, gt=0, le=12)  # Å
     three_body_cutoff: float = Field(4.0, gt=0)  # Å, angles between edges shorter than this
-    min_neighbours: int = Field(13, ge=1)  # at least so many, whatever their distance; 13 > kissing number
-    max_neighbours: int | None = Field(None, ge=1)  # cap, widened to whole shells so that ties break no symmetry
+    min_neighbours: int = 13  # isolated atoms get so many, whatever their distance
+    max_neighbours: int | None = None  # cap, widened to whole shells so that ties break no symmetry
     shards: int = Field(8, ge=1)
+    search: Literal["cpu", "torch-cluster"] = CPU  # the same graphs, on a GPU where there is one
+
+    @field_validator("min_neighbours", "max_neighbours")
+    @classmethod
+    def _check_neighbours(cls, n: int | None) -> int | None:
+        if n is not None and n <= KISSING_NUMBER:
+            raise ValueError(
+                f"found {n}, expected at least {KISSING_NUMBER + 1}: {KISSING_NUMBER} equal neighbours can surround "
+                "an atom, and only the next one says that their shell is whole"
+            )
+        return n
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -119,35 +83,66 @@ class GraphConfig(Section):
             )
         return self
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a graph depends on: neither the number of shards nor the search that found it."""
+        return self.model_dump(mode="json", exclude={"shards", "search"})
 
-class EquivariantConfig(Section):
-    """Size of the equivariant network (models/equivariant.py)."""
+
+ARCHITECTURE = "architecture"  # the key of a tier's `model` section that says which of the following it is
+
+
+class ModelSection(Section):
+    """What the settings of every architecture have: the width of an atom's features, and how they are read out."""
 
     where: ClassVar[str] = "tiers.*.model"
+    channels: int = Field(32, ge=1)  # features of an atom (of each irrep, where there are several)
+    neighbours: int | None = 16  # nearest so many, whole shells; null: all edges of the shards
+    pooling: Literal["mean", "attention"] = "mean"  # of the atoms of a crystal
+    dropout: float = Field(0.0, ge=0, lt=1)  # of the atoms' and the crystal's features before the heads, in training
+
+    @field_validator("neighbours")
+    @classmethod
+    def _check_neighbours(cls, n: int | None) -> int | None:
+        if n is not None and n < KISSING_NUMBER:
+            raise ValueError(
+                f"found {n}, expected at least {KISSING_NUMBER} (or null for all): so many equal neighbours can "
+                "surround an atom, and a shell that does not fit is left out whole, which would leave none"
+            )
+        return n
+
+    @property
+    def angular_basis(self) -> tuple[int, int]:
+        """Radial and angular functions of the 3-body fingerprint that the model reads; (0, 0): it reads none."""
+        return 0, 0
+
+
+class EquivariantConfig(ModelSection):
+    """Size of the equivariant network (models/equivariant.py)."""
+
     architecture: Literal["equivariant"]
-    channels: int = Field(32, ge=1)  # features per irrep on an atom
     edge_channels: int = Field(32, ge=1)  # width of the invariant edge branch
     layers: int = Field(2, ge=1)
     l_max: int = Field(1, ge=0, le=4)  # highest degree of the spherical harmonics
-    neighbours: int | None = Field(16, ge=1)  # nearest so many, whole shells; null: all edges of the shards
-    n_radial: int = Field(8, ge=1)  # radial basis functions
+    n_radial: int = Field(8, ge=2)  # functions of the distance
     angle_radial: int = Field(3, ge=0)  # radial x angular basis of the 3-body fingerprint; 0: no angles (ablation)
     angle_angular: int = Field(6, ge=1)
-    pooling: Literal["mean", "attention"] = "mean"
-    dropout: float = Field(0.0, ge=0, lt=1)  # of the atoms' and the crystal's features before the heads, in training
+
+    @property
+    def angular_basis(self) -> tuple[int, int]:
+        return (self.angle_radial, self.angle_angular) if self.angle_radial else (0, 0)
 
 
-class CGCNNConfig(Section):
+class CGCNNConfig(ModelSection):
     """Size of the CGCNN baseline (Xie & Grossman, PRL 120, 145301 (2018)), built from PyG's CGConv."""
 
-    where: ClassVar[str] = "tiers.cgcnn.model"
     architecture: Literal["cgcnn"]
     channels: int = Field(64, ge=1)
     layers: int = Field(3, ge=1)
-    neighbours: int | None = Field(16, ge=1)
-    n_radial: int = Field(41, ge=1)
+    n_radial: int = Field(41, ge=2)
 
 
+# One entry an architecture; models/registry.py says which class each of them is the settings of.
 ModelConfig = Annotated[EquivariantConfig | CGCNNConfig, Field(discriminator="architecture")]
 
 
@@ -182,6 +177,15 @@ class TrainingConfig(Section):
     compile: bool = False  # torch.compile: worth its minutes of warm-up in long runs only
     save_every_seconds: float = Field(60, gt=0)
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min_epochs > self.max_epochs:
+            raise ValueError(
+                f"min_epochs: found {self.min_epochs}, expected at most max_epochs = {self.max_epochs}; "
+                "lower the one or raise the other"
+            )
+        return self
+
 
 class TierConfig(Section):
     """One row of models: an architecture with its size, and how it is trained."""
@@ -207,6 +211,14 @@ class MatrixConfig(Section):
     tiers: tuple[str, ...] = Field(("lite", "std", "pro", "cgcnn"), min_length=1)
     properties: tuple[str, ...] = Field(tuple(PROPERTIES), min_length=1)
     multitask: bool = True
+
+    @field_validator("tiers", "properties")
+    @classmethod
+    def _check_distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"found {name!r} {names.count(name)} times, expected each name once")
+        return names
 
     @field_validator("properties")
     @classmethod
@@ -276,7 +288,7 @@ class Config(Section):
     tiers: dict[str, TierConfig]
     pretrained: str | None = None  # folder with <tier>/<task>.pt: those models are taken from there, not trained
     report: ReportConfig = ReportConfig()
-    screen: dict[str, ScreenConfig] = {}
+    screen: dict[str, ScreenConfig] = Field({})
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -340,6 +352,22 @@ class Config(Section):
         return self.screen[name]
 
 
-def load(path: Path) -> Config:
-    """Read and validate a configuration file. Raises ConfigError."""
-    return Config.parse(yaml.safe_load(path.read_text()))
+def load(path: Path, overlay: dict[str, Any] | None = None) -> Config:
+    """Read and validate a configuration file, with another's sections laid over it. Raises ConfigError."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    return Config.parse(lay_over(content, overlay or {}))
+
+
+def lay_over(base: Any, overlay: Any) -> Any:
+    """`base` with the keys of `overlay`, section by section, as Snakemake merges files; neither is changed.
+
+    A section that names another architecture replaces the whole: the keys of the old network mean nothing to it.
+    """
+    if not isinstance(base, dict) or not isinstance(overlay, dict):
+        return overlay
+    if overlay.get(ARCHITECTURE, base.get(ARCHITECTURE)) != base.get(ARCHITECTURE):
+        return overlay
+    return base | {key: lay_over(base.get(key), value) for key, value in overlay.items()}

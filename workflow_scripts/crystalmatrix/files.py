@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +32,7 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
-        with temporary.open("rb") as handle:
+        with temporary.open("r+b") as handle:  # Windows syncs only what may be written
             os.fsync(handle.fileno())
         temporary.replace(path)
     except OSError as error:
@@ -125,12 +124,12 @@ def read_table(path: Path, *, version: int, columns: list[str] | None = None) ->
         raise DataError(f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again") from None
 
 
-def discard_unreadable(path: Path, *, version: int) -> None:
-    """Remove a table of ours that no reader would accept, saying why, so that the workflow builds it again."""
+def unreadable(path: Path, *, version: int) -> str | None:
+    """Why no reader would accept a table of ours: damaged, or of another version. None where it is sound or absent."""
     if not path.exists():
-        return
+        return None
     try:
         read_metadata(path, version=version)
     except DataError as error:
-        print(f"{str(error).removesuffix('; delete it and run again')}; removed, to be built again", file=sys.stderr)
-        path.unlink()
+        return str(error).removesuffix("; delete it and run again")
+    return None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crystalmatrix.crystals.geometry import MIN_DISTANCE, distances_below, thickness, wrap
+from crystalmatrix.crystals.geometry import MIN_DISTANCE, distances_below, inverse, reduced, thickness, wrap
+from crystalmatrix.elements import SYMBOLS
 
 NO_ID = "no id"
 DUPLICATE_ID = "duplicate id"
@@ -23,10 +24,28 @@ ATOMS_TOO_CLOSE = "atoms too close"
 NOT_PERIODIC = "not periodic"
 UNREADABLE = "unreadable"
 CONTRADICTORY = "contradictory"  # the file says two things that cannot both be true
+REASONS = frozenset(
+    [
+        NO_ID,
+        DUPLICATE_ID,
+        NO_STRUCTURE,
+        DISORDERED,
+        MALFORMED,
+        UNKNOWN_ELEMENT,
+        NOT_FINITE,
+        ZERO_VOLUME,
+        OVERSIZED,
+        ATOMS_TOO_CLOSE,
+        NOT_PERIODIC,
+        UNREADABLE,
+        CONTRADICTORY,
+    ]
+)
 
 MIN_THICKNESS = 0.5  # Å between opposite faces of the cell
 MAX_LENGTH = 1000.0  # Å of a lattice vector
-MAX_Z = 118
+MAX_REDUCED = 1e5  # Å of a lattice vector that is given up for shorter ones; atoms are then placed to 1e-11 Å
+MAX_Z = len(SYMBOLS) - 1
 
 
 class InvalidCrystalError(Exception):
@@ -88,11 +107,19 @@ def make_crystal(
         raise InvalidCrystalError(MALFORMED, shapes, identity)
     if not (np.isfinite(cell).all() and np.isfinite(positions).all()):
         raise InvalidCrystalError(NOT_FINITE, "in the lattice or the coordinates", identity)
-    if (thinnest := thickness(cell)) < MIN_THICKNESS:
+    inverse_cell = inverse(cell)
+    thinnest, longest = thickness(inverse_cell), np.abs(cell).max()
+    very_skew = thinnest < MIN_THICKNESS and longest < MAX_REDUCED and abs(np.linalg.det(cell)) > MIN_THICKNESS**3
+    if very_skew:  # or really flat, or really long
+        positions, cartesian = (positions if cartesian else wrap(positions) @ cell), True
+        cell = reduced(cell)
+        inverse_cell = inverse(cell)
+        thinnest, longest = thickness(inverse_cell), np.abs(cell).max()
+    if thinnest < MIN_THICKNESS:
         raise InvalidCrystalError(ZERO_VOLUME, f"the cell is {thinnest:.3g} Å thick", identity)
-    if (longest := np.abs(cell).max()) > MAX_LENGTH:
+    if longest > MAX_LENGTH:
         raise InvalidCrystalError(OVERSIZED, f"a lattice vector is {longest:.3g} Å long", identity)
-    fractional = wrap(positions @ np.linalg.inv(cell) if cartesian else positions)
+    fractional = wrap(positions @ inverse_cell if cartesian else positions)
     closest = distances_below(MIN_DISTANCE, cell, fractional)
     if len(closest):
         raise InvalidCrystalError(ATOMS_TOO_CLOSE, f"{closest.min():.3f} Å", identity)
@@ -100,8 +127,7 @@ def make_crystal(
 
 
 def failure(identity: str, error: Exception) -> Failure:
-    """In one line: what a check found, or what a parser, which may raise anything, said."""
+    """In one line: what a check found. Whatever else a reader or an object raises speaks to programmers, not users."""
     if isinstance(error, InvalidCrystalError):
-        return Failure(identity, str(error))
-    said = " ".join(str(error).split())[:200] or "the content does not fit the format"
-    return Failure(identity, f"{UNREADABLE}: {said} ({type(error).__name__})")
+        return Failure(identity, " ".join(str(error).split()))
+    return Failure(identity, f"{UNREADABLE}: the content does not fit what it is said to be")

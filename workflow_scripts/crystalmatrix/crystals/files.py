@@ -1,43 +1,53 @@
 """Crystal files, read one crystal at a time: a bad one is a Failure with its reason and stops nothing.
 
-In: files and folders: CIF, POSCAR or CONTCAR, extended XYZ, JSON in JARVIS's format (plain, .gz or .zip).
-Out: Crystal or Failure, in the order of the files. Ids: the file's path as given or, inside a folder, from there on;
-`file@k` for the k-th crystal of a file that may hold several, counted from 0, as in `ase.io.read`; a JSON entry's own
-id where it has one.
+In: files and folders: CIF, POSCAR and its kin, extended XYZ, JSON of jarvis-tools, pymatgen and ASE; plain, .gz, .zip.
+What a file is, its content says, and only where that is no help its name.
+Out: Crystal or Failure, in the order of the files. Ids: see `structure_files`; `file@k` for the k-th crystal of a file
+that may hold several, counted from 0, failures included; a JSON entry's own id, or its key, where it has one.
 """
 
-import json
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, TextIO
 
-import ase.io
-from ase import Atoms
-from ase.io.cif import CIFBlock
-
-from crystalmatrix.crystals.cif import cif_blocks, ordered_atoms
-from crystalmatrix.crystals.crystal import NO_STRUCTURE, Crystal, Failure, InvalidCrystalError, failure
-from crystalmatrix.crystals.formats import EXPECTED, file_kind
+from crystalmatrix.crystals.cif import read_cif
+from crystalmatrix.crystals.crystal import NO_STRUCTURE, UNREADABLE, Crystal, Failure, InvalidCrystalError, failure
+from crystalmatrix.crystals.entry import own_id, read_parts
+from crystalmatrix.crystals.formats import CIF, EXPECTED, JSON, VASP, XYZ, content_kind, file_kind
+from crystalmatrix.crystals.formats import passed_over as passed_over
 from crystalmatrix.crystals.formats import structure_files as structure_files
-from crystalmatrix.crystals.objects import from_ase, from_dictionary
-from crystalmatrix.data.archive import CHUNK, open_json, read_entries
-from crystalmatrix.errors import DataError
+from crystalmatrix.crystals.json_entries import Damaged, read_items
+from crystalmatrix.crystals.poscar import read_poscar
+from crystalmatrix.crystals.text import CHUNK, chunks, open_bytes, open_text
+from crystalmatrix.crystals.xyz import read_xyz
+
+HEAD = 1 << 16  # characters that tell the kind of a file
+_COUNTED = {JSON: (b"lattice_mat", b'"sites"', b'"positions"'), XYZ: (b"attice",)}  # words that each crystal has once
 
 
 def estimated_count(files: Iterable[tuple[str, Path]]) -> int:
-    """About how many crystals the files hold, for a progress bar: counts a word that each has once."""
+    """About how many crystals the files hold, for a progress bar; by their names."""
     total = 0
     for _, path in files:
-        word = {"json": b"lattice_mat", "xyz": b"attice="}.get(file_kind(path) or "")
-        if word is None:
-            total += 1
-            continue
-        with suppress(DataError, OSError, EOFError, zlib.error), open_json(path) as stream:
-            total += sum(block.count(word) for block in iter(partial(stream.read, CHUNK), b""))
+        count = 1
+        if words := _COUNTED.get(file_kind(path) or ""):
+            with suppress(InvalidCrystalError), open_bytes(path) as stream:
+                count = _most_frequent(words, stream)
+        total += max(count, 1)
     return total
+
+
+def _most_frequent(words: tuple[bytes, ...], stream: BinaryIO) -> int:
+    """How often the most frequent of the words stands in the stream."""
+    counts, ends = [0] * len(words), [b""] * len(words)
+    while block := stream.read(CHUNK):
+        for k, word in enumerate(words):
+            text = ends[k] + block  # with what may be the first half of a word
+            counts[k] += text.count(word)
+            ends[k] = text[1 - len(word) :]
+    return max(counts)
 
 
 def read_structures(files: Iterable[tuple[str, Path]]) -> Iterator[Crystal | Failure]:
@@ -47,59 +57,55 @@ def read_structures(files: Iterable[tuple[str, Path]]) -> Iterator[Crystal | Fai
 
 
 def read_file(path: Path, identity: str) -> Iterator[Crystal | Failure]:
-    """The crystals of one file. What cannot be read, or is no crystal, comes as a Failure."""
-    kind = file_kind(path)
-    if kind is None:
-        yield Failure(identity, f"unknown kind of file, expected {EXPECTED}")
-        return
-    reader = {"cif": _read_cif, "vasp": _read_vasp, "xyz": _read_xyz, "json": _read_json}[kind]
+    """The crystals of one file. What cannot be read, or is no crystal, comes as a Failure; nothing is raised."""
     read = 0
     try:
-        for crystal in reader(path, identity):
-            yield crystal
-            read += 1
+        with open_text(path) as stream:
+            for item in _items(stream, path, identity):
+                yield item
+                read += 1
         if not read:
-            raise InvalidCrystalError(NO_STRUCTURE, "an empty file", identity)
-    except DataError as error:  # starts with the path, which the id says already
-        yield Failure(f"{identity}@{read}" if read else identity, str(error).removeprefix(f"{path}: "))
-    except Exception as error:  # parsers raise anything, and one bad file among many is one bad row
+            raise InvalidCrystalError(NO_STRUCTURE, "found no crystal in it")
+    except Exception as error:  # an InvalidCrystalError; a defect of ours too costs one row among many
         yield failure(f"{identity}@{read}" if read else identity, error)
 
 
-def _read_cif(path: Path, identity: str) -> Iterator[Crystal | Failure]:
-    blocks = cif_blocks(path)
-    for k, block in enumerate(blocks):
-        yield _converted(f"{identity}@{k}" if len(blocks) > 1 else identity, block, _from_block)
+def _items(stream: TextIO, path: Path, identity: str) -> Iterator[Crystal | Failure]:
+    head = stream.read(HEAD)
+    if not head.strip():  # behind a byte-order mark
+        raise InvalidCrystalError(NO_STRUCTURE, "an empty file")
+    kind = content_kind(head) or file_kind(path)
+    if kind == CIF:
+        return read_cif(_whole(head, stream), identity)
+    if kind == VASP:
+        return read_poscar(_whole(head, stream), identity, path=path)
+    if kind == XYZ:
+        return read_xyz(_lines(head, stream), identity)
+    if kind == JSON:
+        return read_json(chain([head], chunks(stream)), identity)
+    raise InvalidCrystalError(UNREADABLE, f"neither its content nor its name is that of a structure file: {EXPECTED}")
 
 
-def _from_block(block: CIFBlock, identity: str) -> Crystal:
-    return from_ase(ordered_atoms(block), identity)
+def read_json(pieces: Iterator[str], identity: str) -> Iterator[Crystal | Failure]:
+    """Raises InvalidCrystalError where the text breaks off, after what came before."""
+    for place, entry in read_items(pieces):
+        ours = identity if place is None else place if isinstance(place, str) else f"{identity}@{place}"
+        name = own_id(entry) or ours
+        try:
+            if isinstance(entry, Damaged):
+                raise InvalidCrystalError(UNREADABLE, entry.said)
+            yield read_parts(entry).crystal(name)
+        except InvalidCrystalError as error:
+            yield failure(name, error)
 
 
-def _read_vasp(path: Path, identity: str) -> Iterator[Crystal | Failure]:
-    atoms = ase.io.read(path, format="vasp")
-    assert isinstance(atoms, Atoms)
-    yield _converted(identity, atoms, from_ase)
+def _whole(head: str, stream: TextIO) -> str:
+    text = head + stream.read()
+    if "\0" in text:
+        raise InvalidCrystalError(UNREADABLE, "binary data, expected text")
+    return text
 
 
-def _read_xyz(path: Path, identity: str) -> Iterator[Crystal | Failure]:
-    for k, atoms in enumerate(ase.io.iread(path, index=":", format="extxyz")):
-        yield _converted(f"{identity}@{k}", atoms, from_ase)
-
-
-def _read_json(path: Path, identity: str) -> Iterator[Crystal | Failure]:
-    with open_json(path) as stream:
-        start = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start.startswith(b"{"):
-        with open_json(path) as stream:
-            yield _converted(identity, json.load(stream), from_dictionary)
-        return
-    for k, entry in enumerate(read_entries(path)):
-        yield _converted(f"{identity}@{k}", entry, from_dictionary)
-
-
-def _converted(identity: str, crystal: Any, convert: Callable[[Any, str], Crystal]) -> Crystal | Failure:
-    try:
-        return convert(crystal, identity)
-    except Exception as error:
-        return failure(identity, error)
+def _lines(head: str, stream: TextIO) -> Iterator[str]:
+    yield from (head + stream.readline()).removesuffix("\n").split("\n")
+    yield from stream

@@ -1,62 +1,137 @@
-"""Crystal files, found and told apart by their names. Nothing heavy is imported: the Snakefile asks here too.
+"""Crystal files, found and told apart: by what is in them, else by their names. Nothing heavy is imported: the
+Snakefile asks here too.
 
-In: paths.  Out: the kind of a file, its name without the suffix, the files of a folder.
+In: paths, or the beginning of a text.  Out: the kind of a file, its name without the suffix, the files of a folder.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from crystalmatrix.errors import DataError
 
-EXPECTED = "*.cif, POSCAR*, CONTCAR*, *.vasp, *.poscar, *.xyz, *.extxyz, *.json, *.json.gz, *.json.zip"
+CIF, VASP, XYZ, JSON = "cif", "vasp", "xyz", "json"
+EXPECTED = (
+    "*.cif, *.mcif, POSCAR*, CONTCAR*, XDATCAR*, *_POSCAR, *.vasp, *.poscar, *.xyz, *.extxyz, *.json, *.jsonl, "
+    "also as .gz or .zip"
+)
 _SUFFIXES = {
-    ".cif": "cif",
-    ".vasp": "vasp",
-    ".poscar": "vasp",
-    ".xyz": "xyz",
-    ".extxyz": "xyz",
-    ".json": "json",
-    ".json.gz": "json",
-    ".json.zip": "json",
+    ".cif": CIF,
+    ".mcif": CIF,
+    ".vasp": VASP,
+    ".poscar": VASP,
+    ".xyz": XYZ,
+    ".extxyz": XYZ,
+    ".json": JSON,
+    ".jsonl": JSON,
+    ".ndjson": JSON,
 }
+_PACKED = (".gz", ".zip")
+_VASP_NAME = re.compile(r"^(POSCAR|CONTCAR|XDATCAR)|(?<![A-Za-z])(POSCAR|CONTCAR|XDATCAR)(?![A-Za-z])")
+_CIF_WORD = re.compile(r"^[ \t]*(data_|loop_|_cell_|_atom_site)", re.MULTILINE | re.IGNORECASE)
+_VASP_MODE = re.compile(r"\s*[sdck]", re.IGNORECASE)  # Selective dynamics, Direct, Cartesian, Konventional
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?")
+_COUNT = re.compile(r"\s*\d{1,12}\s*")
 
-LABELLED = ("cif", "vasp")  # kinds that a folder with a table of labels may hold: one crystal a file
+LABELLED = (CIF, VASP, XYZ)  # kinds that a folder with a table of labels may hold; JSON holds its own labels
+TABLE = ".csv"
 
 
 def file_kind(path: Path) -> str | None:
     """cif, vasp, xyz or json by the file's name; None for another."""
-    if path.name.startswith(("POSCAR", "CONTCAR")):
-        return "vasp"
-    suffix = _suffix(path.name)
-    return _SUFFIXES[suffix] if suffix else None
+    name = path.name
+    suffix = _suffix(name).lower()
+    if suffix not in ("", *_PACKED):
+        return _SUFFIXES[suffix.removesuffix(".gz").removesuffix(".zip")]
+    return VASP if _VASP_NAME.search(name) else None
+
+
+def content_kind(head: str) -> str | None:
+    """The same by the beginning of the text, a few thousand characters or more; None where it could be anything."""
+    lines = head.split("\n")
+    if is_poscar(lines):
+        return VASP
+    stripped = head.lstrip()
+    if stripped[:1] in ("{", "["):
+        return JSON
+    if _COUNT.fullmatch(stripped.split("\n", 1)[0]):
+        return XYZ
+    return CIF if _CIF_WORD.search(head) else None
+
+
+def is_poscar(lines: list[str]) -> bool:
+    """Whether the lines begin as a POSCAR: a comment, one scale or three, three vectors, counts and a mode."""
+    if len(lines) < 8 or _n_numbers(lines[1]) not in (1, 3):
+        return False
+    return all(_n_numbers(line) == 3 for line in lines[2:5]) and any(map(_VASP_MODE.match, lines[6:12]))
+
+
+def _n_numbers(line: str) -> int:
+    """How many numbers the line begins with."""
+    tokens = line.split()
+    return next((k for k, token in enumerate(tokens) if not _NUMBER.fullmatch(token)), len(tokens))
 
 
 def stem(path: Path) -> str:
-    """The file's name without the suffix of a structure file: `NaCl` of NaCl.cif, but all of POSCAR-1.2."""
+    """The file's name without the suffix of a structure file: `NaCl` of NaCl.cif.gz, but all of POSCAR-1.2."""
     return path.name[: len(path.name) - len(_suffix(path.name))]
 
 
+def printable(path: Path) -> str:
+    """The path as an id: bytes in it that are no UTF-8 are shown as \\xff."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def structure_files(paths: Iterable[Path]) -> list[tuple[str, Path]]:
-    """(id, path) of every file, folders searched to the bottom and sorted. Raises DataError for a missing path or an
-    empty folder; files of other kinds are passed over inside a folder, and kept where they were named themselves."""
-    found = []
+    """(id, path) of every file, each once, folders searched to the bottom and sorted.
+
+    Ids: the path as given; inside a folder, from there on where that is the only path given. Files of other kinds are
+    passed over inside a folder (see `passed_over`), and kept where they were named themselves. Raises DataError for a
+    missing path or an empty folder.
+    """
+    paths = list(paths)
+    found: dict[str, Path] = {}
     for path in paths:
         if not path.exists():
-            raise DataError(f"{path}: not found, expected a structure file or a folder of them")
-        if path.is_file():
-            found.append((str(path), path))
+            raise DataError(f"{printable(path)}: not found, expected a structure file or a folder of them")
+        if not path.is_dir():
+            found.setdefault(printable(path), path)
             continue
-        inside = sorted(file for file in path.rglob("*") if file.is_file() and file_kind(file))
+        inside = [file for file in _files_below(path) if _is_read(file, path)]
         if not inside:
-            raise DataError(f"{path}: found no structure file in it, expected {EXPECTED}")
-        found += [(file.relative_to(path).as_posix(), file) for file in inside]
-    return found
+            raise DataError(f"{printable(path)}: found no structure file in it, expected {EXPECTED}")
+        for file in inside:
+            found.setdefault(printable(file.relative_to(path) if len(paths) == 1 else file), file)
+    return list(found.items())
+
+
+def passed_over(paths: Iterable[Path]) -> list[Path]:
+    """The files inside the folders among `paths` that `structure_files` does not list: other kinds, hidden ones."""
+    return [file for path in paths if path.is_dir() for file in _files_below(path) if not _is_read(file, path)]
 
 
 def labelled_files(folder: Path) -> list[Path]:
     """Structures and tables that lie in a folder, not below it, sorted: what data/folder.py reads."""
-    return sorted(path for path in folder.iterdir() if file_kind(path) in LABELLED or path.suffix == ".csv")
+    return [path for path in sorted(folder.iterdir()) if _is_labelled(path)]
+
+
+def _is_labelled(path: Path) -> bool:
+    return not path.name.startswith(".") and (file_kind(path) in LABELLED or path.suffix.lower() == TABLE)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    return (file for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+def _is_read(file: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)  # ._NaCl.cif is no crystal
+    return not hidden and file_kind(file) is not None
 
 
 def _suffix(name: str) -> str:
-    return next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), "")
+    """As it is written: .CIF.gz."""
+    lower = name.lower()
+    packed = next((suffix for suffix in _PACKED if lower.endswith(suffix)), "")
+    bare = lower.removesuffix(packed)
+    length = len(next((suffix for suffix in _SUFFIXES if bare.endswith(suffix)), "")) + len(packed)
+    return name[len(name) - length :]

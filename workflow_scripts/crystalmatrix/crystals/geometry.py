@@ -4,18 +4,29 @@ In: lattice [3, 3] in Å, rows a, b, c; fractional coordinates [n_atoms, 3].  Ou
 """
 
 import numpy as np
+from ase.geometry import minkowski_reduce
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
 MIN_DISTANCE = 0.5  # Å: atoms closer than this are no crystal; the shortest bond there is, H2, has 0.74
 
 
-def thickness(lattice: NDArray[np.float64]) -> float:
-    """Å between the nearest pair of opposite faces of the cell; 0 where its vectors lie in a plane."""
+def inverse(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[3, 3] of the lattice; of one whose vectors lie in a plane infinite."""
     try:
-        return float(1 / np.linalg.norm(np.linalg.inv(lattice), axis=0).max())
+        return np.asarray(np.linalg.inv(lattice), np.float64)
     except np.linalg.LinAlgError:
-        return 0.0
+        return np.full((3, 3), np.inf)
+
+
+def thickness(inverse_lattice: NDArray[np.float64]) -> float:
+    """Å between the nearest pair of opposite faces of the cell; 0 where its vectors lie in a plane."""
+    return float(1 / np.sqrt((inverse_lattice**2).sum(axis=0).max()))
+
+
+def reduced(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[3, 3] the three shortest vectors that span the same points: a skew cell may be thin, and yet hold a crystal."""
+    return minkowski_reduce(lattice)[0]
 
 
 def wrap(fractional: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crystalmatrix.crystals.crystal import Crystal, Failure, failure
+from crystalmatrix.crystals.entry import is_entry
 from crystalmatrix.crystals.files import read_structures, structure_files
 from crystalmatrix.crystals.objects import from_object
 
@@ -35,7 +36,7 @@ def iterate(structures: Any) -> Iterator[Crystal | Failure]:
 
 def _is_one_crystal(thing: Any) -> bool:
     if isinstance(thing, Mapping):
-        return "lattice_mat" in thing or "atoms" in thing
+        return is_entry(thing)
     return isinstance(thing, Crystal | Failure) or any(hasattr(thing, name) for name in _OF_ONE_CRYSTAL)
 
 

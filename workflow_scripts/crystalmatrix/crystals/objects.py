@@ -14,21 +14,20 @@ from crystalmatrix.crystals.crystal import (
     InvalidCrystalError,
     make_crystal,
 )
-from crystalmatrix.data.entries import crystal_of, read_entry
-
-IDS = ("jid", "id", "material_id")  # keys under which data sets in JARVIS's format hold an id
+from crystalmatrix.crystals.entry import own_id, read_parts
+from crystalmatrix.crystals.values import check_periodic
 
 
 def from_object(crystal: Any, identity: str) -> Crystal:
-    """ASE Atoms, pymatgen Crystal, jarvis Atoms, a dictionary in JARVIS's format, or a Crystal as it is."""
+    """ASE Atoms, pymatgen Structure, jarvis Atoms, a dictionary that one of them makes, or a Crystal as it is."""
     if isinstance(crystal, Crystal):
         return crystal
     if isinstance(crystal, Mapping):
-        return from_dictionary(crystal, identity)
+        return read_parts(crystal).crystal(own_id(crystal) or identity)
     if hasattr(crystal, "get_atomic_numbers"):
-        return from_ase(crystal, identity)
+        return _from_ase(crystal, identity)
     if hasattr(crystal, "lattice_mat"):
-        return from_dictionary(crystal.to_dict(), identity)
+        return read_parts(crystal.to_dict()).crystal(identity)
     if hasattr(crystal, "is_ordered"):
         return _from_pymatgen(crystal, identity)
     raise InvalidCrystalError(
@@ -39,23 +38,18 @@ def from_object(crystal: Any, identity: str) -> Crystal:
     )
 
 
-def from_ase(atoms: Any, identity: str) -> Crystal:
+def _from_ase(atoms: Any, identity: str) -> Crystal:
     """Raises InvalidCrystalError for molecules, slabs and wires, which no model here was trained on."""
     if atoms.cell.rank < 3:
         raise InvalidCrystalError(NOT_PERIODIC, "no lattice, expected three lattice vectors", identity)
-    if not all(atoms.pbc):
-        periodic = ", ".join(axis for axis, flag in zip("abc", atoms.pbc, strict=True) if flag) or "no direction"
-        raise InvalidCrystalError(NOT_PERIODIC, f"pbc is set along {periodic}, expected all three directions", identity)
+    check_periodic(atoms.pbc, "pbc")
+    for site in (atoms.info.get("occupancy") or {}).values():  # ASE's reader of CIFs keeps the element with most of it
+        if len(site) != 1 or any(abs(share - 1) > 0.001 for share in site.values()):
+            shared = ", ".join(f"{symbol} {share}" for symbol, share in site.items())
+            raise InvalidCrystalError(DISORDERED, f"a site holds {shared}, expected one element on each", identity)
     return make_crystal(
         identity, numbers=atoms.numbers, coordinates=atoms.positions, lattice=atoms.cell.array, cartesian=True
     )
-
-
-def from_dictionary(entry: Mapping[str, Any], identity: str) -> Crystal:
-    """{"atoms": {...}} as in JARVIS's data sets, or the inner dictionary alone; an id in it goes before `identity`."""
-    inner = entry if "lattice_mat" in entry else entry.get("atoms")
-    own = next((str(entry[key]) for key in IDS if entry.get(key)), identity)
-    return crystal_of(read_entry({"id": own, "atoms": inner}, id_key="id", fields={}))
 
 
 def _from_pymatgen(structure: Any, identity: str) -> Crystal:
@@ -63,6 +57,7 @@ def _from_pymatgen(structure: Any, identity: str) -> Crystal:
         raise InvalidCrystalError(DISORDERED, "partially occupied sites, expected one element on each", identity)
     if not hasattr(structure, "lattice"):  # a Molecule
         raise InvalidCrystalError(NOT_PERIODIC, "no lattice, expected three lattice vectors", identity)
+    check_periodic(getattr(structure.lattice, "pbc", True), "pbc of the lattice")
     return make_crystal(
         identity,
         numbers=structure.atomic_numbers,

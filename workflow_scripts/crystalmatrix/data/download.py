@@ -4,13 +4,14 @@ In: addresses, what is known of the file.  Out: raw.json.zip; in the same folder
 and sha256 of each address' file from its first use on, and the partial file of an unfinished download.
 """
 
-import fcntl
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from crystalmatrix.data import http
 from crystalmatrix.data.archive import pack, read_entries
@@ -141,10 +142,13 @@ def size(path: Path) -> int:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a file lock, which the system releases even if the process is killed."""
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("another run is fetching the same file; waiting for it", file=sys.stderr, flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("another run is fetching the same file; waiting for it", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()

@@ -1,6 +1,7 @@
 """One entry of a JARVIS-style data set, read and checked.
 
-In: {"jid", "atoms": {"lattice_mat", "coords", "elements", "cartesian"}, <field>: value or "na"}.
+In: {"jid", "atoms": {"lattice_mat", "coords", "elements", "cartesian"}, <field>: value or "na"}; also with the other
+dictionaries of crystals/entry.py in place of "atoms".
 Out: an Entry of plain arrays and floats; or InvalidCrystalError, with the reason, which the caller counts and lists.
 """
 
@@ -9,26 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from crystalmatrix.crystals.crystal import (
-    DISORDERED,
-    MALFORMED,
-    NO_ID,
-    NO_STRUCTURE,
-    UNKNOWN_ELEMENT,
-    Crystal,
-    InvalidCrystalError,
-    make_crystal,
-)
-from crystalmatrix.elements import SYMBOLS
+from crystalmatrix.crystals.crystal import NO_ID, NO_STRUCTURE, REASONS, Crystal, InvalidCrystalError
+from crystalmatrix.crystals.entry import Parts, read_parts
 from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
 
 MISSING = (None, "", "na", "NA", "n/a", "nan", "NaN", "None")  # all seen in JARVIS releases; so is an empty list
+READER_NOTES = "reader_notes"  # key under which data/folder.py hands over what the reader of a file remarked
 
 LABELS = (*PROPERTIES, *AUXILIARY_FIELDS)
-_Z = {symbol: number for number, symbol in enumerate(SYMBOLS) if number > 0}
 
 
 @dataclass(frozen=True)
@@ -36,10 +25,7 @@ class Entry:
     """A crystal as the data set gives it."""
 
     jid: str
-    species: NDArray[np.uint8]  # [n_atoms] atomic number Z
-    lattice: NDArray[np.float64]  # [3, 3] rows are a, b, c in Å
-    coordinates: NDArray[np.float64]  # [n_atoms, 3] in Å or in lattice vectors, see `cartesian`
-    cartesian: bool
+    parts: Parts
     labels: dict[str, float | None]  # property or auxiliary field: value, None where not computed
     unreadable: dict[str, str]  # labels that are neither a number nor a known mark of a missing value
 
@@ -50,41 +36,34 @@ def fields_of(chosen: dict[str, str]) -> dict[str, str]:
     return default | chosen
 
 
-def read_entry(raw: Mapping[str, Any], *, id_key: str, fields: Mapping[str, str]) -> Entry:
+def read_entry(raw: Any, *, id_key: str, fields: Mapping[str, str]) -> Entry:
     """Read one entry; `fields` maps property (or auxiliary field) to the entry's key, and the property's own name
     will do too. Raises InvalidCrystalError."""
+    if not isinstance(raw, Mapping):
+        raise InvalidCrystalError(NO_STRUCTURE, f"{raw!r:.40} in place of an entry")
     identity = raw.get(id_key)
-    if identity in MISSING:
+    if not isinstance(identity, str | int) or identity in MISSING:
         raise InvalidCrystalError(NO_ID, f"no {id_key!r} among the keys {', '.join(list(raw)[:6])}")
     jid = str(identity)
-    atoms = raw.get("atoms")
-    if isinstance(atoms, str) and atoms.startswith(f"{DISORDERED}: "):  # what data/folder.py found in a CIF
-        raise InvalidCrystalError(DISORDERED, atoms.removeprefix(f"{DISORDERED}: "), jid)
-    if not isinstance(atoms, Mapping):
-        raise InvalidCrystalError(NO_STRUCTURE, f"'atoms' is {atoms!r:.40}", jid)
-    try:
-        species = np.array([_Z[symbol.strip()] for symbol in atoms["elements"]], np.uint8)
-        lattice = np.array(atoms["lattice_mat"], np.float64)
-        coordinates = np.array(atoms["coords"], np.float64)
-        cartesian = bool(atoms["cartesian"])
-    except KeyError as error:
-        key = str(error.args[0])
-        if key in ("elements", "lattice_mat", "coords", "cartesian"):
-            raise InvalidCrystalError(MALFORMED, f"no {key!r} in 'atoms'", jid) from None
-        raise InvalidCrystalError(UNKNOWN_ELEMENT, key, jid) from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InvalidCrystalError(MALFORMED, str(error)[:80], jid) from None
-    if len(species) == 0 or lattice.shape != (3, 3) or coordinates.shape != (len(species), 3):
-        shapes = f"{len(species)} elements, lattice {lattice.shape}, coordinates {coordinates.shape}"
-        raise InvalidCrystalError(MALFORMED, shapes, jid)
-
+    parts = _parts(raw, jid)
     labels, unreadable = {}, {}
     for name, key in fields.items():
         value = raw[key] if key in raw else raw.get(name)
         labels[name] = number = read_number(value)
         if number is None and not _is_missing(value):
             unreadable[name] = repr(value)[:40]
-    return Entry(jid, species, lattice, coordinates, cartesian, labels, unreadable)
+    return Entry(jid, parts, labels, unreadable)
+
+
+def _parts(raw: Mapping[str, Any], jid: str) -> Parts:
+    atoms = raw.get("atoms")
+    if isinstance(atoms, str) and (reason := atoms.partition(": ")[0]) in REASONS:  # what data/folder.py met in a file
+        raise InvalidCrystalError(reason, atoms.removeprefix(reason).removeprefix(": "), jid)
+    try:
+        parts = read_parts(raw)
+    except InvalidCrystalError as invalid:
+        raise InvalidCrystalError(invalid.reason, invalid.detail, jid) from None
+    return parts._replace(notes=(*raw.get(READER_NOTES, ()), *parts.notes))
 
 
 def _is_missing(value: Any) -> bool:
@@ -104,10 +83,4 @@ def read_number(value: Any) -> float | None:
 
 def crystal_of(entry: Entry) -> Crystal:
     """The checked crystal of an entry. Raises InvalidCrystalError."""
-    return make_crystal(
-        entry.jid,
-        numbers=entry.species,
-        lattice=entry.lattice,
-        coordinates=entry.coordinates,
-        cartesian=entry.cartesian,
-    )
+    return entry.parts.crystal(entry.jid)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.contracts.origin import Origin
-from crystalmatrix.contracts.quality import Histogram, PropertyQuality, Quality, Repeat
+from crystalmatrix.contracts.quality import Histogram, PropertyQuality, Quality, QualityNote, Repeat
 from crystalmatrix.data.defects import known_defects
 from crystalmatrix.data.records import Records
 from crystalmatrix.properties import PROPERTIES, Property, as_read
@@ -19,6 +19,7 @@ from crystalmatrix.properties import PROPERTIES, Property, as_read
 N_BINS = 40
 MIN_REPEATS = 10  # a value given fewer times than this is no suspicion ...
 REPEAT_RATIO = 5  # ... nor one given less than five times as often as the values
+MAX_NOTES = 200  # listed; all are counted
 NEIGHBOURS = 10  # next to it, so many on each side
 
 
@@ -36,6 +37,8 @@ def quality(records: Records, *, source: Origin, fields: dict[str, str]) -> Qual
         dropped=dict(reasons.most_common()),
         without_symmetry=table[c.SPACE_GROUP].null_count,
         unreadable_labels={name: dict(texts.most_common(5)) for name, texts in records.unreadable.items()},
+        n_notes=len(records.notes),
+        notes=tuple(QualityNote(jid=jid, note=note) for jid, note in records.notes[:MAX_NOTES]),
         known_defects=tuple(known_defects(table)),
         properties={name: _property_quality(table, as_read(name, fields)) for name in PROPERTIES},
     )

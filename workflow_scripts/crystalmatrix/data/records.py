@@ -46,20 +46,22 @@ class Records:
     dropped: pa.Table  # columns.DROPPED
     unreadable: dict[str, Counter[str]]  # label: how often which text was no number and no mark of a missing one
     keys: set[str]  # that any entry had
+    notes: list[tuple[str, str]]  # (id, what the user should know about how the crystal was read)
 
 
-def build_records(entries: Iterable[dict[str, Any]], *, id_key: str, fields: dict[str, str], workers: int) -> Records:
+def build_records(entries: Iterable[Any], *, id_key: str, fields: dict[str, str], workers: int) -> Records:
     """Validate entries and derive what the table holds. `workers` processes; 1 stays in this one. Same result."""
     drops: list[InvalidCrystalError] = []
     unreadable: dict[str, Counter[str]] = {}
     keys: set[str] = set()
     batches: list[pa.RecordBatch] = []
+    notes: list[tuple[str, str]] = []
 
     def batched() -> Iterator[list[Entry]]:
         seen: set[str] = set()
         batch: list[Entry] = []
         for raw in entries:
-            keys.update(raw)
+            keys.update(raw if isinstance(raw, dict) else ())
             try:
                 entry = read_entry(raw, id_key=id_key, fields=fields)
                 if entry.jid in seen:
@@ -79,13 +81,14 @@ def build_records(entries: Iterable[dict[str, Any]], *, id_key: str, fields: dic
         drops.extend(result for result in results if isinstance(result, InvalidCrystalError))
         batches.append(_record_batch(valid))
         for row in valid:
+            notes.extend((row.entry.jid, note) for note in row.crystal.notes)
             for name, text in row.entry.unreadable.items():
                 unreadable.setdefault(name, Counter())[text] += 1
     table = pa.Table.from_batches(batches, c.RECORDS).combine_chunks()
     # Sorted: how far reading runs ahead of the workers must not show in the file.
     drops.sort(key=lambda drop: (drop.reason, drop.identity or "", drop.detail))
     dropped = [{c.JID: drop.identity, "reason": drop.reason, "detail": drop.detail} for drop in drops]
-    return Records(table, pa.Table.from_pylist(dropped, c.DROPPED), unreadable, keys)
+    return Records(table, pa.Table.from_pylist(dropped, c.DROPPED), unreadable, keys, notes)
 
 
 def examine(entries: list[Entry]) -> list[Examined | InvalidCrystalError]:
@@ -167,6 +170,21 @@ def check_records(records: Records, *, fields: dict[str, str], chosen: dict[str,
             f"found no label of any property, only the keys {', '.join(sorted(records.keys))}; "
             "name them in data.fields, for example fields: {formation_energy: <key>}"
         )
+    _check_labels(records, fields=fields)
+
+
+def _check_labels(records: Records, *, fields: dict[str, str]) -> None:
+    """Raise DataError for a column of which most is no number: decimal commas, units, words, a wrong column."""
+    for name, texts in records.unreadable.items():
+        n_bad, n_good = texts.total(), records.table.num_rows - records.table[name].null_count
+        if n_bad > n_good:
+            key = fields[name] if fields[name] in records.keys else name
+            (found, _), *_ = texts.most_common(1)
+            raise DataError(
+                f"column {key!r} ({name}): {n_bad:,} of {n_bad + n_good:,} labels are no numbers, such as {found}; "
+                f"expected numbers with a decimal point, or nothing; correct them, or name another column in "
+                f"data.fields.{name}"
+            )
 
 
 def records_metadata(records: Records, origin: Origin, fields: dict[str, str]) -> RecordsMetadata:

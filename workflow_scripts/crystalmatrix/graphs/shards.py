@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crystalmatrix import files
-from crystalmatrix.config import GraphConfig
+from crystalmatrix.config import CPU, GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.arrow import to_numpy
@@ -36,19 +36,23 @@ _DICTIONARY = [
 _DELETE = "delete results/graphs and run again"
 
 
-def write_shard(path: Path, records: Path, *, settings: GraphConfig, shard: int) -> int:
-    """Build shard number `shard` of `settings.shards`; returns how many crystals it holds. Raises DataError."""
+def write_shard(path: Path, records: Path, *, settings: GraphConfig, shard: int, search: str = CPU) -> int:
+    """Build shard number `shard` of `settings.shards`; returns how many crystals it holds.
+
+    The file is the same, byte for byte, by every `search`. Raises DataError, and ConfigError for one not installed.
+    """
     digest = files.read_metadata(records, version=columns.RECORDS_VERSION)["digest"]
     with files.table_writer(
         path,
         columns.GRAPHS,
         version=columns.GRAPHS_VERSION,
-        metadata={"graph": _graph(settings), "shard": shard, "n_shards": settings.shards, "records_digest": digest},
+        metadata={"graph": settings.identity, "shard": shard, "n_shards": settings.shards, "records_digest": digest},
         use_dictionary=_DICTIONARY,
         write_statistics=[columns.JID],
     ) as writer:
         n_crystals = 0
-        for row_group in _row_groups(_pieces(records, settings=settings, shard=shard), settings=settings):
+        pieces = _pieces(records, settings=settings, shard=shard)
+        for row_group in _row_groups(pieces, settings=settings, search=search):
             writer.write_table(row_group)
             n_crystals += row_group.num_rows
     return n_crystals
@@ -70,12 +74,12 @@ def read_shards(paths: list[Path], *, settings: GraphConfig, neighbours: int | N
     return concatenate([nearest(graphs_from_table(table, recompute_angles=True), neighbours) for table in tables])
 
 
-def _row_groups(pieces: Iterator[pa.Table], *, settings: GraphConfig) -> Iterator[pa.Table]:
+def _row_groups(pieces: Iterator[pa.Table], *, settings: GraphConfig, search: str) -> Iterator[pa.Table]:
     """The graphs of the pieces, gathered into tables of about ROW_GROUP_BYTES."""
     gathered: list[pa.Table] = []
     n_bytes = 0
     for piece in pieces:
-        gathered.append(graph_table(piece, settings=settings))
+        gathered.append(graph_table(piece, settings=settings, search=search))
         n_bytes += gathered[-1].nbytes
         if n_bytes >= ROW_GROUP_BYTES:
             yield pa.concat_tables(gathered)
@@ -116,7 +120,7 @@ def _check(paths: list[Path], metadata: list[dict[str, Any]], *, settings: Graph
     if not paths:
         raise DataError("found no graph shards, expected results/graphs/shard-*.parquet; run snakemake to build them")
     for path, found in zip(paths, metadata, strict=True):
-        for key, expected in _graph(settings).items():
+        for key, expected in settings.identity.items():
             if found["graph"].get(key) != expected:
                 raise DataError(f"{path}: graphs of {key} {found['graph'].get(key)}, expected {expected}; {_DELETE}")
         for key in ("records_digest", "n_shards"):
@@ -125,8 +129,3 @@ def _check(paths: list[Path], metadata: list[dict[str, Any]], *, settings: Graph
     numbers, n_shards = sorted(found["shard"] for found in metadata), metadata[0]["n_shards"]
     if numbers != list(range(n_shards)):
         raise DataError(f"{paths[0].parent}: found shards {numbers}, expected each of 0 to {n_shards - 1}; {_DELETE}")
-
-
-def _graph(settings: GraphConfig) -> dict[str, Any]:
-    """What the graphs depend on: the settings without the number of shards."""
-    return settings.model_dump(mode="json", exclude={"shards"})

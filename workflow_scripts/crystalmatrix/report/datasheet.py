@@ -29,6 +29,8 @@ def datasheet(inputs: Inputs) -> dict[str, Any]:
         "reasons": [{"reason": key, "n": text.count(n)} for key, n in sorted(quality.dropped.items())],
         "dropped": inputs.dropped.head(20).fillna("").to_dict("records"),
         "n_dropped": len(inputs.dropped),
+        "notes": quality.notes[:20],
+        "n_notes": quality.n_notes,
         "defects": quality.known_defects,
         "scheme": inputs.splits.scheme,
         "coverage": [

@@ -22,7 +22,7 @@ def predictions_table(checkpoint: Checkpoint, data: TrainingData, *, device: tor
 
     Raises DataError for other graph settings, another unit, or held-out crystals that the model was trained on.
     """
-    if data.graph.model_dump(exclude={"shards"}) != checkpoint.graph.model_dump(exclude={"shards"}):
+    if data.graph.identity != checkpoint.graph.identity:
         raise DataError(
             f"shards made with {data.graph.to_json()}, the model was trained with {checkpoint.graph.to_json()}; "
             "build the shards with the model's settings, or train again"

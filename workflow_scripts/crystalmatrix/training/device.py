@@ -3,7 +3,6 @@
 In: the user's wish.  Out: a torch device, held by a file lock while it is used.
 """
 
-import os
 import sys
 import tempfile
 import time
@@ -13,6 +12,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from crystalmatrix.errors import ConfigError
+from crystalmatrix.machine import user
 
 
 def claim_device(wish: str) -> tuple[torch.device, FileLock | None]:
@@ -57,7 +57,7 @@ def power_watts(device: torch.device) -> float | None:
 def _lock_path(index: int) -> Path:
     """By the card, since every job of a cluster may see its own as index 0; and by the user, who owns the file."""
     card = getattr(torch.cuda.get_device_properties(index), "uuid", index)  # not every build of torch tells
-    return Path(tempfile.gettempdir()) / f"crystalmatrix-{os.getuid()}-gpu-{card}.lock"
+    return Path(tempfile.gettempdir()) / f"crystalmatrix-{user()}-gpu-{card}.lock"
 
 
 def _say(text: str) -> None:

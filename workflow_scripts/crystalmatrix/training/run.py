@@ -4,6 +4,7 @@ In: TrainingData, settings.  Out: Checkpoint.
 """
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from crystalmatrix.config import TierConfig
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.dense import densify
-from crystalmatrix.models.crystal import CrystalModel
+from crystalmatrix.models.crystal import HEADS, CrystalModel
 from crystalmatrix.properties import AUXILIARY_FIELDS
 from crystalmatrix.targets.step import Crystals, FloatArray
 from crystalmatrix.targets.target import Target
@@ -106,8 +107,7 @@ def fit_targets(data: TrainingData, formulas: FloatArray, *, settings: TierConfi
         if name in data.companions:
             arguments["companion"] = data.companions[name][rows]
         values = data.values[rows, column]
-        if arguments["transform"] == "log" and values.min() <= 0:
-            print(f"{name}: a training value of {values.min():g} has no logarithm: learned as asinh", flush=True)
+        _say_scale(name, arguments["transform"], values)
         targets.append(Target.fit(values, Crystals(formulas[rows], data.zero[rows]), **arguments))
     return targets
 
@@ -115,9 +115,9 @@ def fit_targets(data: TrainingData, formulas: FloatArray, *, settings: TierConfi
 def warm_start(model: CrystalModel, source: Checkpoint, *, member: int, task: str) -> None:
     """Copy everything but the heads, and the head of `task`, from a member of a multi-task checkpoint."""
     weights = source.members[member % len(source.members)]
-    head = f"heads.{source.properties.index(task)}."
-    kept = {name: value for name, value in weights.items() if not name.startswith("heads.")}
-    kept |= {"heads.0." + name.removeprefix(head): value for name, value in weights.items() if name.startswith(head)}
+    head = f"{HEADS}{source.properties.index(task)}."
+    kept = {name: value for name, value in weights.items() if not name.startswith(HEADS)}
+    kept |= {f"{HEADS}0.{name.removeprefix(head)}": value for name, value in weights.items() if name.startswith(head)}
     model.load_state_dict(kept)
 
 
@@ -158,7 +158,7 @@ def weights_digest(data: TrainingData, settings: TierConfig, init: Checkpoint | 
     """Of everything that decides the weights, and of nothing else: a state with another digest is not continued."""
     training = settings.training.model_copy(update={"seeds": 1, "save_every_seconds": 1.0})
     content = hashlib.sha256(f"{STATE_VERSION}{settings.model_copy(update={'training': training}).to_json()}".encode())
-    content.update(data.graph.model_copy(update={"shards": 1}).to_json().encode())
+    content.update(json.dumps(data.graph.identity, sort_keys=True).encode())
     content.update(data.data_digest.encode())
     content.update(",".join(data.tasks).encode())
     content.update(data.fold.tobytes())
@@ -179,3 +179,12 @@ def _announce(
         f"member {member} of {settings.training.seeds}, seed {seed}",
         flush=True,
     )
+
+
+def _say_scale(name: str, transform: str, values: FloatArray) -> None:
+    if transform == "log" and (n_not_positive := int((values <= 0).sum())):
+        print(
+            f"{name}: {n_not_positive:,} of {len(values):,} training values are not positive and have no logarithm: "
+            "learned on the scale asinh instead of log",
+            flush=True,
+        )

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from crystalmatrix.errors import DataError
 from crystalmatrix.files import atomic
 
 STATE = "state.pt"
@@ -21,15 +20,17 @@ PREVIOUS = "state.previous.pt"
 
 @contextmanager
 def run_lock(run: Path) -> Iterator[None]:
-    """Hold the run folder. Raises DataError when another trainer holds it (a kill releases the lock)."""
+    """Hold the run folder; wait while another trainer holds it. The system lets it go when that process ends.
+
+    A killed snakemake leaves its trainer alive: the next one waits for it and goes on from the state that it leaves.
+    """
     run.mkdir(parents=True, exist_ok=True)
     lock = FileLock(run / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise DataError(
-            f"{run}: another trainer works in this folder (left over from a killed snakemake?); wait for it or stop it"
-        ) from None
+        print(f"{run}: another trainer works here, left over from a killed run: waiting for its end", flush=True)
+        lock.acquire()
     try:
         yield
     finally:

@@ -4,7 +4,6 @@ In: the members of an ensemble and their context.  Out: ModelSummary.
 """
 
 import platform
-import sys
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ import torch
 import crystalmatrix
 from crystalmatrix.config import TierConfig
 from crystalmatrix.contracts.summary import DataSource, HoldOut, ModelSummary
+from crystalmatrix.machine import peak_memory_mb
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.targets.target import Target
 from crystalmatrix.trained.calibration import LEVEL
@@ -42,7 +42,7 @@ def summarise(
         device=torch.cuda.get_device_name(device) if on_gpu else f"CPU, {torch.get_num_threads()} threads",
         train_seconds=sum(member.seconds for member in members),
         energy_joules=_energy(members),
-        peak_memory_mb=torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else _peak_memory_mb(),
+        peak_memory_mb=torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else peak_memory_mb(),
         crystals_per_second=float(np.median([member.crystals_per_second for member in members])),
         seeds=len(members),
         epochs=len(members[0].history),
@@ -71,13 +71,3 @@ def _hold_out(data: TrainingData, settings: TierConfig, init: Checkpoint | None)
 def _energy(members: list[Member]) -> float | None:
     joules = [member.joules for member in members]
     return None if None in joules else sum(joule for joule in joules if joule is not None)
-
-
-def _peak_memory_mb() -> float | None:
-    """Of this process so far; None where the system does not tell (Windows)."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KiB here

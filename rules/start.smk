@@ -1,0 +1,42 @@
+"""What a run does before it plans, and never when somebody only looks (-n, --summary, --dag ...): looking changes nothing.
+
+Input functions call it, since they run after the user's wish is known and before Snakemake takes its locks.
+"""
+
+import functools
+
+from crystalmatrix.files import unreadable
+from crystalmatrix.run_folder import claim
+
+
+@functools.cache
+def run_claims():
+    """What `claim` says when a run is about to start; None while somebody only looks."""
+    looking = workflow.executor_plugin is None or workflow.dryrun or workflow.touch
+    # A job of the cluster plans again, with --nolock: the run is the process that submitted it.
+    if looking or workflow.exec_mode.name != "DEFAULT" or not workflow.execution_settings.lock:
+        return None
+    claims = claim(workflow.persistence.path)
+    if claims.buried:
+        print(f"removed the locks of a run that was killed: {', '.join(claims.buried)}", file=sys.stderr)
+    if claims.living:
+        print(
+            f"another run works in this folder: {', '.join(claims.living)}; wait for it or stop it. If it is dead, "
+            "give this command once with --unlock",
+            file=sys.stderr,
+        )
+    return claims
+
+
+@functools.cache
+def rebuilt_if_unreadable(path, version):
+    """A damaged or outdated table is removed when a run starts, which then makes it again where it is needed."""
+    reason = unreadable(Path(path), version=version)
+    claims = run_claims()
+    if reason is None or (claims and claims.living):
+        return
+    if claims is None:
+        print(f"{reason}; a run makes it again where it is needed", file=sys.stderr)
+        return
+    print(f"{reason}; removed, to be built again", file=sys.stderr)
+    Path(path).unlink()

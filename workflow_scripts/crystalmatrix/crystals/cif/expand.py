@@ -1,0 +1,134 @@
+"""From the sites of an asymmetric unit to all atoms of the cell, each special position made exact.
+
+In: Sites, Operations, lattice.  Out: Atoms; what makes a reading impossible, in words.
+
+A site that an operation carries onto itself, within what the digits of its coordinates leave open, lies on a special
+position: it is moved to the mean of those images. Then its orbit has exactly n / (order of its site symmetry) atoms,
+which is checked; so rounding neither doubles an atom nor merges two.
+"""
+
+from dataclasses import dataclass
+
+import gemmi
+import numpy as np
+from matscipy.neighbours import neighbour_list
+from numpy.typing import NDArray
+
+from crystalmatrix.crystals.cif.operations import Operations
+from crystalmatrix.crystals.cif.sites import Sites
+from crystalmatrix.crystals.crystal import ATOMS_TOO_CLOSE, DISORDERED, MALFORMED, InvalidCrystalError
+from crystalmatrix.crystals.geometry import MIN_DISTANCE, wrap
+from crystalmatrix.elements import SYMBOLS
+
+ROUNDING = 3.0  # steps of the last digit that two images of one atom may be apart, along each axis
+LEAST, MOST = 0.002, 0.3  # Å: what counts as the same place, however fine or coarse the digits are
+SAME = 1e-5  # lattice vectors, of exact positions
+SHIFT = 0.3819660113  # of the grid on which exact positions are compared: none lies on its lines
+REACH = 3.0  # Å within which bonds are compared with the sum of the covalent radii
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """`n` atoms of the cell."""
+
+    site: NDArray[np.int64]  # [n] place in Sites
+    species: NDArray[np.int64]  # [n] Z
+    fractional: NDArray[np.float64]  # [n, 3] in [0, 1)
+    merged: tuple[str, ...]  # sites left out, since another one has the same atoms
+
+
+def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *, listed_twice: bool) -> Atoms:
+    """All atoms. `listed_twice`: a site may repeat an atom that another one gives (the formula says so).
+
+    Raises InvalidCrystalError, naming the sites, for shared or split ones.
+    """
+    tolerance = np.clip(ROUNDING * sites.step * np.linalg.norm(lattice, axis=1).max(), LEAST, MOST)  # [n_sites] Å
+    orbits = [_orbit(sites, k, operations, lattice, tolerance[k]) for k in range(len(sites.species))]
+    site = np.repeat(np.arange(len(orbits)), [len(orbit) for orbit in orbits])
+    fractional = np.concatenate(orbits)
+    i, j, distance = neighbour_list(
+        "ijd", positions=fractional @ lattice, cell=lattice, pbc=[True] * 3, cutoff=MIN_DISTANCE
+    )
+    kept = np.ones(len(orbits), bool)
+    for a, b, apart in zip(site[i], site[j], distance, strict=True):
+        if a > b or (a == b and not kept[a]):
+            continue
+        if a != b and sites.species[a] == sites.species[b] and apart <= max(tolerance[a], tolerance[b]):
+            by_symmetry = len(operations.rotation) > 1 and not _same_place(sites, a, b, lattice, apart)
+            if (listed_twice or by_symmetry) and len(orbits[a]) == len(orbits[b]):
+                kept[b] = False
+                continue
+        raise _too_close(sites, int(a), int(b), float(apart))
+    chosen = kept[site]
+    merged = tuple(sites.label[k] for k in np.flatnonzero(~kept))
+    return Atoms(site[chosen], sites.species[site[chosen]], fractional[chosen], merged)
+
+
+def _orbit(
+    sites: Sites, k: int, operations: Operations, lattice: NDArray[np.float64], tolerance: float
+) -> NDArray[np.float64]:
+    """[n, 3] the atoms of one site, in [0, 1)."""
+    position = sites.fractional[k]
+    n = len(operations.rotation)
+    if n == 1:
+        return wrap(position[None])
+    images = operations.rotation @ position + operations.translation  # [n, 3]
+    difference = images - position
+    difference -= np.rint(difference)
+    apart = np.linalg.norm(difference @ lattice, axis=1)  # [n] Å, of each image from the site
+    for radius in (tolerance, tolerance / 4, tolerance / 16, LEAST):
+        fixing = apart <= radius
+        exact = position + difference[fixing].mean(axis=0)
+        moved = operations.rotation @ exact + operations.translation
+        grid = np.floor(moved / SAME + SHIFT).astype(np.int64) % round(1 / SAME)
+        _, first = np.unique(grid, axis=0, return_index=True)
+        if len(first) * int(fixing.sum()) == n:
+            return wrap(moved[np.sort(first)])
+    raise InvalidCrystalError(
+        MALFORMED, f"site {sites.label[k]} at {_place(position)} fits no position of the symmetry within its digits"
+    )
+
+
+def _same_place(sites: Sites, a: int, b: int, lattice: NDArray[np.float64], apart: float) -> bool:
+    """Whether two sites are listed at one place, but for lattice vectors."""
+    difference = sites.fractional[a] - sites.fractional[b]
+    difference -= np.rint(difference)
+    return bool(np.linalg.norm(difference @ lattice) <= apart + LEAST)
+
+
+def _too_close(sites: Sites, a: int, b: int, apart: float) -> InvalidCrystalError:
+    names = f"sites {sites.label[a]} and {sites.label[b]}" if a != b else f"images of site {sites.label[a]}"
+    if sites.species[a] != sites.species[b]:
+        elements = f"{SYMBOLS[sites.species[a]]} and {SYMBOLS[sites.species[b]]}"
+        return InvalidCrystalError(
+            DISORDERED, f"{names} share a place ({elements}, {apart:.3f} Å apart), expected one element on a site"
+        )
+    if a != b and apart < MOST:
+        return InvalidCrystalError(ATOMS_TOO_CLOSE, f"{names} give the same atom twice ({apart:.3f} Å apart)")
+    return InvalidCrystalError(ATOMS_TOO_CLOSE, f"{names} are {apart:.3f} Å apart, as of a split site")
+
+
+def _place(position: NDArray[np.float64]) -> str:
+    return ", ".join(f"{value:g}" for value in position)
+
+
+def shortest_bond(atoms: Atoms, lattice: NDArray[np.float64]) -> float:
+    """The shortest distance over the sum of the two covalent radii: about 1 in a crystal, under 0.6 in none."""
+    i, j, distance = neighbour_list(
+        "ijd", positions=atoms.fractional @ lattice, cell=lattice, pbc=[True] * 3, cutoff=REACH
+    )
+    radius = np.array([gemmi.Element(SYMBOLS[z]).covalent_r for z in atoms.species])
+    return float((distance / (radius[i] + radius[j])).min(initial=np.inf))
+
+
+def alike(one: Atoms, other: Atoms, lattice: NDArray[np.float64]) -> bool:
+    """Whether two readings are the same crystal as far as pairs of atoms within 5 Å tell."""
+    pairs = []
+    for atoms in (one, other):
+        i, j, distance = neighbour_list(
+            "ijd", positions=atoms.fractional @ lattice, cell=lattice, pbc=[True] * 3, cutoff=5.0
+        )
+        kind = atoms.species[i] * 128 + atoms.species[j]
+        order = np.lexsort((distance, kind))
+        pairs.append((np.sort(atoms.species), kind[order], distance[order]))
+    return all(a.shape == b.shape and np.allclose(a, b, atol=1e-3) for a, b in zip(*pairs, strict=True))

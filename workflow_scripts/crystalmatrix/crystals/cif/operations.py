@@ -1,0 +1,137 @@
+"""Symmetry operations: from text, checked to be a group, and from Hall symbols.
+
+In: triplets such as -x+1/2,y,z.  Out: Operations; positions x' = W x + w as columns, in lattice vectors.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+import gemmi
+import numpy as np
+from numpy.typing import NDArray
+
+from crystalmatrix.crystals.crystal import MALFORMED, InvalidCrystalError
+
+_TERM = re.compile(r"([+-]?)(?:(\d+)/(\d+)|(\d*\.\d+|\d+\.?))?\*?([xyz])?")
+_GRID = 24  # every translation of a space group in a usual setting is a multiple of 1/24
+_SNAP = 2e-3  # how far a decimal may be off: 0.333 for 1/3
+_SAME = 1e-3
+_ENTRIES = 7  # of a rotation in any usual cell: -3 to 3
+
+
+class Operations(NamedTuple):
+    """`n` operations of a space group, pure translations (centrings) included."""
+
+    rotation: NDArray[np.int64]  # [n, 3, 3]
+    translation: NDArray[np.float64]  # [n, 3] in [0, 1)
+
+    def fit(self, metric: NDArray[np.float64], *, tolerance: float = 0.03) -> bool:
+        """Whether the rotations leave the metric tensor [3, 3] of a cell as it is; `tolerance` relative."""
+        turned = np.einsum("nki,kl,nlj->nij", self.rotation, metric, self.rotation)
+        lengths = np.sqrt(np.diag(metric))
+        return bool((np.abs(turned - metric) <= tolerance * np.outer(lengths, lengths)).all())
+
+
+IDENTITY = Operations(np.eye(3, dtype=np.int64)[None], np.zeros((1, 3)))
+
+
+def parse_triplet(text: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rotation [3, 3] and translation [3] of one operation; what follows the third part is not for positions.
+
+    Raises InvalidCrystalError.
+    """
+    parts = re.sub(r"[\s'\"()]", "", text.lower()).replace("\u2212", "-").split(",")[:3]
+    rotation, translation = np.zeros((3, 3), np.int64), np.zeros(3)
+    if len(parts) != 3:
+        raise _unreadable(text)
+    for row, part in enumerate(parts):
+        at = 0
+        while at < len(part):
+            found = _TERM.match(part, at)
+            if not found or found.end() == at or not (found[2] or found[4] or found[5]):
+                raise _unreadable(text)
+            sign = -1 if found[1] == "-" else 1
+            denominator = int(found[3]) if found[2] else 1
+            if denominator == 0:
+                raise _unreadable(text)
+            number = int(found[2]) / denominator if found[2] else float(found[4]) if found[4] else 1.0
+            if found[5]:
+                if number != round(number):
+                    raise _unreadable(text)
+                rotation[row, "xyz".index(found[5])] += sign * round(number)
+            else:
+                translation[row] += sign * number
+            at = found.end()
+    if abs(round(np.linalg.det(rotation))) != 1 or np.abs(rotation).max() > _ENTRIES // 2:
+        raise _unreadable(text)
+    return rotation, _snapped(translation)
+
+
+def parse_operations(texts: tuple[str, ...], centrings: tuple[str, ...] = ()) -> Operations:
+    """All operations, each combined with each centring, and checked to be a group. Raises InvalidCrystalError."""
+    return _parsed(tuple(texts), tuple(centrings))
+
+
+@lru_cache(maxsize=512)
+def _parsed(texts: tuple[str, ...], centrings: tuple[str, ...]) -> Operations:
+    pairs = [parse_triplet(text) for text in texts]
+    rotation = np.stack([pair[0] for pair in pairs])
+    translation = np.stack([pair[1] for pair in pairs])
+    if centrings:
+        shifts = np.stack([parse_triplet(text)[1] for text in centrings])
+        rotation = np.repeat(rotation, len(shifts), axis=0)
+        translation = (translation[:, None] + shifts).reshape(-1, 3)
+    operations = _unique(Operations(rotation, _snapped(translation)))
+    if not _is_group(operations):
+        raise InvalidCrystalError(
+            MALFORMED, f"its {len(texts)} symmetry operations are no group: one is missing or damaged"
+        )
+    return operations
+
+
+@lru_cache(maxsize=1024)
+def from_hall(symbol: str) -> Operations:
+    """Raises InvalidCrystalError for a symbol that is none."""
+    try:
+        found = list(gemmi.symops_from_hall(symbol))
+    except (RuntimeError, ValueError):
+        raise InvalidCrystalError(MALFORMED, f"Hall symbol {symbol!r:.40} is none") from None
+    rotation = np.array([op.rot for op in found], np.int64) // gemmi.Op.DEN
+    translation = np.array([op.tran for op in found], np.float64) / gemmi.Op.DEN
+    return _unique(Operations(rotation, _snapped(translation)))
+
+
+def _snapped(translation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Into [0, 1), and onto the nearest multiple of 1/24 where it is meant."""
+    nearest = np.rint(translation * _GRID) / _GRID
+    snapped = np.where(np.abs(nearest - translation) < _SNAP, nearest, translation)
+    return np.mod(snapped, 1.0) % 1.0
+
+
+def _keys(operations: Operations) -> NDArray[np.int64]:
+    """[n] a number for each operation, equal for equal ones."""
+    steps = np.rint(operations.translation / _SAME).astype(np.int64) % round(1 / _SAME)
+    radix = [_ENTRIES**k for k in range(9)] + [_ENTRIES**9 * round(1 / _SAME) ** k for k in range(3)]
+    digits = np.concatenate([operations.rotation.reshape(-1, 9) + _ENTRIES // 2, steps], axis=1)
+    return digits @ np.array(radix, np.int64)
+
+
+def _unique(operations: Operations) -> Operations:
+    _, first = np.unique(_keys(operations), return_index=True)
+    kept = np.sort(first)
+    return Operations(operations.rotation[kept], operations.translation[kept])
+
+
+def _is_group(operations: Operations) -> bool:
+    """Closed under multiplication, with the identity."""
+    n = len(operations.rotation)
+    rotation = np.einsum("aij,bjk->abik", operations.rotation, operations.rotation).reshape(n * n, 3, 3)
+    translation = np.einsum("aij,bj->abi", operations.rotation, operations.translation)
+    translation = (translation + operations.translation[:, None]).reshape(n * n, 3)
+    products = _unique(Operations(rotation, _snapped(translation)))
+    return len(products.rotation) == n and set(_keys(products)) == set(_keys(operations))
+
+
+def _unreadable(text: str) -> InvalidCrystalError:
+    return InvalidCrystalError(MALFORMED, f"symmetry operation {text!r:.40}, expected three parts such as -x+1/2,y,z")

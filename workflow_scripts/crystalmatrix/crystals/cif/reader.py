@@ -1,0 +1,68 @@
+"""A CIF file's data blocks as crystals: parse, choose the symmetry, expand, check.
+
+In: text.  Out: Crystal or Failure, one a block with atoms.
+"""
+
+import re
+from collections.abc import Iterator
+
+from crystalmatrix.crystals.cif.choice import read_atoms
+from crystalmatrix.crystals.cif.evidence import read_evidence
+from crystalmatrix.crystals.cif.sites import has_atoms, read_lattice, read_sites
+from crystalmatrix.crystals.cif.syntax import Block, parse_block, split_blocks
+from crystalmatrix.crystals.crystal import (
+    NO_STRUCTURE,
+    NOT_PERIODIC,
+    Crystal,
+    Failure,
+    InvalidCrystalError,
+    failure,
+    make_crystal,
+)
+
+_ATOMS = re.compile(r"_atom_site[_.]", re.IGNORECASE)
+
+
+def read_cif(text: str, identity: str) -> Iterator[Crystal | Failure]:
+    """Every block with atoms; ids `identity`, or `identity@k` where there are several. Never raises."""
+    blocks = [parsed for part in split_blocks(text) if (parsed := _parsed(*part)) is not None]
+    if not blocks:
+        yield Failure(identity, f"{NO_STRUCTURE}: no data block with atoms, expected a loop of _atom_site_ tags")
+    for k, block in enumerate(blocks):
+        own = f"{identity}@{k}" if len(blocks) > 1 else identity
+        try:
+            if isinstance(block, InvalidCrystalError):
+                raise block
+            yield _crystal(block, own)
+        except Exception as error:  # what a check found; or a bug, which costs one block among many
+            yield failure(own, error)
+
+
+def _parsed(name: str, line: int, text: str) -> Block | InvalidCrystalError | None:
+    """None for a block without atoms."""
+    if not _ATOMS.search(text):
+        return None
+    try:
+        block = parse_block(name, line, text)
+    except InvalidCrystalError as invalid:
+        return invalid
+    return block if any(_ATOMS.match(tag) for tag in (*block.values, *block.columns)) else None
+
+
+def _crystal(block: Block, identity: str) -> Crystal:
+    if not has_atoms(block):
+        raise InvalidCrystalError(NO_STRUCTURE, f"{block.where}: sites without coordinates")
+    if block.value("_cell_modulation_dimension") not in (None, "0"):
+        raise InvalidCrystalError(NOT_PERIODIC, f"{block.where}: a modulated structure, expected one that repeats")
+    lattice = read_lattice(block)
+    evidence = read_evidence(block)
+    sites = read_sites(block, lattice, known=evidence.elements)
+    reading = read_atoms(block, lattice, sites, evidence)
+    return make_crystal(
+        identity,
+        numbers=reading.atoms.species,
+        lattice=lattice,
+        coordinates=reading.atoms.fractional,
+        cartesian=False,
+        notes=(*sites.notes, *reading.notes),
+    )

@@ -1,0 +1,158 @@
+"""The cell and the sites that a block lists: elements, coordinates, and what forbids calling it ordered.
+
+In: Block.  Out: lattice [3, 3] in Å; Sites. Raises InvalidCrystalError with the site's name.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crystalmatrix.crystals.cif.numbers import number, step
+from crystalmatrix.crystals.cif.syntax import UNKNOWN, Block
+from crystalmatrix.crystals.crystal import DISORDERED, MALFORMED, NO_STRUCTURE, UNKNOWN_ELEMENT, InvalidCrystalError
+from crystalmatrix.crystals.symbols import HYDROGEN, element, element_of_label
+
+FULL = 0.995  # an occupancy below this is a partial one; 0.9995 and 0.999(2) are full
+AXES = ("x", "y", "z")
+
+
+@dataclass(frozen=True)
+class Sites:
+    """`n` sites of the asymmetric unit."""
+
+    label: list[str]  # [n]
+    species: NDArray[np.int64]  # [n] Z
+    fractional: NDArray[np.float64]  # [n, 3] as given
+    step: NDArray[np.float64]  # [n] unit of the last digit given, in lattice vectors; 0: exact
+    attached_hydrogens: int  # said to sit on the sites and not listed
+    notes: tuple[str, ...]
+
+
+def read_lattice(block: Block) -> NDArray[np.float64]:
+    """Rows a, b, c in Å: a along x, b in the xy plane."""
+    a, b, c = (_cell_number(block, f"_cell_length_{axis}", None) for axis in "abc")
+    alpha, beta, gamma = (_cell_number(block, f"_cell_angle_{angle}", 90.0) for angle in ("alpha", "beta", "gamma"))
+    cos = np.cos(np.radians([alpha, beta, gamma]))
+    cos[np.abs(cos) < 1e-12] = 0.0
+    sin_gamma = np.sqrt(1 - cos[2] ** 2)
+    y = (cos[0] - cos[1] * cos[2]) / sin_gamma
+    z_squared = 1 - cos[1] ** 2 - y**2
+    if z_squared <= 0:
+        angles = f"{alpha:g}, {beta:g}, {gamma:g}"
+        raise InvalidCrystalError(MALFORMED, f"{block.where}: cell angles {angles} make no cell")
+    return np.array([[a, 0, 0], [b * cos[2], b * sin_gamma, 0], [c * cos[1], c * y, c * np.sqrt(z_squared)]])
+
+
+def _cell_number(block: Block, tag: str, default: float | None) -> float:
+    column = block.column(tag)
+    if column is None and default is not None:  # CIF's own default for an angle that is not given
+        return default
+    value = number(column[0]) if column else None
+    end = 180.0 if "angle" in tag else np.inf
+    if value is None or not 0 < value < end:
+        found = f"found {column[0]!r}" if column else "not found"
+        expected = "expected degrees below 180" if "angle" in tag else "expected a positive number"
+        raise InvalidCrystalError(MALFORMED, f"{block.where}: {tag} {found}, {expected}")
+    return value
+
+
+def has_atoms(block: Block) -> bool:
+    return any(tag.startswith("_atom_site_") and ("_fract_" in tag or "_cartn_" in tag) for tag in _tags(block))
+
+
+def _tags(block: Block) -> list[str]:
+    return [*block.values, *block.columns]
+
+
+def read_sites(block: Block, lattice: NDArray[np.float64], *, known: frozenset[int] | None) -> Sites:
+    """`known`: the elements of the block's formula."""
+    labels = block.column("_atom_site_label")
+    types = block.column("_atom_site_type_symbol")
+    if labels is None and types is None:
+        raise InvalidCrystalError(NO_STRUCTURE, f"{block.where}: sites without _atom_site_label or _type_symbol")
+    names = labels if labels is not None else types or []
+    flags = block.column("_atom_site_calc_flag") or [""] * len(names)
+    real = [k for k in range(len(names)) if flags[k].lower() != "dum"]  # dummy sites are no atoms
+    fractional, steps = _coordinates(block, lattice, names, real)
+    _check_occupancies(block, names, real)
+    _check_groups(block, names, real)
+    notes: dict[str, None] = {}
+    species = []
+    for k in real:
+        try:
+            z, note = _element(types[k] if types else "?", labels[k] if labels else "?", known)
+        except InvalidCrystalError as invalid:
+            raise InvalidCrystalError(UNKNOWN_ELEMENT, f"{block.where}, site {names[k]}: {invalid.detail}") from None
+        species.append(z)
+        if note:
+            notes[note] = None
+    attached = [number(text) or 0 for text in block.column("_atom_site_attached_hydrogens") or []]
+    hydrogens = 0 if HYDROGEN in species else int(sum(attached))
+    return Sites([names[k] for k in real], np.array(species, np.int64), fractional, steps, hydrogens, tuple(notes))
+
+
+def _element(kind: str, label: str, known: frozenset[int] | None) -> tuple[int, str | None]:
+    return element(kind) if kind not in UNKNOWN else element_of_label(label, known=known)
+
+
+def _coordinates(
+    block: Block, lattice: NDArray[np.float64], names: list[str], real: list[int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """[n, 3] in lattice vectors, and [n] their steps."""
+    columns = [block.column(f"_atom_site_fract_{axis}") for axis in AXES]
+    cartesian = any(column is None for column in columns)
+    if cartesian:
+        columns = [block.column(f"_atom_site_cartn_{axis}") for axis in AXES]
+    complete = [column for column in columns if column is not None]
+    if len(complete) < 3:
+        raise InvalidCrystalError(MALFORMED, f"{block.where}: sites without all of _atom_site_fract_x, _y and _z")
+    texts = [[column[k] for column in complete] for k in real]
+    values = np.empty((len(real), 3))
+    for row, k in enumerate(real):
+        for axis, text in enumerate(texts[row]):
+            value = number(text)
+            if value is None:
+                found = "has no position" if text in UNKNOWN else f"has {text!r:.30} as a coordinate, expected a number"
+                raise InvalidCrystalError(MALFORMED, f"{block.where}, site {names[k]} {found}")
+            values[row, axis] = value
+    steps = np.array([max(map(step, row)) for row in texts]).reshape(-1)
+    if not cartesian:
+        return values, steps
+    shortest = np.linalg.norm(lattice, axis=1).min()
+    return _to_fractional(block, values, lattice), steps / shortest
+
+
+def _to_fractional(block: Block, values: NDArray[np.float64], lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By the file's own matrix where it has one, else with a along x and b in the xy plane."""
+    texts = [block.value(f"_atom_sites_fract_tran_matrix_{i}{j}") for i in (1, 2, 3) for j in (1, 2, 3)]
+    matrix = [number(text) for text in texts if text is not None]
+    if len(matrix) == 9 and None not in matrix:
+        return values @ np.array(matrix, np.float64).reshape(3, 3).T
+    return values @ np.linalg.inv(lattice)
+
+
+def _check_occupancies(block: Block, names: list[str], real: list[int]) -> None:
+    texts = block.column("_atom_site_occupancy")
+    if texts is None:
+        return
+    values = {k: 1.0 if texts[k] in UNKNOWN else number(texts[k]) for k in real}
+    largest = max((value for value in values.values() if value is not None), default=1.0)
+    scale = 100.0 if largest > 2 else 1.0  # percentages without their sign
+    for k, value in values.items():
+        if value is None:
+            found = f"has the occupancy {texts[k]!r:.30}, expected a number"
+            raise InvalidCrystalError(MALFORMED, f"{block.where}, site {names[k]} {found}")
+        if not FULL <= value / scale <= 2 - FULL:
+            found = f"site {names[k]} has the occupancy {texts[k]}"
+            raise InvalidCrystalError(DISORDERED, f"{block.where}, {found}, expected 1 everywhere")
+
+
+def _check_groups(block: Block, names: list[str], real: list[int]) -> None:
+    texts = block.column("_atom_site_disorder_group")
+    if texts is None:
+        return
+    groups = {texts[k]: names[k] for k in reversed(real) if texts[k] not in (*UNKNOWN, "0")}
+    if len(groups) > 1 or any(group.startswith("-") for group in groups):
+        listed = ", ".join(f"{name} (group {group})" for group, name in sorted(groups.items()))
+        raise InvalidCrystalError(DISORDERED, f"{block.where}: disorder groups {listed}, expected none")

@@ -1,0 +1,198 @@
+"""Crystals as dictionaries, the way they lie in JSON: of jarvis-tools, pymatgen and ASE.
+
+In: one entry, which is a crystal or holds one under "atoms" or "structure", as a dictionary or as JSON text within.
+Out: Parts, plain arrays; InvalidCrystalError, which says the key and what was found there.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+import gemmi
+import numpy as np
+from numpy.typing import NDArray
+
+from crystalmatrix.crystals.crystal import (
+    CONTRADICTORY,
+    DISORDERED,
+    MALFORMED,
+    NO_STRUCTURE,
+    NOT_PERIODIC,
+    Crystal,
+    InvalidCrystalError,
+    make_crystal,
+)
+from crystalmatrix.crystals.values import as_array, atomic_numbers, check_periodic, flag, rows_of_three
+
+HOLDERS = ("atoms", "structure")  # keys under which an entry holds its crystal
+IDS = ("jid", "id", "material_id")  # and its id
+_AGREE = 0.01, 1.0  # edges (relative) and angles (degrees) that contradict the lattice by more are an error
+_FULL = 0.001  # of an occupancy, from 1
+
+
+class Parts(NamedTuple):
+    """What an entry says, read but not yet checked."""
+
+    species: NDArray[np.uint8]  # [n_atoms] atomic number Z
+    lattice: NDArray[np.float64]  # [3, 3] rows are a, b, c in Å
+    coordinates: NDArray[np.float64]  # [n_atoms, 3] in Å or in lattice vectors, see `cartesian`
+    cartesian: bool
+    notes: tuple[str, ...] = ()
+
+    def crystal(self, identity: str) -> Crystal:
+        """Raises InvalidCrystalError."""
+        return make_crystal(
+            identity,
+            numbers=self.species,
+            lattice=self.lattice,
+            coordinates=self.coordinates,
+            cartesian=self.cartesian,
+            notes=self.notes,
+        )
+
+
+def is_entry(thing: Any) -> bool:
+    """Whether it is a dictionary that means to be one crystal, however damaged."""
+    if not isinstance(thing, Mapping):
+        return False
+    return any(key in thing for key in HOLDERS) or _is_bare(thing)
+
+
+def _is_bare(thing: Mapping[str, Any]) -> bool:
+    """Whether it is a crystal itself: jarvis-tools, pymatgen, ASE."""
+    return any(
+        all(key in thing for key in keys) for keys in (("lattice_mat",), ("elements", "coords"), ("sites",))
+    ) or ("positions" in thing and ("numbers" in thing or "cell" in thing))
+
+
+def own_id(entry: Any) -> str | None:
+    """The id that an entry holds, if any."""
+    if not isinstance(entry, Mapping):
+        return None
+    for key in IDS:
+        value = entry.get(key)
+        if value and isinstance(value, str | int):
+            return str(value)
+    return None
+
+
+def read_parts(entry: Any) -> Parts:
+    """Raises InvalidCrystalError."""
+    if isinstance(entry, Mapping) and not _is_bare(entry):
+        held = next((key for key in HOLDERS if key in entry), None)
+        if held is None:
+            found = ", ".join(map(str, list(entry)[:6])) or "no key at all"
+            raise InvalidCrystalError(NO_STRUCTURE, f"found {found:.80}, expected 'atoms' with a crystal in it")
+        return _read_bare(_parsed(entry[held]), f"{held!r} is ")
+    return _read_bare(_parsed(entry), "found ")
+
+
+def _parsed(thing: Any) -> Any:
+    """A dictionary that was written into JSON as text is a dictionary."""
+    if not (isinstance(thing, str) and thing.lstrip().startswith("{")):
+        return thing
+    try:
+        return json.loads(thing)
+    except (ValueError, RecursionError):
+        raise InvalidCrystalError(MALFORMED, f"text that is no valid JSON: {thing:.40}") from None
+
+
+def _read_bare(inner: Any, found: str) -> Parts:
+    if not isinstance(inner, Mapping):
+        raise InvalidCrystalError(NO_STRUCTURE, f"{found}{inner!r:.40}, expected a dictionary of a crystal")
+    if "sites" in inner:
+        return _of_pymatgen(inner)
+    return _of_ase(inner) if "positions" in inner else _of_jarvis(inner)
+
+
+def _of_jarvis(inner: Mapping[str, Any]) -> Parts:
+    species, notes = atomic_numbers(_item(inner, "elements"), "'elements'")
+    cartesian = flag(_item(inner, "cartesian"), "'cartesian'")
+    coordinates = rows_of_three(_item(inner, "coords"), len(species), "'coords'")
+    edges = _edges(inner)
+    if "lattice_mat" not in inner and edges and not cartesian:
+        return Parts(species, _from_edges(edges), coordinates, False, notes)
+    lattice = rows_of_three(_item(inner, "lattice_mat"), 3, "'lattice_mat'")
+    if edges:
+        _check_edges(lattice, edges)
+    return Parts(species, lattice, coordinates, cartesian, notes)
+
+
+def _of_pymatgen(inner: Mapping[str, Any]) -> Parts:
+    lattice, sites = inner.get("lattice"), inner["sites"]
+    if not isinstance(lattice, Mapping):
+        raise InvalidCrystalError(NOT_PERIODIC, "no 'lattice', expected three lattice vectors")
+    if not isinstance(sites, list | tuple) or not all(isinstance(site, Mapping) for site in sites):
+        raise InvalidCrystalError(MALFORMED, f"'sites' is {sites!r:.40}, expected a list of dictionaries")
+    check_periodic(lattice.get("pbc", True), "'pbc' of the lattice")
+    species, notes = atomic_numbers([_only_element(site, k) for k, site in enumerate(sites)], "'sites'")
+    key, cartesian = ("abc", False) if all("abc" in site for site in sites) else ("xyz", True)
+    coordinates = rows_of_three([site.get(key) for site in sites], len(sites), f"{key!r} of the sites")
+    matrix = rows_of_three(lattice.get("matrix"), 3, "'matrix' of the lattice")
+    return Parts(species, matrix, coordinates, cartesian, notes)
+
+
+def _of_ase(inner: Mapping[str, Any]) -> Parts:
+    key = "numbers" if "numbers" in inner else "symbols"
+    species, notes = atomic_numbers(as_array(_item(inner, key)), f"{key!r}")
+    cell = inner.get("cell")
+    cell = as_array(cell.get("array") if isinstance(cell, Mapping) and "array" in cell else cell)
+    check_periodic(as_array(_item(inner, "pbc")), "'pbc'")
+    positions = rows_of_three(as_array(inner["positions"]), len(species), "'positions'")
+    return Parts(species, rows_of_three(cell, 3, "'cell'"), positions, True, notes)
+
+
+def _only_element(site: Mapping[str, Any], k: int) -> Any:
+    """The symbol on a site of pymatgen's."""
+    species = site.get("species")
+    if not isinstance(species, list) or not species or not all(isinstance(kind, Mapping) for kind in species):
+        raise InvalidCrystalError(MALFORMED, f"site {k + 1}: 'species' is {species!r:.40}, expected one element")
+    occupancy = species[0].get("occu", 1)
+    if len(species) > 1 or not isinstance(occupancy, int | float) or abs(occupancy - 1) > _FULL:
+        shared = ", ".join(f"{kind.get('element')} {kind.get('occu')}" for kind in species)
+        raise InvalidCrystalError(DISORDERED, f"site {k + 1} holds {shared:.80}, expected one element on each")
+    return species[0].get("element")
+
+
+def _item(inner: Mapping[str, Any], key: str) -> Any:
+    if key not in inner:
+        raise InvalidCrystalError(MALFORMED, f"no {key!r} in 'atoms'")
+    return inner[key]
+
+
+def _edges(inner: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """a, b, c in Å and the angles in degrees, where both are there."""
+    try:
+        edges = tuple(map(float, (*inner["abc"], *inner["angles"])))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return edges if len(edges) == 6 else None
+
+
+def _from_edges(edges: tuple[float, ...]) -> NDArray[np.float64]:
+    """[3, 3] a along x, b in the xy plane; from a, b, c in Å and the angles in degrees."""
+    return np.array(gemmi.UnitCell(*cast(tuple, edges)).orth.mat.tolist()).T
+
+
+def _check_edges(lattice: NDArray[np.float64], edges: tuple[float, ...]) -> None:
+    """Raises InvalidCrystalError where edges and angles are those of another lattice."""
+    rows = lattice.tolist()  # so few numbers: plain Python is twice as fast as arrays
+    length = [math.hypot(*row) for row in rows]
+    if not min(length) > 1e-6:
+        return  # also of NaN; said by the checks of a crystal
+    relative, degrees = _AGREE
+    angle = [_angle(rows[i], rows[j], length[i] * length[j]) for i, j in ((1, 2), (2, 0), (0, 1))]
+    for k in range(3):
+        if abs(length[k] - edges[k]) > relative * length[k] or abs(angle[k] - edges[3 + k]) > degrees:
+            break
+    else:
+        return
+    said, found = (" ".join(f"{value:.4g}" for value in values) for values in (edges, (*length, *angle)))
+    raise InvalidCrystalError(CONTRADICTORY, f"'abc' and 'angles' say {said}, 'lattice_mat' {found}")
+
+
+def _angle(one: list[float], other: list[float], product: float) -> float:
+    """Degrees; `product` of the lengths."""
+    cosine = (one[0] * other[0] + one[1] * other[1] + one[2] * other[2]) / product
+    return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))

@@ -1,0 +1,80 @@
+"""Elements as people write them: NA, Fe3+, O1A, Pb(1), D.
+
+In: the text of a type symbol or of a label.  Out: atomic number and a note for the user; or InvalidCrystalError.
+
+A type symbol means one element, whatever its case: CO is cobalt. A label only begins with one, so where its letters
+could be read twice (CA1: calcium, or carbon A), the elements of the file's formula decide.
+"""
+
+import re
+from collections.abc import Collection
+from functools import lru_cache
+
+from crystalmatrix.crystals.crystal import UNKNOWN_ELEMENT, InvalidCrystalError
+from crystalmatrix.elements import SYMBOLS
+
+Z_OF = {symbol: number for number, symbol in enumerate(SYMBOLS) if number > 0}
+HYDROGEN = 1
+HEAVIEST_IN_CAPITALS = 94  # a label NO is no nobelium
+_ISOTOPES = {"D": "deuterium", "T": "tritium"}
+_SYMBOL = re.compile(r"([A-Za-z]{1,2})(?![A-Za-z])[\d.+\-]*$")  # a charge or a number may follow
+_SITE_LETTERS = "ABCDEFG"  # O1A without its number: OA. W, V and H behind an element say water, vacancy, hydroxide
+
+
+@lru_cache(maxsize=4096)
+def element(text: str) -> tuple[int, str | None]:
+    """Atomic number of a type symbol, and a note where an isotope is read as hydrogen. Raises InvalidCrystalError."""
+    found = _SYMBOL.match(text.strip().strip("'\""))
+    letters = found[1].capitalize() if found else ""
+    if letters in Z_OF:
+        return Z_OF[letters], None
+    if letters in _ISOTOPES:
+        return HYDROGEN, f"{_ISOTOPES[letters]} ({text.strip()}) is read as hydrogen"
+    raise InvalidCrystalError(UNKNOWN_ELEMENT, f"{text.strip()!r:.40}, expected the symbol of an element")
+
+
+def element_of_label(label: str, *, known: Collection[int] | None = None) -> tuple[int, str | None]:
+    """Atomic number that a site's label begins with; `known`: the elements of the file's formula, where it has one.
+
+    Raises InvalidCrystalError for labels that are words, or could be several elements.
+    """
+    letters = _letters(label)
+    if re.match(r"\s*['\"]?H2O", label):
+        raise _no_element(label)  # water, or the second hydrogen on an oxygen
+    pair = letters.capitalize() if len(letters) == 2 else ""
+    if len(letters) == 1 or (pair in Z_OF and letters == pair):
+        return _single_meaning(label, letters, known)
+    first = letters[:1].upper()
+    meanings = [Z_OF[symbol] for symbol in (pair, first) if symbol in Z_OF]
+    if known is not None:
+        confirmed = [z for z in meanings if z in known]
+        if len(confirmed) == 1 and len(letters) == 2:
+            return confirmed[0], None
+    if pair in Z_OF and Z_OF[pair] <= HEAVIEST_IN_CAPITALS and (known is None or Z_OF[pair] in known):
+        return Z_OF[pair], f"label {label} is read as {pair}"
+    if len(letters) == 3 and letters[2].isupper() and letters[:2].capitalize() == letters[:2] and letters[:2] in Z_OF:
+        return Z_OF[letters[:2]], None  # FeA, CuB
+    lettered = len(letters) == 2 and letters[0].isupper() and letters[1] in _SITE_LETTERS
+    if known is None and lettered and first in Z_OF:
+        return Z_OF[first], f"label {label} is read as {first}"
+    raise _no_element(label)
+
+
+def _no_element(label: str) -> InvalidCrystalError:
+    return InvalidCrystalError(
+        UNKNOWN_ELEMENT, f"label {label!r:.40} does not name an element; give _atom_site_type_symbol"
+    )
+
+
+def _letters(label: str) -> str:
+    found = re.match(r"\s*['\"]?([A-Za-z]+)", label)
+    return found[1] if found else ""
+
+
+def _single_meaning(label: str, letters: str, known: Collection[int] | None) -> tuple[int, str | None]:
+    symbol = letters.capitalize()
+    if symbol in Z_OF:
+        return Z_OF[symbol], None
+    if symbol in _ISOTOPES and (symbol == "D" or known is None or HYDROGEN in known):
+        return element(symbol)
+    raise _no_element(label)

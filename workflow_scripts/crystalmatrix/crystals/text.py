@@ -1,0 +1,119 @@
+"""The text of a file, whatever its packing and encoding.
+
+In: a path; gzip and zip are told by their first bytes, UTF-8, UTF-16 and UTF-32 by a byte-order mark or the places of
+their zero bytes.  Out: a stream of text whose lines end in "\\n"; InvalidCrystalError where there is no text.
+
+Bytes that are no UTF-8 count as Latin-1: they stand in comments and names, never in numbers.
+"""
+
+import codecs
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, TextIO
+
+from crystalmatrix.crystals.crystal import NO_STRUCTURE, UNREADABLE, InvalidCrystalError
+from crystalmatrix.crystals.formats import file_kind
+
+CHUNK = 1 << 20  # bytes, or characters
+_PEEKED = 4096  # bytes that tell the encoding
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_AS_LATIN1 = "crystalmatrix.latin1"
+
+
+def _decode_as_latin1(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error(_AS_LATIN1, _decode_as_latin1)
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """Raises InvalidCrystalError, here or while reading, for a file that cannot be opened, is damaged or is no text."""
+    with open_bytes(path) as stream:
+        encoding, errors = _encoding(stream.peek(_PEEKED)[:_PEEKED])
+        yield io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline=None)
+
+
+def read_text(path: Path) -> str:
+    """All of it. Raises InvalidCrystalError."""
+    with open_text(path) as stream:
+        return stream.read()
+
+
+def chunks(stream: TextIO) -> Iterator[str]:
+    """The text in pieces that fit in memory."""
+    return iter(partial(stream.read, CHUNK), "")
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[Any]:
+    """The unpacked bytes as a buffered stream, which has `peek`. Raises InvalidCrystalError."""
+    try:
+        with path.open("rb") as handle:
+            start = handle.peek(4)[:4]
+            if start.startswith(b"\x1f\x8b"):
+                with gzip.GzipFile(fileobj=handle) as stream:
+                    yield stream
+            elif start in (b"PK\x03\x04", b"PK\x05\x06"):
+                with zipfile.ZipFile(handle) as archive, _member(archive) as stream:
+                    yield stream
+            else:
+                yield handle
+    except (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile):
+        raise InvalidCrystalError(UNREADABLE, "corrupt or cut short: the packed data do not unpack") from None
+    except FileNotFoundError:
+        raise InvalidCrystalError(UNREADABLE, "not found") from None
+    except OSError as error:
+        raise InvalidCrystalError(UNREADABLE, f"the system does not let it be read: {error.strerror}") from None
+
+
+def number(token: str) -> float:
+    """A number as Fortran and C write it: "1.5", "-.5", "3.0D0", also "nan". Raises ValueError."""
+    if "_" in token:
+        raise ValueError  # digits grouped as Python allows are no number in any file format
+    try:
+        return float(token)
+    except ValueError:
+        return float(token.replace("D", "E").replace("d", "e"))
+
+
+def _member(archive: zipfile.ZipFile) -> IO[bytes]:
+    names = [name for name in archive.namelist() if not name.startswith("__MACOSX") and file_kind(Path(name))]
+    if len(names) != 1:
+        found = ", ".join(archive.namelist()[:5]) or "nothing"
+        raise InvalidCrystalError(UNREADABLE, f"found {found} in the archive, expected exactly one structure file")
+    try:
+        return archive.open(names[0])
+    except (NotImplementedError, RuntimeError):  # a method of packing that zipfile does not know, a password
+        said = f"{names[0]} in the archive is encrypted or packed in an unusual way, expected a plain .zip or .gz"
+        raise InvalidCrystalError(UNREADABLE, said) from None
+
+
+def _encoding(head: bytes) -> tuple[str, str]:
+    """(encoding, what to do with bytes that do not fit). Raises InvalidCrystalError."""
+    if not head.strip():
+        raise InvalidCrystalError(NO_STRUCTURE, "an empty file")
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding, _AS_LATIN1 if mark == codecs.BOM_UTF8 else "replace"
+    if 0 not in head:
+        return "utf-8", _AS_LATIN1
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if 8 * min(even, odd) <= max(even, odd) and 4 * max(even, odd) > len(head):  # every second byte of Latin letters
+        return "utf-16-le" if odd > even else "utf-16-be", "replace"
+    raise InvalidCrystalError(UNREADABLE, "binary data, expected text")
