@@ -88,7 +88,6 @@ class Trainer:
         self.epochs = int(np.clip(self.config.crystals_seen // n_train, self.config.min_epochs, self.config.max_epochs))
         self.validation = np.flatnonzero((data.fold[:, :n_properties] == VAL).any(axis=1))
         self.chunks = 1  # a batch is computed in so many parts; doubled when the device runs out of memory
-        self.is_divisible = not any(isinstance(part, nn.BatchNorm1d) for part in self.model.modules())
         self.step = 0
         self.seconds = 0.0
         self.meter = EnergyMeter(lambda: power_watts(self.device))
@@ -159,7 +158,7 @@ class Trainer:
             except torch.OutOfMemoryError:
                 if self.chunks >= len(crystals):
                     raise
-                if not self.is_divisible:
+                if not is_divisible(self.model):
                     raise ConfigError(
                         f"training.batch_size: found {self.config.batch_size}, for which the device has too little "
                         f"memory, and {self.architecture} normalises over a batch, so that parts of one are another "
@@ -282,6 +281,11 @@ class Trainer:
         self.best = state["best"]
         self.loss_sum = state["loss_sum"].to(self.device)
         print(f"continuing at step {self.step} (epoch {len(self.history) + 1}/{self.epochs})", flush=True)
+
+
+def is_divisible(model: nn.Module) -> bool:
+    """Whether a batch in parts is the batch: not where the model normalises over the atoms of all its crystals."""
+    return not any(isinstance(part, nn.BatchNorm1d) for part in model.modules())
 
 
 def compiled(model: CrystalModel) -> Callable[[Batch], torch.Tensor]:
