@@ -218,7 +218,7 @@ def test_bfloat16_stays_near_float32(tmp_path):
 def test_what_is_predicted_is_what_was_validated(tmp_path, precision):
     """Steps may be in lower precision; validation, calibration and prediction are in float32, and agree."""
     checkpoint = fit(tmp_path, with_training(precision=precision))
-    table = predictions_table(checkpoint, training_data(["formation_energy"]), device=CPU).to_pandas()
+    table = predictions_table(checkpoint, held_out(["formation_energy"]), device=CPU).to_pandas()
     held = table[table["fold"] == "val"]
     error = (held["prediction"] - held["target"]).abs()
     best = min(entry.val_mae["formation_energy"] for entry in checkpoint.summary.history)

@@ -6,6 +6,7 @@ In: text with line ends of \\n.  Out: Blocks, each parsed alone, so that a damag
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from gemmi import cif
 
@@ -111,7 +112,7 @@ def parse_block(name: str, line: int, text: str) -> Block:
     return block
 
 
-def _parsed(text: str, line: int) -> list[cif.Item]:
+def _parsed(text: str, line: int) -> list[Any]:
     try:
         document = cif.read_string(text, check_level=0)
     except Exception as error:  # of gemmi's parser; its words are for programmers
