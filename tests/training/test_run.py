@@ -19,6 +19,7 @@ from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.dense import densify
 from crystalmatrix.models.crystal import HEADS, CrystalModel
+from crystalmatrix.models.registry import ARCHITECTURES
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training import loop, run
