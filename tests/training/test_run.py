@@ -15,22 +15,21 @@ import torch
 
 from crystalmatrix.config import TierConfig, TrainingConfig
 from crystalmatrix.crystals.formula import reduced_formulas
+from crystalmatrix.data.labels import NONE, TEST, TRAIN
 from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.dense import densify
 from crystalmatrix.models.crystal import HEADS, CrystalModel
 from crystalmatrix.models.registry import ARCHITECTURES
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
+from crystalmatrix.trained.held_out import HeldOut
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training import loop, run
-from crystalmatrix.training.labels import TEST, TRAIN
 from crystalmatrix.training.objective import Objective
 from crystalmatrix.training.run import train, weights_digest
 from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
 from crystalmatrix.training.stop import TrainingStoppedError
 
-from ..models.cases import GRAPH
-from .cases import SETTINGS, training_data, with_training
+from .cases import SETTINGS, held_out, training_data, with_training
 
 CPU = torch.device("cpu")
 # states are written at every step, so that a kill finds one anywhere; dropout draws random numbers in every step
@@ -46,9 +45,13 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def fit(run: Path, settings=SETTINGS, tasks=("formation_energy",), init=None):
+def fit(run: Path, settings=SETTINGS, tasks=("formation_energy",), init=None, window_atoms=None):
+    data = training_data(list(tasks))
+    if window_atoms is not None:
+        limit = window_atoms * data.features.bytes_per_atom
+        data = replace(data, features=replace(data.features, limit=limit))
     return train(
-        training_data(list(tasks)), tier="lite", task=tasks[0] if len(tasks) == 1 else "multitask",
+        data, tier="lite", task=tasks[0] if len(tasks) == 1 else "multitask",
         settings=settings, run=run, device=CPU, init=init,
     )  # fmt: skip
 
@@ -103,7 +106,7 @@ def test_balanced_sampling_has_the_same_expectation():
     assert np.mean(rare[balanced.draw(seed=0, epoch=0)]) > 1.2 * np.mean(rare[uniform.draw(seed=0, epoch=0)])
 
 
-def _train_in_child(run: Path, after_states: int) -> None:
+def _train_in_child(run: Path, after_states: int, window_atoms: int | None) -> None:
     torch.set_num_threads(1)
     save, written = loop.save_state, []
 
@@ -115,7 +118,7 @@ def _train_in_child(run: Path, after_states: int) -> None:
         written.append(folder)
 
     loop.save_state = save_and_die
-    fit(run, EAGER)
+    fit(run, EAGER, window_atoms=window_atoms)
 
 
 def test_dropout_is_for_training_only(tmp_path):
@@ -123,21 +126,33 @@ def test_dropout_is_for_training_only(tmp_path):
     checkpoint = fit(tmp_path / "a", EAGER)
     with pytest.raises(AssertionError):
         assert_same_weights(checkpoint, fit(tmp_path / "b"))
-    data = training_data(["formation_energy"])
+    data = held_out(["formation_energy"])
     first, second = (predictions_table(checkpoint, data, device=CPU) for _ in range(2))
     assert first.equals(second)
 
 
-@pytest.mark.parametrize("after_states", [1, 6, 11])
-def test_kill_and_resume_is_exact(tmp_path, after_states):
-    """kill -9 while a state is written; the second run ends with the weights of an uninterrupted one, bit for bit."""
+@pytest.mark.parametrize(("after_states", "window_atoms"), [(1, None), (6, None), (11, None), (2, 20), (7, 20)])
+def test_kill_and_resume_is_exact(tmp_path, after_states, window_atoms):
+    """kill -9 while a state is written; the second run ends with the weights of an uninterrupted one, bit for bit.
+
+    Also within a window of a set that is larger than memory.
+    """
     run = tmp_path / "killed"
-    child = multiprocessing.get_context("fork").Process(target=_train_in_child, args=(run, after_states))
+    child = multiprocessing.get_context("fork").Process(target=_train_in_child, args=(run, after_states, window_atoms))
     child.start()
     child.join()
     assert child.exitcode == -signal.SIGKILL
     assert (run / "seed-0" / STATE).exists()
-    assert_same_weights(fit(run, EAGER), fit(tmp_path / "whole", EAGER))
+    whole = fit(tmp_path / "whole", EAGER, window_atoms=window_atoms)
+    assert_same_weights(fit(run, EAGER, window_atoms=window_atoms), whole)
+
+
+def test_windows_are_another_order(tmp_path):
+    """The control of the above: a window that does not hold the set changes the weights, one that does changes none."""
+    whole = fit(tmp_path / "whole")
+    assert_same_weights(fit(tmp_path / "large", window_atoms=1000), whole)
+    with pytest.raises(AssertionError):
+        assert_same_weights(fit(tmp_path / "small", window_atoms=20), whole)
 
 
 def test_signal_saves_and_stops(tmp_path, monkeypatch):
@@ -233,7 +248,7 @@ def test_steps_alone_are_in_lower_precision(tmp_path, monkeypatch, precision, ex
 def test_compiled_model_is_the_model():
     config = SETTINGS.model
     model = CrystalModel(config, outputs_per_head=[1])
-    batch = Dataset(densify(training_data(["ehull"]).graphs, graph=GRAPH, model=config), CPU).batch(np.arange(5))
+    batch = Dataset(training_data(["ehull"]).features, CPU).batch(np.arange(5))
     expected = torch.autograd.grad(model(batch).sum(), list(model.parameters()), allow_unused=True)
     found = torch.autograd.grad(loop.compiled(model)(batch).sum(), list(model.parameters()), allow_unused=True)
     for one, other in zip(expected, found, strict=True):
@@ -270,7 +285,7 @@ def test_energy_goes_on_where_a_run_was_stopped(tmp_path, monkeypatch):
 
 def test_a_logarithm_that_cannot_be_is_said(capsys):
     data = training_data(["dielectric"])
-    formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    formulas = reduced_formulas(data.features.species, data.features.atom_pointer)
     run.fit_targets(data, formulas, settings=SETTINGS)
     assert capsys.readouterr().out == ""
     values = data.values.copy()
@@ -422,14 +437,14 @@ def test_ensemble_round_trip_and_predictions(tmp_path):
     again = load_checkpoint(tmp_path / "model.pt")
     assert_same_weights(checkpoint, again)
     assert again.targets == checkpoint.targets
-    data = training_data(list(tasks))
+    data = held_out(list(tasks))
     table = predictions_table(again, data, device=CPU).to_pandas()
     counts = table.groupby(["property", "fold"]).size()
     assert counts["formation_energy", "test"] == 15
-    assert counts["dielectric", "test"] == (data.fold[:, 1] == 3).sum()
+    assert counts["dielectric", "test"] == (data.fold[:, 1] == TEST).sum()
     assert (table["spread"] > 0).all()
     assert ((table["lower"] <= table["prediction"]) & (table["prediction"] <= table["upper"])).all()
-    by_id = dict(zip(data.graphs.jid, data.values[:, 0], strict=True))
+    by_id = dict(zip(data.features.jid, data.values[:, 0], strict=True))
     first = table[table["property"] == "formation_energy"]
     np.testing.assert_array_equal(first["target"], first["jid"].map(by_id))
 
@@ -461,8 +476,7 @@ def test_another_trunk_starts_afresh(tmp_path):
 def test_digest_leaves_out_what_changes_no_weight():
     data = training_data(["formation_energy"])
     digest = weights_digest(data, SETTINGS, None, 0)
-    other = replace(data, graph=data.graph.model_copy(update={"shards": 7}))
-    assert weights_digest(other, with_training(seeds=5, save_every_seconds=9), None, 0) == digest
+    assert weights_digest(data, with_training(seeds=5, save_every_seconds=9), None, 0) == digest
     assert weights_digest(data, with_training(learning_rate=0.02), None, 0) != digest
     assert weights_digest(data, SETTINGS, None, 1) != digest
 
@@ -472,18 +486,18 @@ def test_crystals_that_the_model_has_seen_are_not_scored(tmp_path):
     save_checkpoint(tmp_path / "model.pt", checkpoint)
     checkpoint = load_checkpoint(tmp_path / "model.pt")
     data = training_data(["formation_energy"])
-    fold = data.fold.copy()
-    fold[:3] = TEST
-    with pytest.raises(
-        DataError, match="formation_energy: 3 of 33 held-out crystals were in the model's training fold"
-    ):
-        predictions_table(checkpoint, replace(data, fold=fold), device=CPU)
+    fold = np.full(data.fold.shape, NONE, np.int8)
+    fold[27:33] = TEST  # the last three training crystals, the first three of the validation fold
+    measured = HeldOut(data.features, data.tasks, data.values, fold, data.zero, {"formation_energy": "eV/atom"})
+    with pytest.raises(DataError, match="formation_energy: 3 of 6 held-out crystals were in the model's training fold"):
+        predictions_table(checkpoint, measured, device=CPU)
 
 
 def test_labels_in_another_unit_are_refused(tmp_path):
     data = training_data(["formation_energy", "piezoelectric"])
     checkpoint = train(data, tier="lite", task="multitask", settings=SETTINGS, run=tmp_path, device=CPU)
-    other = replace(data, source=data.source | {"fields": {"piezoelectric": "dfpt_piezo_max_eij"}})
+    units = {"formation_energy": "eV/atom", "piezoelectric": "C/m2"}
+    other = replace(held_out(["formation_energy", "piezoelectric"]), units=units)
     with pytest.raises(DataError, match="piezoelectric: the model predicts pC/N, the labels are in C/m2"):
         predictions_table(checkpoint, other, device=CPU)
 

@@ -21,9 +21,11 @@ from tqdm import tqdm
 
 from crystalmatrix.config import TierConfig
 from crystalmatrix.contracts.summary import Epoch
+from crystalmatrix.data.labels import VAL
 from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.features.batch import Batch
-from crystalmatrix.features.dataset import Dataset, epoch_batches
+from crystalmatrix.features.dataset import Dataset
+from crystalmatrix.features.sampling import epoch_batches
 from crystalmatrix.files import write_text
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.targets.step import FloatArray
@@ -32,7 +34,7 @@ from crystalmatrix.trained.checkpoint import State
 from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.device import power_watts
 from crystalmatrix.training.energy import EnergyMeter
-from crystalmatrix.training.labels import VAL, TrainingData
+from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.objective import Objective
 from crystalmatrix.training.precision import autocast, products
 from crystalmatrix.training.state import load_state, save_state
@@ -117,6 +119,7 @@ class Trainer:
             batch_size=self.config.batch_size,
             seed=self.seed,
             epoch=epoch,
+            window_atoms=self.dataset.window_atoms,
         )
         begun = started = saved = time.monotonic()
         bar = tqdm(

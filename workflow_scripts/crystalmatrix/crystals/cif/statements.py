@@ -101,25 +101,4 @@ def _operations(block: Block) -> tuple[Operations | None, InvalidCrystalError | 
     try:
         return parse_operations(known, tuple(centrings or ())), None
     except InvalidCrystalError as invalid:
-        try:
-            return parse_operations(_unquoted(block)), None
-        except InvalidCrystalError:
-            return None, InvalidCrystalError(invalid.reason, f"{block.where}: {invalid.detail}")
-
-
-def _unquoted(block: Block) -> tuple[str, ...]:
-    """Operations with blanks and without quotes, one a line: no CIF, but with one meaning."""
-    lines = iter(block.text.split("\n"))
-    for line in lines:
-        if line.strip().lower().replace(".", "_") in OPERATION_TAGS:
-            break
-    found = []
-    for line in lines:
-        text = re.sub(r"^\s*\d+\s+(?=\S)", "", line).strip()
-        if text.lower().startswith(("loop_", "_", "data_", "#")):
-            break
-        if text:
-            found.append(text)
-    if not found:
-        raise InvalidCrystalError(MALFORMED, "no operations")
-    return tuple(found)
+        return None, InvalidCrystalError(invalid.reason, f"{block.where}: {invalid.detail}")
