@@ -251,7 +251,7 @@ class ReportConfig(Section):
 
     where: ClassVar[str] = "report"
     published: str | None = None  # folder with <model>/AI-SinglePropertyPrediction-<field>-dft_3d-test-mae.csv.zip
-    composition_baseline: bool = True  # gradient boosting on the composition, as a floor
+    composition_baseline: bool = True  # gradient boosting on the composition
     bootstrap: int = Field(2000, ge=100)  # resamples of the intervals and of the paired comparisons
     confidence: float = Field(0.95, gt=0.5, lt=1)
     submission: SubmissionConfig = SubmissionConfig()
