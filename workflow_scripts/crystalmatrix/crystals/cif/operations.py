@@ -15,7 +15,7 @@ from crystalmatrix.crystals.crystal import MALFORMED, InvalidCrystalError
 
 _TERM = re.compile(r"([+-]?)(?:(\d+)/(\d+)|(\d*\.\d+|\d+\.?))?\*?([xyz])?")
 _GRID = 24  # every translation of a space group in a usual setting is a multiple of 1/24
-_SNAP = 2e-3  # how far a decimal may be off: 0.333 for 1/3
+_SNAP = 4e-3  # how far a decimal may be off: 0.33 for 1/3
 _SAME = 1e-3
 _ENTRIES = 7  # of a rotation in any usual cell: -3 to 3
 

@@ -16,8 +16,14 @@ OPERATION_TAGS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xy
 MAGNETIC_TAGS = ("_space_group_symop_magn_operation_xyz", "_space_group_symop_magn_operation_mxmymz")
 CENTRING_TAG = "_space_group_symop_magn_centering_xyz"
 HALL_TAGS = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
-NAME_TAGS = ("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m", "_space_group_name_h-m_full")
-NUMBER_TAGS = ("_space_group_it_number", "_symmetry_int_tables_number")
+NAME_TAGS = (
+    "_space_group_name_h-m_alt",
+    "_symmetry_space_group_name_h-m",
+    "_space_group_name_h-m",
+    "_space_group_name_h-m_full",
+    "_space_group_name_h-m_ref",
+)
+NUMBER_TAGS = ("_space_group_it_number", "_symmetry_int_tables_number", "_symmetry_space_group_number")
 
 
 @dataclass(frozen=True)

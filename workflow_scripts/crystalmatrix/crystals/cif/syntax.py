@@ -6,6 +6,7 @@ In: text with line ends of \\n.  Out: Blocks, each parsed alone, so that a damag
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from gemmi import cif
 
@@ -111,7 +112,8 @@ def parse_block(name: str, line: int, text: str) -> Block:
     return block
 
 
-def _parsed(text: str, line: int) -> list[cif.Item]:
+def _parsed(text: str, line: int) -> list[Any]:
+    """The items of gemmi's block, whose types its stubs leave open."""
     try:
         document = cif.read_string(text, check_level=0)
     except Exception as error:  # of gemmi's parser; its words are for programmers
@@ -127,7 +129,7 @@ def _quoted(found: re.Match[str]) -> str:
     return f"{found[1]}{quote}{found[2]}{quote}"
 
 
-def _check_said_once(tag: str, again: bool, line: int, item: cif.Item) -> None:
+def _check_said_once(tag: str, again: bool, line: int, item: Any) -> None:
     if again and tag.startswith(_DECISIVE) and not tag.endswith("_id"):
         place = f"line {item.line_number + line - 1}"
         raise InvalidCrystalError(CONTRADICTORY, f"{place}: {tag} stands twice in the block, expected once")
