@@ -41,7 +41,8 @@ from crystalmatrix.graphs.table import WITHOUT_ANGLES, graphs_from_table
 SOURCE = Path(__file__).parents[2] / "shared/data/jarvis_dft_3d_part.json.zip"
 OURS = {
     "default": GraphConfig(shards=1),
-    "same graph": GraphConfig(shards=1, three_body_cutoff=5.0, min_neighbours=1),
+    # what only a benchmark asks for: isolated atoms stay so, as in ALIGNN's graphs
+    "same graph": GraphConfig(shards=1, three_body_cutoff=5.0).model_copy(update={"min_neighbours": 1}),
 }
 # What the data set code of ALIGNN 2.0 does without options, and what makes all edges and angles in 5 Å.
 ALIGNN = {"default": {}, "same graph": {"cutoff": 5.0, "max_neighbors": None}}

@@ -15,6 +15,7 @@ rule fetch:
     conda:
         "../envs/data.yaml"
     params:
+        version=versions.ORIGIN_VERSION,
         settings=CONFIG.data.to_json("source", "mirrors", "sha256", "id_key"),
     message:
         "Fetching {CONFIG.data.source} (progress: {log})"
@@ -37,7 +38,7 @@ rule records:
         "../envs/data.yaml"
     threads: 4
     params:
-        version=columns.RECORDS_VERSION,
+        version=[columns.RECORDS_VERSION, versions.QUALITY_VERSION],
         settings=CONFIG.data.to_json("source", "id_key", "fields", "max_drop_rate"),
     message:
         "Checking every crystal and label"
@@ -60,7 +61,7 @@ rule splits:
     conda:
         "../envs/data.yaml"
     params:
-        version=columns.SPLITS_VERSION,
+        version=[columns.SPLITS_VERSION, versions.COVERAGE_VERSION],
         settings=CONFIG.data.to_json("source", "splits", "split_fractions", "split_seed"),
     message:
         "Splitting: {CONFIG.data.splits}"

@@ -39,7 +39,7 @@ rule evaluate:
     conda:
         "../envs/report.yaml"
     params:
-        version=columns.PREDICTIONS_VERSION,
+        code=digest(SCRIPTS / "evaluate.py"),
         settings=CONFIG.report.to_json("bootstrap", "confidence"),
     message:
         "Evaluating {wildcards.tier}/{wildcards.task}"

@@ -1,4 +1,7 @@
-"""From crystals to graphs with 3-body angles, one job per shard."""
+"""From crystals to graphs with 3-body angles, one job per shard.
+
+`graph.search` is no parameter: it finds the same graphs, so that another one is no reason to build them again.
+"""
 
 
 rule graph_shard:
@@ -17,12 +20,12 @@ rule graph_shard:
         "../envs/data.yaml"
     params:
         version=columns.GRAPHS_VERSION,
-        settings=CONFIG.graph.to_json(),
+        settings=CONFIG.graph.model_copy(update={"search": "cpu"}).to_json(),
     message:
         "Building graphs, shard {wildcards.shard}"
     shell:
         'python "$SCRIPTS"/graphs.py --settings {params.settings:q} --records {input.records}'
-        " --shard {wildcards.shard} --out {output} &> {log}"
+        " --shard {wildcards.shard} --search {CONFIG.graph.search} --out {output} &> {log}"
 
 
 rule graph_statistics:
@@ -36,7 +39,7 @@ rule graph_statistics:
     conda:
         "../envs/data.yaml"
     params:
-        version=columns.GRAPHS_VERSION,
+        code=digest(SCRIPTS / "graph_statistics.py"),
     message:
         "Counting neighbours and angles"
     shell:

@@ -19,6 +19,8 @@ rule model_card:
         "results/logs/release/{tier}/{task}.log",
     conda:
         "../envs/train.yaml"
+    params:
+        code=digest(SCRIPTS / "model_card.py"),
     message:
         "Writing the model card of {wildcards.tier}/{wildcards.task}"
     shell:

@@ -15,7 +15,6 @@ rule compare:
         outliers="results/data/outliers.csv",
         graphs="results/graphs/statistics.json",
         published=published,
-        code=PAGE_CODE,
     output:
         report(
             "results/report/comparison.html",
@@ -42,6 +41,7 @@ rule compare:
     conda:
         "../envs/report.yaml"
     params:
+        code=digest(SCRIPTS / "compare.py", *TEMPLATES),
         settings=CONFIG.report.to_json(),
         config=CONFIG.to_json("data", "graph", "matrix", "tiers", "report"),
     message:
@@ -66,6 +66,7 @@ rule leaderboard:
     conda:
         "../envs/report.yaml"
     params:
+        code=digest(SCRIPTS / "leaderboard.py"),
         tier=LEADERBOARD_TIER,
         settings=CONFIG.report.to_json("submission"),
     message:

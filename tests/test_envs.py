@@ -11,6 +11,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from crystalmatrix.code import PACKAGE, files_behind, imported
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow_scripts"
 ENVS = ["data", "train", "report"]
@@ -18,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Modules whose package has another name.
 PACKAGE_OF = {"jarvis": "jarvis-tools", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 # Imported only where the user has them: objects that the Predictor takes, back-ends that the set-up never needs.
-OPTIONAL = {"pymatgen", "tensorboard", "torch_cluster", "triton"}
+OPTIONAL = {"pymatgen", "torch_cluster", "triton"}
 
 
 def split(lines: list[str]) -> dict[str, str]:
@@ -45,42 +47,16 @@ def scripts(env: str) -> list[Path]:
 
 def imports(env: str) -> set[str]:
     """Third-party modules that the environment's scripts import, directly or through the package."""
-    waiting, seen, found = scripts(env), set(), set()
-    while waiting:
-        path = waiting.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        for module in _modules(path):
-            if module.partition(".")[0] == "crystalmatrix":
-                waiting.extend(_files(module))
-            else:
-                found.add(module.partition(".")[0])
-    return found - set(sys.stdlib_module_names)
+    found: set[str] = set()
+    for path in {path for script in scripts(env) for path in files_behind(script)}:
+        found |= {module.partition(".")[0] for module in [*imported(path), *_looked_up(path)]}
+    return found - set(sys.stdlib_module_names) - {PACKAGE}
 
 
-def _modules(path: Path) -> list[str]:
-    """Every name that the file imports, anywhere in it, or looks up with find_spec; `from a import b` may mean a.b."""
-    names = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("find_spec"):
-            names += [ast.literal_eval(node.args[0])]  # only the package's data is used
-    return names
-
-
-def _files(module: str) -> list[Path]:
-    """The file of one of our modules and the __init__.py of the packages around it.
-
-    Not that of the root, which imports the Predictor, but only when somebody asks for it.
-    """
-    root = SCRIPTS / "crystalmatrix"
-    place = SCRIPTS / module.replace(".", "/")
-    packages = [folder / "__init__.py" for folder in [place, *place.parents] if root in folder.parents]
-    return [path for path in [place.with_suffix(".py"), *packages] if path.is_file()]
+def _looked_up(path: Path) -> list[str]:
+    """Modules that the file looks up with find_spec: only the package's data is used."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return [ast.literal_eval(call.args[0]) for call in calls if ast.unparse(call.func).endswith("find_spec")]
 
 
 @pytest.mark.parametrize("env", ENVS)

@@ -13,22 +13,24 @@ import pytest
 
 import crystalmatrix
 
+LIBRARIES = "import torch, filelock, psutil\n"  # they know which system they are on; ours must not need to
 BLOCK = """
 import os, sys
-import torch, snakemake, filelock, psutil  # the libraries know which system they are on; ours must not need to
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None
 for name in ("getuid", "geteuid", "sched_getaffinity", "fork", "sysconf", "getpgid", "killpg"):
     if hasattr(os, name):
         delattr(os, name)
 """
+ROOT = Path(__file__).parents[1]
+SCRIPTS = Path(crystalmatrix.__file__).parents[1]
 OPTIONAL = {"crystalmatrix.graphs.torch_cluster"}  # a back-end that the set-up does not need
 
 
-def python(code: str) -> subprocess.CompletedProcess[str]:
+def python(code: str, libraries: str = LIBRARIES) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", BLOCK + code],
-        env={**os.environ, "PYTHONPATH": str(Path(crystalmatrix.__file__).parents[1]), "USERNAME": "curie"},
+        [sys.executable, "-c", libraries + BLOCK + code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [SCRIPTS, ROOT])), "USERNAME": "curie"},
         capture_output=True,
         text=True,
         check=False,
@@ -49,7 +51,7 @@ def test_every_module_imports() -> None:
 @pytest.mark.parametrize("statement", ["import fcntl", "import resource", "import os; os.getuid()"])
 def test_what_is_blocked_is_missed(statement: str) -> None:
     """The control: the processes of this file do fail where a Unix module is needed."""
-    assert python(statement).returncode != 0
+    assert python(statement, libraries="").returncode != 0
 
 
 def test_locks_memory_and_cores_without_unix(tmp_path: Path) -> None:
@@ -70,3 +72,25 @@ with run_lock(Path({str(tmp_path)!r})), StopRequest().listening():
 """)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "a.txt").read_text() == "written"
+
+
+def test_training_and_predicting_without_unix(tmp_path: Path) -> None:
+    result = python(f"""
+from pathlib import Path
+import torch
+from ase.build import bulk
+from crystalmatrix import Predictor
+from crystalmatrix.trained.checkpoint import save_checkpoint
+from crystalmatrix.training.device import claim_device
+from crystalmatrix.training.run import train
+from tests.training.cases import SETTINGS, training_data
+
+folder = Path({str(tmp_path)!r})
+device, _ = claim_device("cpu")
+model = train(training_data(["formation_energy"]), tier="lite", task="formation_energy", settings=SETTINGS,
+              run=folder / "run", device=device)
+save_checkpoint(folder / "model.pt", model)
+table = Predictor(folder / "model.pt", device="cpu").predict([bulk("NaCl", "rocksalt", a=5.6)])
+assert table["formation_energy"].notna().all(), table
+""")
+    assert result.returncode == 0, result.stderr

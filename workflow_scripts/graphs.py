@@ -7,7 +7,7 @@ import argparse
 import time
 from pathlib import Path
 
-from crystalmatrix.config import GraphConfig
+from crystalmatrix.config import CPU, TORCH_CLUSTER, GraphConfig
 from crystalmatrix.errors import run
 from crystalmatrix.graphs.shards import write_shard
 
@@ -20,10 +20,15 @@ def main() -> None:
     )
     parser.add_argument("--records", type=Path, required=True, help="results/data/records.parquet")
     parser.add_argument("--shard", type=int, required=True, help="number of the shard, from 0")
+    parser.add_argument(
+        "--search", choices=[CPU, TORCH_CLUSTER], default=CPU, help="what finds the neighbours; the file is the same"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the parquet file to write")
     arguments = parser.parse_args()
     start = time.perf_counter()
-    n_crystals = write_shard(arguments.out, arguments.records, settings=arguments.settings, shard=arguments.shard)
+    n_crystals = write_shard(
+        arguments.out, arguments.records, settings=arguments.settings, shard=arguments.shard, search=arguments.search
+    )
     seconds = time.perf_counter() - start
     print(f"{arguments.out}: {n_crystals:,} crystals in {seconds:.1f} s ({n_crystals / seconds:,.0f}/s)")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+FACTS = Path(__file__).parents[1] / "fixtures/published.csv"  # the head of the file says what it is
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 JARVIS = SHARED / "jarvis_dft_3d_part.json.zip"
 MEGNET = SHARED / "megnet_part.json.zip"

@@ -13,10 +13,17 @@ from crystalmatrix.data.archive import read_entries
 from crystalmatrix.data.bundled import regenerate
 from crystalmatrix.data.entries import fields_of, read_entry
 from crystalmatrix.data.minerals import mineral_entries
-from crystalmatrix.data.official import FOLD_BITS, FOLDS_FILE, LABELS_FILE, mineral_labels, official_folds
+from crystalmatrix.data.official import (
+    FOLD_BITS,
+    FOLDS_FILE,
+    LABELS_FILE,
+    mineral_labels,
+    official_folds,
+    official_properties,
+)
 from crystalmatrix.properties import PROPERTIES
 
-from .paths import JARVIS, PREDICTIONS, WHEEL, needs_jarvis, needs_predictions, needs_wheel
+from .paths import FACTS, JARVIS, PREDICTIONS, WHEEL, needs_jarvis, needs_predictions, needs_wheel
 
 # train, val, test as published; ids in two folds counted in the more held-out one
 OFFICIAL = {
@@ -60,7 +67,7 @@ def held(entries):
     """{property: (train, val, test)} of the labelled crystals among JARVIS entries."""
     read = [read_entry(raw, id_key="jid", fields=fields_of({})) for raw in entries]
     counted = {}
-    for name in PROPERTIES:
+    for name in OFFICIAL:
         folds = official_folds(name)
         counts = Counter(folds.get(entry.jid) for entry in read if entry.labels[name] is not None)
         assert counts[None] == 0
@@ -69,7 +76,8 @@ def held(entries):
 
 
 def test_the_number_of_official_folds():
-    counts = {name: Counter(official_folds(name).values()) for name in PROPERTIES}
+    assert official_properties() == set(OFFICIAL)
+    counts = {name: Counter(official_folds(name).values()) for name in OFFICIAL}
     assert {name: (n[c.TRAIN], n[c.VAL], n[c.TEST]) for name, n in counts.items()} == OFFICIAL
 
 
@@ -115,13 +123,25 @@ def test_coverage_and_labels_of_the_part_beside_the_project():
         assert {name: value for name, value in read.items() if value is not None} == labels[entry["jid"]]
 
 
+def test_published_predictions_of_the_facts_are_for_official_test_ids():
+    with FACTS.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    for name in OFFICIAL:
+        row = PROPERTIES[name]
+        test_ids = {jid for jid, fold in official_folds(name).items() if fold == c.TEST}
+        ids = [fact["id"] for fact in rows if fact["field"] == row.field]
+        assert len(set(ids)) == len(ids) >= 85
+        assert set(ids) <= test_ids
+
+
 @needs_predictions
-@pytest.mark.parametrize("name", PROPERTIES)
-def test_published_predictions_are_for_official_test_ids(name):
-    test_ids = {jid for jid, fold in official_folds(name).items() if fold == c.TEST}
-    files = list(PREDICTIONS.glob(f"*/AI-SinglePropertyPrediction-{PROPERTIES[name].field}-dft_3d-test-mae.csv.zip"))
-    assert files
-    for path in files:
-        with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as stream:
-            rows = list(csv.DictReader(io.TextIOWrapper(stream, "utf-8")))
-        assert {row["id"] for row in rows} <= test_ids
+def test_published_predictions_beside_the_project_are_for_official_test_ids():
+    for name in OFFICIAL:
+        row = PROPERTIES[name]
+        test_ids = {jid for jid, fold in official_folds(name).items() if fold == c.TEST}
+        files = list(PREDICTIONS.glob(f"*/AI-SinglePropertyPrediction-{row.field}-dft_3d-test-mae.csv.zip"))
+        assert files
+        for path in files:
+            with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as stream:
+                predictions = list(csv.DictReader(io.TextIOWrapper(stream, "utf-8")))
+            assert {prediction["id"] for prediction in predictions} <= test_ids

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts import columns as c
-from crystalmatrix.data.official import duplicate_ids, official_folds
+from crystalmatrix.contracts.coverage import FoldCounts
+from crystalmatrix.data import official
+from crystalmatrix.data import splits as splits_module
+from crystalmatrix.data.official import duplicate_ids, official_folds, official_properties
 from crystalmatrix.data.splits import assign_folds, coverage, draw_folds, splits_table
 from crystalmatrix.errors import DataError
 from crystalmatrix.properties import PROPERTIES
@@ -17,9 +20,10 @@ FRACTIONS = (0.8, 0.1, 0.1)
 
 
 def records(jids, *, formula=None, space_group=None, **labels):
-    """A table with what the splits look at; every crystal has every label unless `labels` says otherwise."""
+    """A table with what the splits look at; every crystal has every official label unless `labels` says otherwise."""
     n = len(jids)
-    columns = {name: pa.array(labels.get(name, [1.0] * n), pa.float64()) for name in PROPERTIES}
+    default = {name: [1.0 if name in official_properties() else None] * n for name in PROPERTIES}
+    columns = {name: pa.array(values, pa.float64()) for name, values in (default | labels).items()}
     return pa.table(
         {c.JID: list(jids), c.FORMULA: formula or ["NaCl"] * n, c.SPACE_GROUP: space_group or [225] * n, **columns}
     )
@@ -64,6 +68,20 @@ def test_strict_training_shares_no_crystal_with_any_held_out_fold():
     assert 0 < training[c.STRICT].mean() < 1
 
 
+def test_a_property_that_the_leaderboard_lacks_holds_out_what_is_held_out_anyway(monkeypatch):
+    """Multi-task training loses no crystal to it; crystals in no official fold are drawn."""
+    known = official_properties() - {"spillage"}
+    for module in (official, splits_module):
+        monkeypatch.setattr(module, "official_properties", lambda: known)
+    jids = [*sorted(official_folds("ehull"))[::40], *(f"mine-{i}" for i in range(200))]
+    splits = table_of(records(jids, spillage=[1.0] * len(jids)))
+    lacking = splits[splits[c.PROPERTY] == "spillage"].set_index(c.JID)[c.FOLD]
+    others = splits[(splits[c.PROPERTY] != "spillage") & (splits[c.FOLD] != c.TRAIN)]
+    assert len(lacking) == len(jids)
+    assert set(others[c.JID]) == {jid for jid, fold in lacking.items() if fold != c.TRAIN and jid.startswith("JVASP")}
+    assert set(lacking[[jid for jid in jids if jid.startswith("mine")]]) == {c.TRAIN, c.VAL, c.TEST}
+
+
 def test_data_with_no_official_id_is_told_what_to_set():
     with pytest.raises(DataError, match=r"none of the 1 crystals .* set data\.splits to random or grouped"):
         table_of(records(["mp-1"]))
@@ -73,12 +91,12 @@ def test_coverage_counts_official_held_and_left_over():
     jids = [*list(official_folds("spillage"))[:50], "JVASP-999999999"]
     table = records(jids, ehull=[None] * 51)
     splits = splits_table(table, assign_folds(table, DataConfig()))
-    counted = coverage(table, splits, scheme="official")
-    assert counted["spillage"]["official"] == {"train": 9101, "val": 1137, "test": 1137}
-    assert sum(counted["spillage"]["held"].values()) == 50
-    assert counted["spillage"]["without_fold"] == 1
-    assert counted["ehull"]["held"] == {"train": 0, "val": 0, "test": 0}
-    assert coverage(table, splits, scheme="random")["ehull"]["official"] is None
+    counted = coverage(table, splits, scheme="official").properties
+    assert counted["spillage"].official == FoldCounts(train=9101, val=1137, test=1137)
+    assert sum(counted["spillage"].held.to_dict().values()) == 50
+    assert counted["spillage"].without_fold == 1
+    assert counted["ehull"].held == FoldCounts(train=0, val=0, test=0)
+    assert coverage(table, splits, scheme="random").official("ehull") is None
 
 
 @pytest.mark.parametrize("scheme", ["random", "grouped"])
@@ -106,7 +124,7 @@ def test_grouped_folds_keep_composition_and_space_group_together():
 
 
 def test_too_few_crystals_for_three_folds():
-    with pytest.raises(DataError, match="2 crystals in 2 groups leave no test fold"):
+    with pytest.raises(DataError, match="2 crystals, split random, leave no test fold"):
         table_of(records(["a", "b"]), splits="random")
 
 

@@ -28,6 +28,11 @@ class Crystal(NamedTuple):
     lattice: NDArray[np.float64]  # [3, 3] rows, Å
 
 
+def graph_settings(**settings: float | None) -> GraphConfig:
+    """Settings that the configuration may refuse: the search itself knows no smallest number of neighbours."""
+    return GraphConfig().model_copy(update=settings)
+
+
 def graph(*crystals: Crystal, **settings: float | None) -> Graphs:
     """The graphs of some crystals, one after the other."""
     return build(
@@ -36,7 +41,7 @@ def graph(*crystals: Crystal, **settings: float | None) -> Graphs:
         np.cumsum([0, *(len(crystal.species) for crystal in crystals)]),
         np.concatenate([crystal.fractional for crystal in crystals]),
         np.stack([crystal.lattice for crystal in crystals]),
-        settings=GraphConfig.parse(settings),
+        settings=graph_settings(**settings),
     )
 
 

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.build import build, wrap
-from crystalmatrix.graphs.neighbours import SHELL_TOLERANCE, Edges, find
-from tests.graphs.cases import SHAPES, Crystal, crystals, graph, ideal, random_crystal, real_crystals
+from crystalmatrix.graphs.neighbours import Edges, find
+from crystalmatrix.graphs.shells import SHELL_TOLERANCE
+from tests.graphs.cases import SHAPES, Crystal, crystals, graph, graph_settings, ideal, random_crystal, real_crystals
 
 
 def edges_of(crystal: Crystal, **options: float | None) -> Edges:
     wrapped = wrap(crystal.fractional)
     pointer = np.array([0, len(wrapped)])
-    return find(pointer, wrapped, crystal.lattice[None], settings=GraphConfig.parse(options))
+    return find(pointer, wrapped, crystal.lattice[None], settings=graph_settings(**options))
 
 
 def brute_force(crystal: Crystal, options: GraphConfig) -> list[tuple[list[tuple[int, ...]], int]]:
@@ -49,7 +50,7 @@ def brute_force(crystal: Crystal, options: GraphConfig) -> list[tuple[list[tuple
 
 
 def assert_equals_brute_force(crystal: Crystal, **options: float | None) -> None:
-    edges, expected = edges_of(crystal, **options), brute_force(crystal, GraphConfig.parse(options))
+    edges, expected = edges_of(crystal, **options), brute_force(crystal, graph_settings(**options))
     rows = [(int(j), *map(int, image)) for j, image in zip(edges.neighbour, edges.offset.T, strict=True)]
     for i, (expected_rows, n_angle_edges) in enumerate(expected):
         assert rows[edges.edge_pointer[i] : edges.edge_pointer[i + 1]] == expected_rows

@@ -6,15 +6,16 @@ that names the nearest known one.
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from crystalmatrix.config_section import Section
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
+from crystalmatrix.section import Section
 
 
 class DataConfig(Section):
@@ -25,7 +26,7 @@ class DataConfig(Section):
     mirrors: tuple[str, ...] = ()  # URLs tried before the release's own link
     sha256: str | None = None  # of the raw file; recorded on first use when not given
     id_key: str = "jid"
-    fields: dict[str, str] = Field(default_factory=dict)  # property: the data set's key where it is another
+    fields: dict[str, str] = Field({})  # property: key in the data set, where it differs from JARVIS's
     max_drop_rate: float = Field(0.01, ge=0, le=1)  # share of invalid rows above which the run stops
     splits: Literal["official", "random", "grouped"] = "official"
     split_fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # train, val, test; random and grouped only
@@ -48,15 +49,32 @@ class DataConfig(Section):
         return fractions
 
 
+KISSING_NUMBER = 12  # so many equal spheres can touch one; the 13th is farther away
+
+CPU: Final = "cpu"
+TORCH_CLUSTER: Final = "torch-cluster"
+
+
 class GraphConfig(Section):
-    """What an edge and an angle are: see docs/method.md. Shared by all models, stored in every shard and checkpoint."""
+    """What an edge and an angle are: see docs/graphs.md. Shared by all models, stored in every shard and checkpoint."""
 
     where: ClassVar[str] = "graph"
     cutoff: float = Field(5.0, gt=0, le=12)  # Å
     three_body_cutoff: float = Field(4.0, gt=0)  # Å, angles between edges shorter than this
-    min_neighbours: int = Field(13, ge=1)  # at least so many, whatever their distance; 13 > kissing number
-    max_neighbours: int | None = Field(None, ge=1)  # cap, widened to whole shells so that ties break no symmetry
+    min_neighbours: int = 13  # isolated atoms get so many, whatever their distance
+    max_neighbours: int | None = None  # cap, widened to whole shells so that ties break no symmetry
     shards: int = Field(8, ge=1)
+    search: Literal["cpu", "torch-cluster"] = CPU  # the same graphs, on a GPU where there is one
+
+    @field_validator("min_neighbours", "max_neighbours")
+    @classmethod
+    def _check_neighbours(cls, n: int | None) -> int | None:
+        if n is not None and n <= KISSING_NUMBER:
+            raise ValueError(
+                f"found {n}, expected at least {KISSING_NUMBER + 1}: {KISSING_NUMBER} equal neighbours can surround "
+                "an atom, and only the next one says that their shell is whole"
+            )
+        return n
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -66,38 +84,66 @@ class GraphConfig(Section):
             )
         return self
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a graph depends on: neither the number of shards nor the search that found it."""
+        return self.model_dump(mode="json", exclude={"shards", "search"})
+
 
 ARCHITECTURE = "architecture"  # the key of a tier's `model` section that says which of the following it is
 
 
-class EquivariantConfig(Section):
-    """Size of the equivariant network (models/equivariant.py)."""
+class ModelSection(Section):
+    """What the settings of every architecture have: the width of an atom's features, and how they are read out."""
 
     where: ClassVar[str] = "tiers.*.model"
+    channels: int = Field(32, ge=1)  # features of an atom (of each irrep, where there are several)
+    neighbours: int | None = 16  # nearest so many, whole shells; null: all edges of the shards
+    pooling: Literal["mean", "attention"] = "mean"  # of the atoms of a crystal
+    dropout: float = Field(0.0, ge=0, lt=1)  # of the atoms' and the crystal's features before the heads, in training
+
+    @field_validator("neighbours")
+    @classmethod
+    def _check_neighbours(cls, n: int | None) -> int | None:
+        if n is not None and n < KISSING_NUMBER:
+            raise ValueError(
+                f"found {n}, expected at least {KISSING_NUMBER} (or null for all): so many equal neighbours can "
+                "surround an atom, and a shell that does not fit is left out whole, which would leave none"
+            )
+        return n
+
+    @property
+    def angular_basis(self) -> tuple[int, int]:
+        """Radial and angular functions of the 3-body fingerprint that the model reads; (0, 0): it reads none."""
+        return 0, 0
+
+
+class EquivariantConfig(ModelSection):
+    """Size of the equivariant network (models/equivariant.py)."""
+
     architecture: Literal["equivariant"]
-    channels: int = Field(32, ge=1)  # features per irrep on an atom
     edge_channels: int = Field(32, ge=1)  # width of the invariant edge branch
     layers: int = Field(2, ge=1)
     l_max: int = Field(1, ge=0, le=4)  # highest degree of the spherical harmonics
-    neighbours: int | None = Field(16, ge=1)  # nearest so many, whole shells; null: all edges of the shards
-    n_radial: int = Field(8, ge=1)  # radial basis functions
+    n_radial: int = Field(8, ge=2)  # functions of the distance
     angle_radial: int = Field(3, ge=0)  # radial x angular basis of the 3-body fingerprint; 0: no angles (ablation)
     angle_angular: int = Field(6, ge=1)
-    pooling: Literal["mean", "attention"] = "mean"
-    dropout: float = Field(0.0, ge=0, lt=1)  # of the atoms' and the crystal's features before the heads, in training
+
+    @property
+    def angular_basis(self) -> tuple[int, int]:
+        return (self.angle_radial, self.angle_angular) if self.angle_radial else (0, 0)
 
 
-class CGCNNConfig(Section):
+class CGCNNConfig(ModelSection):
     """Size of the CGCNN baseline (Xie & Grossman, PRL 120, 145301 (2018)), built from PyG's CGConv."""
 
-    where: ClassVar[str] = "tiers.cgcnn.model"
     architecture: Literal["cgcnn"]
     channels: int = Field(64, ge=1)
     layers: int = Field(3, ge=1)
-    neighbours: int | None = Field(16, ge=1)
-    n_radial: int = Field(41, ge=1)
+    n_radial: int = Field(41, ge=2)
 
 
+# One entry an architecture; models/registry.py says which class each of them is the settings of.
 ModelConfig = Annotated[EquivariantConfig | CGCNNConfig, Field(discriminator="architecture")]
 
 
@@ -130,6 +176,7 @@ class TrainingConfig(Section):
     outliers: Literal["ignore", "report", "drop"] = "report"  # extreme training labels: see results/data/outliers.csv
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     compile: bool = False  # torch.compile: worth its minutes of warm-up in long runs only
+    window_gb: float = Field(8, gt=0)  # GB of features in use at a time; larger sets are shuffled in windows of it
     save_every_seconds: float = Field(60, gt=0)
 
     @model_validator(mode="after")
@@ -140,6 +187,10 @@ class TrainingConfig(Section):
                 "lower the one or raise the other"
             )
         return self
+
+    @property
+    def window_bytes(self) -> int:
+        return round(self.window_gb * 1e9)
 
 
 class TierConfig(Section):
@@ -224,6 +275,7 @@ RESERVED = (
     "benchmarks",
     "composition",
     "data",
+    "features",
     "graphs",
     "leaderboard",
     "logs",
@@ -243,7 +295,7 @@ class Config(Section):
     tiers: dict[str, TierConfig]
     pretrained: str | None = None  # folder with <tier>/<task>.pt: those models are taken from there, not trained
     report: ReportConfig = ReportConfig()
-    screen: dict[str, ScreenConfig] = Field(default_factory=dict)
+    screen: dict[str, ScreenConfig] = Field({})
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -291,6 +343,11 @@ class Config(Section):
                 f"results/graphs/shard-{shard}.parquet: no shard {shard} among the {self.graph.shards} of graph.shards "
                 f"(known: 0 to {self.graph.shards - 1})"
             )
+
+    def check_view(self, view: str, known: Iterable[str]) -> None:
+        """Raise ConfigError, listing what exists, unless results/features/<view>/ is what a tier of the matrix sees."""
+        if view not in known:
+            raise ConfigError(f"results/features/{view}: no tier of the matrix sees it{nearest(view, known)}")
 
     def check_pretrained(self, folder: Path) -> None:
         """Raise ConfigError unless the folder holds at least one model of the matrix, as <tier>/<task>.pt."""

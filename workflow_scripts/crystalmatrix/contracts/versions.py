@@ -1,7 +1,8 @@
 """Versions of what is no table; those of the tables and of the checkpoint stand in columns.py.
 
-Raise one when a key changes its meaning, or when the code that decides the numbers behind it changes. The rules pass
-them as parameters, so that exactly the stages behind run again.
+Raise one when a key changes its meaning: a reader that meets another says so and stops. The rules of what costs more
+than seconds pass them as parameters, so raise those, too, when the code that decides the numbers changes. Everything
+after the predictions watches its code instead (code.py).
 
 In: nothing.  Out: the *_VERSION numbers, each with the modules that decide it.
 """
@@ -14,4 +15,3 @@ COMPOSITION_VERSION = 2  # predictions of the composition baseline: evaluation/c
 SCORES_VERSION = 1  # metrics.json: evaluation/score.py, metrics.py, bootstrap.py, uncertainty.py
 COMPARISON_VERSION = 1  # comparison.json and .csv: evaluation/comparison.py, summary.py, breakdown.py, published.py
 SUBMISSION_VERSION = 1  # leaderboard/<property>: evaluation/submission.py, published.py
-CARD_VERSION = 1  # release/<tier>/<task>.md: report/card.py

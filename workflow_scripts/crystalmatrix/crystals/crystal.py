@@ -44,6 +44,7 @@ REASONS = frozenset(
 
 MIN_THICKNESS = 0.5  # Å between opposite faces of the cell
 MAX_LENGTH = 1000.0  # Å of a lattice vector
+MAX_REDUCED = 1e5  # Å of a lattice vector that is given up for shorter ones; atoms are then placed to 1e-11 Å
 MAX_Z = len(SYMBOLS) - 1
 
 
@@ -106,17 +107,18 @@ def make_crystal(
         raise InvalidCrystalError(MALFORMED, shapes, identity)
     if not (np.isfinite(cell).all() and np.isfinite(positions).all()):
         raise InvalidCrystalError(NOT_FINITE, "in the lattice or the coordinates", identity)
-    if (longest := np.abs(cell).max()) > MAX_LENGTH:
-        raise InvalidCrystalError(OVERSIZED, f"a lattice vector is {longest:.3g} Å long", identity)
     inverse_cell = inverse(cell)
-    thinnest = thickness(inverse_cell)
-    if thinnest < MIN_THICKNESS and abs(np.linalg.det(cell)) > MIN_THICKNESS**3:  # very skew, or really flat
+    thinnest, longest = thickness(inverse_cell), np.abs(cell).max()
+    very_skew = thinnest < MIN_THICKNESS and longest < MAX_REDUCED and abs(np.linalg.det(cell)) > MIN_THICKNESS**3
+    if very_skew:  # or really flat, or really long
         positions, cartesian = (positions if cartesian else wrap(positions) @ cell), True
         cell = reduced(cell)
         inverse_cell = inverse(cell)
-        thinnest = thickness(inverse_cell)
+        thinnest, longest = thickness(inverse_cell), np.abs(cell).max()
     if thinnest < MIN_THICKNESS:
         raise InvalidCrystalError(ZERO_VOLUME, f"the cell is {thinnest:.3g} Å thick", identity)
+    if longest > MAX_LENGTH:
+        raise InvalidCrystalError(OVERSIZED, f"a lattice vector is {longest:.3g} Å long", identity)
     fractional = wrap(positions @ inverse_cell if cartesian else positions)
     closest = distances_below(MIN_DISTANCE, cell, fractional)
     if len(closest):

@@ -30,6 +30,7 @@ _PACKED = (".gz", ".zip")
 _VASP_NAME = re.compile(r"^(POSCAR|CONTCAR|XDATCAR)|(?<![A-Za-z])(POSCAR|CONTCAR|XDATCAR)(?![A-Za-z])")
 _CIF_WORD = re.compile(r"^[ \t]*(data_|loop_|_cell_|_atom_site)", re.MULTILINE | re.IGNORECASE)
 _VASP_MODE = re.compile(r"\s*[sdck]", re.IGNORECASE)  # Selective dynamics, Direct, Cartesian, Konventional
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?")
 _COUNT = re.compile(r"\s*\d{1,12}\s*")
 
 LABELLED = (CIF, VASP, XYZ)  # kinds that a folder with a table of labels may hold; JSON holds its own labels
@@ -67,10 +68,8 @@ def is_poscar(lines: list[str]) -> bool:
 
 def _n_numbers(line: str) -> int:
     """How many numbers the line begins with."""
-    for k, token in enumerate(line.split()):
-        if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?", token):
-            return k
-    return len(line.split())
+    tokens = line.split()
+    return next((k for k, token in enumerate(tokens) if not _NUMBER.fullmatch(token)), len(tokens))
 
 
 def stem(path: Path) -> str:

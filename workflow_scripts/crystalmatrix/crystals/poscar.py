@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from crystalmatrix.crystals.crystal import CONTRADICTORY, MALFORMED, Crystal, InvalidCrystalError, make_crystal
 from crystalmatrix.crystals.formats import is_poscar
-from crystalmatrix.crystals.symbols import element
 from crystalmatrix.crystals.text import number
-from crystalmatrix.crystals.vasp4 import elements_of_vasp4
+from crystalmatrix.crystals.vasp4 import element_of_potential, elements_of_vasp4
 from crystalmatrix.elements import SYMBOLS
 
+_REMARK = re.compile("[!#]")
+_WHOLE = re.compile("[0-9]{1,9}")
 _NEXT_FRAME = re.compile(r"\s*direct configuration", re.IGNORECASE)  # of an XDATCAR, without another header
 
 
@@ -69,9 +70,8 @@ def _header(lines: list[str], start: int, path: Path | None) -> tuple[_Header, i
     too_long = next((k for k in range(start + 2, start + 5) if len(_leading_numbers(lines[k])) > 3), None)
     if too_long is not None:
         raise _unlike(lines, too_long, "a lattice vector, three numbers")
-    determinant = abs(float(np.linalg.det(vectors)))
-    if len(scale) == 1 and scale[0] < 0 and determinant > 0:  # the volume in Å3
-        scale = [(-scale[0] / determinant) ** (1 / 3)]
+    if len(scale) == 1 and scale[0] < 0 and (volume := abs(float(np.linalg.det(vectors)))) > 0:  # -scale in Å3
+        scale = [(-scale[0] / volume) ** (1 / 3)]
     if len(scale) not in (1, 3) or not min(scale) > 0:
         raise _unlike(lines, start + 1, "one scale other than zero, or three above zero")
     names, at = _names(lines, start + 5)
@@ -83,12 +83,12 @@ def _header(lines: list[str], start: int, path: Path | None) -> tuple[_Header, i
         said = f"{sum(counts)} atoms are counted in line {at}, but only {len(lines) - at} lines follow"
         raise InvalidCrystalError(CONTRADICTORY, said)
     if names:
-        read = [_element(name, start + 6) for name in names]
+        read = [element_of_potential(name, f"line {start + 6}") for name in names]
     else:
         read = elements_of_vasp4(lines[start], len(counts), line=start + 6, path=path)
     species = [z for (z, _), count in zip(read, counts, strict=True) for _ in range(count)]
     notes = dict.fromkeys(note for _, note in read if note)
-    factors = np.broadcast_to(np.array(scale), 3)
+    factors = np.array(scale if len(scale) == 3 else 3 * scale)
     return _Header(vectors * factors, factors, species, tuple(notes)), at
 
 
@@ -110,14 +110,6 @@ def _counts(lines: list[str], at: int, n_names: int) -> tuple[list[int], int]:
         counts += more
         at += 1
     return counts, at
-
-
-def _element(name: str, line: int) -> tuple[int, str | None]:
-    """Of the name of a potential too: Fe, Fe_pv, Fe_pv/0123abcd."""
-    try:
-        return element(name.split("/")[0].split("_")[0])
-    except InvalidCrystalError as invalid:
-        raise InvalidCrystalError(invalid.reason, f"line {line}: {name:.40}") from None
 
 
 def _atoms(lines: list[str], at: int, species: list[int]) -> tuple[_Atoms, int]:
@@ -177,7 +169,9 @@ def _three(lines: list[str], at: int, what: str) -> list[float]:
 
 def _words(line: str) -> list[str]:
     """Without a remark behind ! or #."""
-    return re.split("[!#]", line, maxsplit=1)[0].split()
+    if "!" in line or "#" in line:
+        line = _REMARK.split(line, maxsplit=1)[0]
+    return line.split()
 
 
 def _leading_numbers(line: str) -> list[float]:
@@ -193,7 +187,7 @@ def _leading_numbers(line: str) -> list[float]:
 def _whole_numbers(line: str) -> list[int]:
     """All words of a line, or none."""
     words = _words(line)
-    return [int(word) for word in words] if all(re.fullmatch("[0-9]{1,9}", word) for word in words) else []
+    return [int(word) for word in words] if all(map(_WHOLE.fullmatch, words)) else []
 
 
 def _unlike(lines: list[str], at: int, expected: str) -> InvalidCrystalError:

@@ -3,6 +3,7 @@
 In: bundled/folds.parquet, bundled/mineral_labels.parquet.  Out: {jid: fold} per property; labels per jid.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import as_file, files
 
@@ -14,6 +15,7 @@ from crystalmatrix.contracts.columns import TEST, TRAIN, VAL
 FOLDS_FILE = "folds.parquet"
 LABELS_FILE = "mineral_labels.parquet"
 ID_PREFIX = "JVASP-"
+NUMBER = "number"  # column of the part of the id after the prefix
 FOLD_BITS = {TRAIN: 1, VAL: 2, TEST: 4}
 
 
@@ -23,29 +25,38 @@ def _read(name: str) -> pa.Table:
         return pq.read_table(path)
 
 
+@cache
+def official_properties() -> frozenset[str]:
+    """The properties that the leaderboard has folds of."""
+    with as_file(files("crystalmatrix.data.bundled").joinpath(FOLDS_FILE)) as path:
+        return frozenset(pq.read_schema(path).names) - {NUMBER}
+
+
 def official_folds(name: str) -> dict[str, str]:
     """{jid: fold} of a property, none for one that the leaderboard does not have.
 
     An id published in several folds is in the most held-out one: test, val, train.
     """
-    table = _read(FOLDS_FILE)
-    if name not in table.column_names:
+    if name not in official_properties():
         return {}
-    fold_of = [_most_held_out(bits) for bits in range(8)]
-    numbers, bits = table["number"].to_pylist(), table[name].to_pylist()
+    table = _read(FOLDS_FILE)
+    fold_of = [most_held_out(fold for fold, bit in FOLD_BITS.items() if bits & bit) for bits in range(8)]
+    numbers, bits = table[NUMBER].to_pylist(), table[name].to_pylist()
     return {f"{ID_PREFIX}{number}": fold_of[bit] for number, bit in zip(numbers, bits, strict=True) if bit}
 
 
-def _most_held_out(bits: int) -> str:
-    return next((fold for fold in (TEST, VAL, TRAIN) if bits & FOLD_BITS[fold]), "")
+def most_held_out(folds: Iterable[str]) -> str:
+    """The fold of a crystal that is in several: test, val, train; "" where it is in none."""
+    found = set(folds)
+    return next((fold for fold in (TEST, VAL, TRAIN) if fold in found), "")
 
 
 def duplicate_ids(name: str) -> list[str]:
     """The ids that the leaderboard publishes in more than one fold of this property."""
-    table = _read(FOLDS_FILE)
-    if name not in table.column_names:
+    if name not in official_properties():
         return []
-    numbers, bits = table["number"].to_pylist(), table[name].to_pylist()
+    table = _read(FOLDS_FILE)
+    numbers, bits = table[NUMBER].to_pylist(), table[name].to_pylist()
     return [f"{ID_PREFIX}{number}" for number, bit in zip(numbers, bits, strict=True) if bit.bit_count() > 1]
 
 

@@ -2,7 +2,8 @@
 
 In: records.  Out: the table columns.SPLITS in long format, and what of the official folds the data set holds.
 
-official: the JARVIS-Leaderboard's folds, drawn property by property; crystals in none of them are not used.
+official: the JARVIS-Leaderboard's folds, drawn property by property; crystals in none of them are not used. A property
+          that the leaderboard lacks holds out what any official fold holds out, and draws the rest.
 random:   one draw over all crystals, so that a crystal is in the same fold of every property.
 grouped:  as random, but crystals of one composition and space group stay together.
 """
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.contracts.coverage import Coverage, FoldCounts, PropertyCoverage
-from crystalmatrix.data.official import official_folds
+from crystalmatrix.data.official import most_held_out, official_folds, official_properties
 from crystalmatrix.errors import DataError
 from crystalmatrix.properties import PROPERTIES
 
@@ -28,24 +29,47 @@ Folds = dict[str, dict[str, str]]  # property: {jid: fold}, only labelled crysta
 def assign_folds(records: pa.Table, config: DataConfig) -> Folds:
     """Folds by the configured scheme. Raises DataError where no crystal is in any official fold."""
     labelled = {name: _labelled(records, name) for name in PROPERTIES}
-    if config.splits == "official":
-        folds = {name: _restrict(official_folds(name), labelled[name]) for name in PROPERTIES}
-        if not any(folds.values()):
-            raise DataError(
-                f"data.splits: official, but none of the {records.num_rows} crystals is in a JARVIS-Leaderboard fold; "
-                "expected ids like JVASP-1002; set data.splits to random or grouped"
-            )
-        return folds
+    if config.splits != "official":
+        fold_of = _drawn(records, config)
+        _check_none_empty(fold_of, config)
+        return {name: _restrict(fold_of, labelled[name]) for name in PROPERTIES}
+    folds = {name: _restrict(official_folds(name), labelled[name]) for name in PROPERTIES}
+    if not any(folds.values()):
+        raise DataError(
+            f"data.splits: official, but none of the {records.num_rows} crystals is in a JARVIS-Leaderboard fold; "
+            "expected ids like JVASP-1002; set data.splits to random or grouped"
+        )
+    if lacking := [name for name in PROPERTIES if name not in official_properties() and labelled[name]]:
+        fold_of = _drawn(records, config) | _held_out_anywhere()
+        folds |= {name: _restrict(fold_of, labelled[name]) for name in lacking}
+    return folds
+
+
+def _held_out_anywhere() -> dict[str, str]:
+    """{id: its most held-out fold in any official property}.
+
+    A property that the leaderboard lacks follows it: no crystal more is then lost to multi-task training.
+    """
+    folds_of: dict[str, set[str]] = {}
+    for name in official_properties():
+        for jid, fold in official_folds(name).items():
+            folds_of.setdefault(jid, set()).add(fold)
+    return {jid: most_held_out(folds) for jid, folds in folds_of.items()}
+
+
+def _drawn(records: pa.Table, config: DataConfig) -> dict[str, str]:
+    """{id: fold}, drawn once over all crystals."""
     groups = _groups(records) if config.splits == "grouped" else np.arange(records.num_rows)
     drawn = draw_folds(groups, fractions=config.split_fractions, seed=config.split_seed)
-    if missing := set(FOLDS) - set(drawn.tolist()):
-        n_groups = len(set(groups.tolist()))
+    return dict(zip(records[c.JID].to_pylist(), drawn.tolist(), strict=True))
+
+
+def _check_none_empty(fold_of: dict[str, str], config: DataConfig) -> None:
+    if missing := set(FOLDS) - set(fold_of.values()):
         raise DataError(
-            f"data.split_fractions: {len(groups)} crystals in {n_groups} groups leave no {min(missing)} fold at "
+            f"data.split_fractions: {len(fold_of)} crystals, split {config.splits}, leave no {min(missing)} fold at "
             f"{config.split_fractions}; expected a few in each: use more crystals or other fractions"
         )
-    fold_of = dict(zip(records[c.JID].to_pylist(), drawn.tolist(), strict=True))
-    return {name: _restrict(fold_of, labelled[name]) for name in PROPERTIES}
 
 
 def draw_folds(groups: NDArray[np.int64], *, fractions: tuple[float, float, float], seed: int) -> NDArray[np.str_]:

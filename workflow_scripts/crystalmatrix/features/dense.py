@@ -1,9 +1,11 @@
 """From ragged graphs to dense rows of K neighbours per atom, with the angular fingerprint of every edge.
 
-Slots: the nearest K edges of an atom, weighted by an envelope that vanishes at the distance of the (K+1)-th neighbour
-or at the cutoff, whichever is nearer; for an isolated atom, whose 13th neighbour (`min_neighbours`) lies beyond the
-cutoff, at that one. A shell that the cap would cut has weight zero as a whole, so ties break no symmetry, and a
-prediction is continuous when neighbours swap ranks. As no more than 12 spheres touch one, no atom is left alone.
+Slots: the nearest edges of an atom, at most K. The first neighbour that is left out is the (K+1)-th, or whatever comes
+at the cutoff, whichever is nearer; for an isolated atom, whose 13th neighbour (`min_neighbours`) lies beyond the
+cutoff, that one. With it goes its whole shell (graphs/shells.py), so no cap breaks a symmetry, and where that shell
+starts the envelope ends. The radius of the envelope is a continuous function of the distances, so a prediction is
+continuous when neighbours swap ranks, and when a shell splits. As at most 12 equal spheres touch one, K of 12 or more
+leaves no atom alone, but for the few whose first shell is larger (24 B around La in LaB6, docs/graphs.md).
 
 Fingerprint of edge p of atom i, from the precomputed cosines of the angles between its edges within the 3-body cutoff
 r3:
@@ -11,17 +13,21 @@ r3:
 with f the envelope, G_n Gaussians and P_t Legendre polynomials: the same information as products of densities A_lm
 (addition theorem), but resolved per edge.
 
-In: Graphs, sizes.  Out: DenseGraphs.
+In: Graphs, settings.  Out: DenseGraphs.
 """
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig
+from crystalmatrix.config import GraphConfig, ModelSection
+from crystalmatrix.contracts.view import View
+from crystalmatrix.graphs.compiled import compiled
+from crystalmatrix.graphs.edge_key import MAX_ATOMS, STEPS_PER_ANGSTROM, steps
+from crystalmatrix.graphs.geometry import length
 from crystalmatrix.graphs.ragged import Graphs
+from crystalmatrix.graphs.shells import shell_start
 
 _ATOMS_PER_BLOCK = 32768
 
@@ -39,23 +45,20 @@ class DenseGraphs:
     angular: NDArray[np.float16]  # [n_atoms, K, n_angular]
 
 
-def angular_width(model: EquivariantConfig | CGCNNConfig) -> int:
-    """Length of the fingerprint of an edge; 0 for models without angles."""
-    return model.angle_radial * model.angle_angular if isinstance(model, EquivariantConfig) else 0
-
-
-def densify(graphs: Graphs, *, graph: GraphConfig, model: EquivariantConfig | CGCNNConfig) -> DenseGraphs:
+def densify(graphs: Graphs, *, graph: GraphConfig, model: ModelSection | View) -> DenseGraphs:
     """Lay out graphs for a model. Where the model takes all neighbours, K is the largest number that occurs."""
     counts = np.diff(graphs.edge_pointer)
     n_slots = model.neighbours or max(int(counts.max(initial=0)), 1)
     n_atoms = len(graphs.species)
-    n_radial, n_legendre = (model.angle_radial, model.angle_angular) if isinstance(model, EquivariantConfig) else (0, 0)
+    n_radial, n_legendre = model.angular_basis
     starts = np.repeat(graphs.atom_pointer[:-1], np.diff(graphs.atom_pointer))
     neighbour = np.empty((n_atoms, n_slots), np.int16)
     vector = np.empty((n_atoms, n_slots, 3), np.float32)
     radius = np.empty(n_atoms, np.float32)
     angular = np.zeros((n_atoms, n_slots, n_radial * n_legendre), np.float16)
     own = np.arange(n_atoms) - starts
+    # Past a cap of the shards nobody knows what comes, so its last neighbour is the first that is left out.
+    most = min(n_slots, (graph.max_neighbours or MAX_ATOMS) - 1)
     _fill_slots(
         graphs.edge_pointer,
         graphs.neighbour,
@@ -63,6 +66,7 @@ def densify(graphs: Graphs, *, graph: GraphConfig, model: EquivariantConfig | CG
         own,
         graph.cutoff,
         graph.min_neighbours,
+        most,
         neighbour,
         vector,
         radius,
@@ -85,36 +89,33 @@ def densify(graphs: Graphs, *, graph: GraphConfig, model: EquivariantConfig | CG
     return DenseGraphs(graphs.jid, graphs.atom_pointer, graphs.species, neighbour, vector, radius, angular)
 
 
-@numba.njit(cache=True, inline="always")
-def _length(vector):
-    return np.float32(np.sqrt(vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2]))
-
-
-@numba.njit(cache=True)
+@compiled
 def _fill_slots(
-    edge_pointer, neighbour, edge_vector, own, cutoff, min_neighbours, out_neighbour, out_vector, out_radius
+    edge_pointer, neighbour, edge_vector, own, cutoff, min_neighbours, most, out_neighbour, out_vector, out_radius
 ):
     n_slots = out_neighbour.shape[1]
     for atom in range(len(own)):
         start, n_edges = edge_pointer[atom], edge_pointer[atom + 1] - edge_pointer[atom]
-        radius = max(np.float32(cutoff), _length(edge_vector[start + min(min_neighbours, n_edges) - 1]))
-        if n_edges > n_slots:
-            radius = min(radius, _length(edge_vector[start + n_slots]))
+        left_out = max(steps(cutoff), steps(length(edge_vector[start + min(min_neighbours, n_edges) - 1])))
+        if n_edges > most:
+            left_out = min(left_out, steps(length(edge_vector[start + most])))
+        end = shell_start(left_out)
+        radius = np.float32(end / STEPS_PER_ANGSTROM)
         out_radius[atom] = radius
         for slot in range(n_slots):
             out_neighbour[atom, slot] = own[atom]
             out_vector[atom, slot, 0] = 0.0
             out_vector[atom, slot, 1] = 0.0
             out_vector[atom, slot, 2] = radius
-        for slot in range(min(n_slots, n_edges)):
+        for slot in range(min(most, n_edges)):
             edge = edge_vector[start + slot]
-            if _length(edge) >= radius * np.float32(1 - 1e-6):
+            if steps(length(edge)) >= end:
                 break
             out_neighbour[atom, slot] = neighbour[start + slot]
             out_vector[atom, slot] = edge
 
 
-@numba.njit(cache=True)
+@compiled
 def _fill_fingerprints(
     edge_pointer, edge_vector, n_angle_edges, angle_pointer, cosine, cutoff, n_radial, n_legendre, out
 ):
@@ -128,7 +129,7 @@ def _fill_fingerprints(
         total = np.zeros((n_edges, n_radial, n_legendre), np.float32)
         for p in range(n_edges):
             edge = edge_vector[start + p]
-            distance = _length(edge)
+            distance = np.float32(length(edge))
             ratio = min(distance / cutoff, 1.0)
             weight[p] = 1 - 28 * ratio**6 + 48 * ratio**7 - 21 * ratio**8
             for n in range(n_radial):

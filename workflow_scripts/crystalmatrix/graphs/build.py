@@ -4,21 +4,24 @@ In: many crystals as flat arrays, or rows of results/data/records.parquet.  Out:
 of that crystal and the settings alone, bit for bit, whatever stands beside it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from crystalmatrix.config import GraphConfig
+from crystalmatrix.config import CPU, TORCH_CLUSTER, GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.crystals.geometry import MIN_DISTANCE, wrap
-from crystalmatrix.errors import DataError
+from crystalmatrix.errors import ConfigError, DataError
+from crystalmatrix.graphs import neighbours
 from crystalmatrix.graphs.arrow import flat, lengths
 from crystalmatrix.graphs.edge_key import MAX_ATOMS, MAX_IMAGE, MAX_RADIUS
 from crystalmatrix.graphs.geometry import edge_vectors
-from crystalmatrix.graphs.neighbours import Edges, find
+from crystalmatrix.graphs.neighbours import Edges
 from crystalmatrix.graphs.ragged import Graphs, from_edges, running_sum
 
 
@@ -64,9 +67,13 @@ def from_records(table: pa.Table, *, settings: GraphConfig) -> Graphs:
     return graphs_of(crystals, edges_of(crystals, settings=settings))
 
 
-def edges_of(crystals: Crystals, *, settings: GraphConfig) -> Edges:
-    """The edges of many crystals. Raises DataError, naming the crystal, for a geometry that is none."""
+def edges_of(crystals: Crystals, *, settings: GraphConfig, search: str = CPU) -> Edges:
+    """The edges of many crystals, the same by every `search`.
+
+    Raises DataError, naming the crystal, for a geometry that is none, and ConfigError where torch-cluster is missing.
+    """
     _check(crystals)
+    find = _find_on_device() if search == TORCH_CLUSTER else neighbours.find
     edges = find(crystals.atom_pointer, crystals.fractional, crystals.lattice, settings=settings)
     if edges.failed >= 0:
         raise DataError(
@@ -104,6 +111,20 @@ def graphs_of(crystals: Crystals, edges: Edges, *, cosine: NDArray[np.float32] |
         n_angle_edges=edges.n_angle_edges,
         cosine=cosine,
     )
+
+
+def _find_on_device() -> Callable[..., Edges]:
+    """torch_cluster.find, on the GPU where there is one. Raises ConfigError where torch-cluster is not installed."""
+    try:
+        import torch
+
+        from crystalmatrix.graphs import torch_cluster
+    except ImportError:
+        raise ConfigError(
+            f"graph.search: found {TORCH_CLUSTER!r}, which cannot be imported here; expected torch and torch-cluster "
+            f"to be installed: pip install torch-cluster, or set graph.search to {CPU!r}, which finds the same graphs"
+        ) from None
+    return partial(torch_cluster.find, device="cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _check(crystals: Crystals) -> None:

@@ -42,6 +42,13 @@ def _fill_vectors(atom_pointer, fractional, lattice, edge_pointer, neighbour, of
                     vector[e, axis] = a * cell[0, axis] + b * cell[1, axis] + c * cell[2, axis]
 
 
+@compiled
+def length(vector):
+    """Å, of one edge vector [3], in float64."""
+    x, y, z = np.float64(vector[0]), np.float64(vector[1]), np.float64(vector[2])
+    return np.sqrt(x * x + y * y + z * z)
+
+
 def angle_pointer(n_angle_edges: NDArray[np.integer]) -> NDArray[np.int64]:
     """[n_atoms + 1] where each atom's angles start: k (k - 1) / 2 unordered pairs of its k angle edges."""
     k = n_angle_edges.astype(np.int64)

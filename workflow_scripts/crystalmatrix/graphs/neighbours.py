@@ -9,7 +9,7 @@ Definition. Distances are compared as whole multiples q of 1e-6 Å (rounded), so
   distance, and the rest of the last one's shell.
 - With `max_neighbours`, an atom keeps its `max_neighbours` nearest ones and the rest of the last one's shell, even if
   `min_neighbours` is larger.
-- The rest of a shell is what lies within SHELL_TOLERANCE of its last edge, so that no cap breaks a crystal's symmetry.
+- What a shell is, shells.py says; no cap breaks a crystal's symmetry.
 - Angle edges are those with q(distance) <= q(three_body_cutoff) + 1.
 """
 
@@ -24,15 +24,13 @@ from crystalmatrix.graphs.edge_key import (
     MAX_ATOMS,
     MAX_IMAGE,
     MAX_RADIUS,
-    STEPS_PER_ANGSTROM,
     pack,
     steps,
     steps_of,
     unpack,
 )
+from crystalmatrix.graphs.shells import shell_end
 
-SHELL_TOLERANCE = 1e-3  # Å: relaxed cells scatter the atoms of a shell by less, and distinct shells lie further apart
-SHELL_STEPS = round(SHELL_TOLERANCE * STEPS_PER_ANGSTROM)
 GROWTH = 1.3  # of the search radius, until `min_neighbours` are inside
 MARGIN = 1e-5  # Å, by which a box around the sphere is wider: the step past the cutoff, and what rounding could lose
 
@@ -97,7 +95,7 @@ def _search(atom_pointer, fractional, lattice, spacing, n_bins, cutoff, three_bo
                     return key[:first], edge_pointer, n_angle_edges, crystal
                 if end - first >= fewest:
                     key[first:end].sort()
-                    whole_shell = steps_of(key[first + fewest - 1]) + SHELL_STEPS <= steps(radius)
+                    whole_shell = shell_end(steps_of(key[first + fewest - 1])) <= steps(radius)
                     if radius == cutoff or whole_shell:
                         break
                 radius, limit = radius * GROWTH, fewest
@@ -166,7 +164,7 @@ def _past_shell(key, first, end, n):
     """Where the shell of the n-th of the sorted edges first:end ends."""
     if end - first <= n:
         return end
-    last = steps_of(key[first + n - 1]) + SHELL_STEPS
+    last = shell_end(steps_of(key[first + n - 1]))
     past = first + n
     while past < end and steps_of(key[past]) <= last:
         past += 1

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crystalmatrix.graphs.compiled import compiled
-from crystalmatrix.graphs.geometry import angle_cosines, angle_pointer
-from crystalmatrix.graphs.neighbours import SHELL_TOLERANCE
+from crystalmatrix.graphs.edge_key import steps
+from crystalmatrix.graphs.geometry import angle_cosines, angle_pointer, length
+from crystalmatrix.graphs.shells import shell_end
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def concatenate(parts: list[Graphs]) -> Graphs:
 
 
 def nearest(graphs: Graphs, n: int) -> Graphs:
-    """Each centre's `n` nearest edges and the rest of the last one's shell (see neighbours.py), and their angles."""
+    """Each centre's `n` nearest edges and the rest of the last one's shell (see shells.py), and their angles."""
     count = _count_nearest(graphs.edge_vector, graphs.edge_pointer, n)  # [n_atoms]
     first, end = graphs.edge_pointer[:-1], graphs.edge_pointer[:-1] + count
     return from_edges(
@@ -148,8 +149,8 @@ def _count_nearest(edge_vector, edge_pointer, n):
         first, end = edge_pointer[i], edge_pointer[i + 1]
         past = min(first + n, end)
         if past < end:
-            farthest = np.linalg.norm(edge_vector[past - 1]) + SHELL_TOLERANCE
-            while past < end and np.linalg.norm(edge_vector[past]) <= farthest:
+            last = shell_end(steps(length(edge_vector[past - 1])))
+            while past < end and steps(length(edge_vector[past])) <= last:
                 past += 1
         count[i] = past - first
     return count

@@ -7,7 +7,7 @@ takes the angles from the table or computes them again (rates: docs/graphs.md).
 import numpy as np
 import pyarrow as pa
 
-from crystalmatrix.config import GraphConfig
+from crystalmatrix.config import CPU, GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.graphs.arrow import flat, flat_bytes, to_bytes, to_lists
 from crystalmatrix.graphs.build import Crystals, edges_of, graphs_of
@@ -18,10 +18,10 @@ WITHOUT_ANGLES = [name for name in columns.GRAPHS.names if name != columns.COSIN
 _STORED = np.dtype("<i2")
 
 
-def graph_table(records: pa.Table, *, settings: GraphConfig) -> pa.Table:
+def graph_table(records: pa.Table, *, settings: GraphConfig, search: str = CPU) -> pa.Table:
     """Rows of columns.GRAPHS, from the columns JID, SPECIES, FRACTIONAL and LATTICE of as many records."""
     crystals = Crystals.from_table(records)
-    edges = edges_of(crystals, settings=settings)
+    edges = edges_of(crystals, settings=settings, search=search)
     graphs = graphs_of(crystals, edges)
     atoms = graphs.atom_pointer  # [n_crystals + 1], as the next two
     edge = graphs.edge_pointer[atoms]

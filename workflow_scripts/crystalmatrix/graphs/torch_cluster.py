@@ -23,8 +23,9 @@ from crystalmatrix.graphs.edge_key import (
     steps_of,
     unpack,
 )
-from crystalmatrix.graphs.neighbours import GROWTH, MARGIN, SHELL_STEPS, Edges
+from crystalmatrix.graphs.neighbours import GROWTH, MARGIN, Edges
 from crystalmatrix.graphs.ragged import running_sum
+from crystalmatrix.graphs.shells import shell_end
 
 _ROOM = (
     256  # neighbours an atom may have at first; doubled until it suffices, as torch-cluster drops the rest in silence
@@ -57,9 +58,9 @@ def find(
         q = np.append(steps_of(key), 0)  # the one more keeps indices of atoms without edges inside
         enough, limit = count >= fewest, most
         if radius > settings.cutoff:  # the shell of the last edge must be whole, and nothing follows it
-            whole = q[np.minimum(first[:-1] + fewest, len(key)) - 1] + SHELL_STEPS <= steps(radius)
+            whole = shell_end(q[np.minimum(first[:-1] + fewest, len(key)) - 1]) <= steps(radius)
             enough, limit = enough & whole, fewest
-        last = q[first[:-1] + np.minimum(limit, count) - 1] + SHELL_STEPS  # [n_atoms] end of the last shell
+        last = shell_end(q[first[:-1] + np.minimum(limit, count) - 1])  # [n_atoms] end of the last shell
         rank = np.arange(len(key)) - first[centre]
         keep = (enough & missing[members])[centre] & ((rank < limit) | (steps_of(key) <= last[centre]))
         centres.append(members[centre[keep]])

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
@@ -15,11 +14,10 @@ from numpy.typing import NDArray
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.crystals.crystal import Crystal, Failure
-from crystalmatrix.crystals.symmetry import find_symmetry
+from crystalmatrix.crystals.symmetry import find_symmetry, zero_by_symmetry
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.graphs.table import graph_table, graphs_from_table
-from crystalmatrix.training.labels import zero_by_symmetry
 
 ATOMS_AT_ONCE = 16_384  # in a chunk, whose graphs are in memory together
 
@@ -112,7 +110,4 @@ def _graphs(structures: list[Crystal], *, settings: GraphConfig) -> Graphs:
 
 def _zero_by_symmetry(structures: list[Crystal]) -> NDArray[np.bool_]:
     found = [find_symmetry(structure.lattice, structure.fractional, structure.species) for structure in structures]
-    return zero_by_symmetry(
-        pd.Series([symmetry.has_inversion for symmetry in found], dtype="boolean"),
-        pd.Series([symmetry.point_group for symmetry in found], dtype="string"),
-    )
+    return zero_by_symmetry([one.has_inversion for one in found], [one.point_group for one in found])

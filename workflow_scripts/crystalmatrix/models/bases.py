@@ -3,8 +3,12 @@
 In: distances in Å.  Out: dimensionless features.
 """
 
+import math
+
 import torch
 from torch import Tensor
+
+NEAREST, FARTHEST = 1.0, 12.0  # Å, between the centres: a short bond, and the largest cutoff of config.py
 
 
 def envelope(ratio: Tensor) -> Tensor:
@@ -17,8 +21,14 @@ def envelope(ratio: Tensor) -> Tensor:
     return torch.where(ratio < 1, inside, torch.zeros_like(ratio))
 
 
-def gaussians(distance: Tensor, *, n_radial: int, stop: float = 6.0) -> Tensor:
-    """Gaussians with centres spread over [0.5, stop] Å and a width of their spacing: [...] -> [..., n_radial]."""
-    centre = torch.linspace(0.5, stop, n_radial, dtype=distance.dtype, device=distance.device)
-    width = (stop - 0.5) / max(n_radial - 1, 1)
-    return torch.exp(-0.5 * ((distance.unsqueeze(-1) - centre) / width) ** 2)
+def gaussians(distance: Tensor, *, n_radial: int) -> Tensor:
+    """Gaussians of log(distance), from bonds to the largest cutoff: [...] -> [..., n_radial], at least 2.
+
+    Their width is their spacing. The last one stays at 1 beyond its centre: an isolated atom's neighbours are far, but
+    never out of sight.
+    """
+    width = math.log(FARTHEST / NEAREST) / (n_radial - 1)
+    centre = torch.arange(n_radial, dtype=distance.dtype, device=distance.device)  # in widths, from NEAREST
+    beyond = (torch.log(distance / NEAREST) / width).unsqueeze(-1) - centre  # [..., n_radial]
+    beyond = torch.cat([beyond[..., :-1], beyond[..., -1:].clamp(max=0)], dim=-1)
+    return torch.exp(-0.5 * beyond.square())

@@ -17,7 +17,7 @@ from crystalmatrix.models.bases import gaussians
 class CGCNN(nn.Module):
     """Crystal graph convolutional network on the nearest whole shells of neighbours."""
 
-    def __init__(self, config: CGCNNConfig, *, n_angular: int = 0) -> None:
+    def __init__(self, config: CGCNNConfig) -> None:
         super().__init__()
         self.n_radial = config.n_radial
         self.embedding = nn.Embedding(N_SPECIES, config.channels)
@@ -30,7 +30,7 @@ class CGCNN(nn.Module):
         filled = distance < batch.envelope_radius.unsqueeze(-1)
         centre = torch.arange(len(distance), device=distance.device).unsqueeze(-1).expand_as(batch.neighbour)
         edge_index = torch.stack([batch.neighbour[filled], centre[filled]])  # PyG: from j (row 0) to i (row 1)
-        edge = gaussians(distance[filled], n_radial=self.n_radial, stop=8.0)
+        edge = gaussians(distance[filled], n_radial=self.n_radial)
         node = self.embedding(batch.species)
         for layer in self.layers:
             node = layer(node, edge_index, edge)

@@ -8,6 +8,7 @@ products of two mixtures of the density and the atom's own features, gates.
 In: Batch.  Out: scalar features of every atom, [n_atoms, channels].
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -21,13 +22,14 @@ from crystalmatrix.models.products import DegreeLinear, DepthwiseProduct, densit
 
 
 class EquivariantNet(nn.Module):
-    """E(3)-equivariant features of atoms. `n_angular` is the width of Batch.angular."""
+    """E(3)-equivariant features of atoms."""
 
-    def __init__(self, config: EquivariantConfig, *, n_angular: int) -> None:
+    def __init__(self, config: EquivariantConfig) -> None:
         super().__init__()
         self.degrees = list(range(config.l_max + 1))
         self.n_radial = config.n_radial
         self.embedding = nn.Embedding(N_SPECIES, config.channels)
+        n_angular = math.prod(config.angular_basis)  # width of Batch.angular
         self.edge_input = nn.Linear(config.n_radial + n_angular, config.edge_channels)
         last = config.layers - 1
         self.layers = nn.ModuleList(DensityLayer(config, first=i == 0, last=i == last) for i in range(config.layers))

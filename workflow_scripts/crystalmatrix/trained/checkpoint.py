@@ -17,7 +17,6 @@ from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.document import Document
 from crystalmatrix.contracts.summary import ModelSummary
 from crystalmatrix.errors import DataError
-from crystalmatrix.features.dense import angular_width
 from crystalmatrix.files import atomic
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.targets.step import BoolArray, FloatArray
@@ -90,11 +89,7 @@ class Checkpoint:
 
 def build_model(settings: TierConfig, targets: list[Target]) -> CrystalModel:
     """The network that a tier's settings and a list of targets ask for, freshly initialised."""
-    return CrystalModel(
-        settings.model,
-        n_angular=angular_width(settings.model),
-        outputs_per_head=[target.n_outputs for target in targets],
-    )
+    return CrystalModel(settings.model, outputs_per_head=[target.n_outputs for target in targets])
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

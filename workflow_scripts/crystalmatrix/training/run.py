@@ -4,6 +4,7 @@ In: TrainingData, settings.  Out: Checkpoint.
 """
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ import torch
 
 from crystalmatrix.config import TierConfig
 from crystalmatrix.crystals.formula import reduced_formulas
+from crystalmatrix.data.labels import TRAIN, VAL
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.dense import densify
-from crystalmatrix.models.crystal import CrystalModel
+from crystalmatrix.models.crystal import HEADS, CrystalModel
 from crystalmatrix.properties import AUXILIARY_FIELDS
 from crystalmatrix.targets.step import Crystals, FloatArray
 from crystalmatrix.targets.target import Target
@@ -23,7 +24,7 @@ from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.checkpoint import Checkpoint, build_model
 from crystalmatrix.trained.domain import fit_domain
 from crystalmatrix.trained.prediction import predict
-from crystalmatrix.training.labels import TRAIN, VAL, TrainingData, fit_arguments
+from crystalmatrix.training.labels import TrainingData, fit_arguments
 from crystalmatrix.training.loop import Trainer
 from crystalmatrix.training.state import STATE_VERSION, run_lock
 from crystalmatrix.training.stop import StopRequest
@@ -44,13 +45,13 @@ def train(
     first_seed: int = 0,
 ) -> Checkpoint:
     """Train, or finish training, all members. TrainingStoppedError after a signal, state saved in `run`."""
-    formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    formulas = reduced_formulas(data.features.species, data.features.atom_pointer)
     targets = fit_targets(data, formulas, settings=settings)
     properties = [name for name in data.tasks if name not in AUXILIARY_FIELDS]
     used = settings if init is None else _for_fine_tuning(settings)
     stop = StopRequest()
     with run_lock(run), stop.listening():
-        dataset = Dataset(densify(data.graphs, graph=data.graph, model=settings.model), device)
+        dataset = Dataset(data.features, device)
         members = []
         for seed in range(first_seed, first_seed + settings.training.seeds):
             torch.manual_seed(seed)
@@ -92,7 +93,7 @@ def train(
             init=init,
         ),
         seen={name: data.keys(np.flatnonzero(data.fold[:, i] == TRAIN)) for i, name in enumerate(properties)},
-        domain=fit_domain(data.graphs, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
+        domain=fit_domain(data.features, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
     )
     return replace(checkpoint, calibration=_calibrate(checkpoint, data, dataset, formulas))
 
@@ -114,9 +115,9 @@ def fit_targets(data: TrainingData, formulas: FloatArray, *, settings: TierConfi
 def warm_start(model: CrystalModel, source: Checkpoint, *, member: int, task: str) -> None:
     """Copy everything but the heads, and the head of `task`, from a member of a multi-task checkpoint."""
     weights = source.members[member % len(source.members)]
-    head = f"heads.{source.properties.index(task)}."
-    kept = {name: value for name, value in weights.items() if not name.startswith("heads.")}
-    kept |= {"heads.0." + name.removeprefix(head): value for name, value in weights.items() if name.startswith(head)}
+    head = f"{HEADS}{source.properties.index(task)}."
+    kept = {name: value for name, value in weights.items() if not name.startswith(HEADS)}
+    kept |= {f"{HEADS}0.{name.removeprefix(head)}": value for name, value in weights.items() if name.startswith(head)}
     model.load_state_dict(kept)
 
 
@@ -150,14 +151,14 @@ def _calibrate(
 
 def _elements(data: TrainingData) -> list[int]:
     crystals = data.of_fold(TRAIN)
-    return sorted(int(z) for z in np.unique(data.graphs.select(crystals).species))
+    return sorted(int(z) for z in np.unique(data.features.select(crystals).species))
 
 
 def weights_digest(data: TrainingData, settings: TierConfig, init: Checkpoint | None, seed: int) -> str:
     """Of everything that decides the weights, and of nothing else: a state with another digest is not continued."""
     training = settings.training.model_copy(update={"seeds": 1, "save_every_seconds": 1.0})
     content = hashlib.sha256(f"{STATE_VERSION}{settings.model_copy(update={'training': training}).to_json()}".encode())
-    content.update(data.graph.model_copy(update={"shards": 1}).to_json().encode())
+    content.update(json.dumps(data.graph.identity, sort_keys=True).encode())
     content.update(data.data_digest.encode())
     content.update(",".join(data.tasks).encode())
     content.update(data.fold.tobytes())

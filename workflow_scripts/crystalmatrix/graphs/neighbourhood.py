@@ -1,4 +1,4 @@
-"""A fingerprint of every atom's neighbourhood that no model has learned: how many neighbours of which kind, how far.
+"""The neighbourhood of every atom as numbers that no model has learned: how many neighbours of which kind, how far.
 
 In: Graphs.  Out: [n_atoms, WIDTH].
 
@@ -24,7 +24,7 @@ END = 2.0  # of the envelope
 WIDTH_OF_GAUSSIANS = 0.13
 
 
-def neighbourhood_fingerprints(graphs: Graphs) -> NDArray[np.float32]:
+def neighbourhoods(graphs: Graphs) -> NDArray[np.float32]:
     """[n_atoms, WIDTH]."""
     radius, electronegativity = _element_tables()
     total = np.zeros((len(graphs.species), WIDTH), np.float32)

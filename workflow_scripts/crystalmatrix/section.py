@@ -1,6 +1,6 @@
-"""What every section of config.yaml is: frozen, strict, and one line where it is wrong.
+"""A section of config.yaml as a strict, frozen object; what every section has in common.
 
-In: nested dictionaries or JSON.  Out: a frozen object; ConfigError with place, finding and expectation.
+In: nested dictionaries, or JSON.  Out: the object, JSON; ConfigError, one line, for anything that does not fit.
 """
 
 import json
