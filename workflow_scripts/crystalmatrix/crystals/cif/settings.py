@@ -54,8 +54,8 @@ def of_name(name: str) -> list[Setting]:
                 return chosen
             if found and extension and not any(setting.extension for setting in found):
                 return found
-        if found := _full_names().get(text.replace(" ", "")):
-            return [setting for setting in found if not extension or setting.extension.lower() == extension]
+        if full := _full_names().get(text.replace(" ", "")):
+            return [setting for setting in full if not extension or setting.extension.lower() == extension]
     return []
 
 
