@@ -113,6 +113,7 @@ def parse_block(name: str, line: int, text: str) -> Block:
 
 
 def _parsed(text: str, line: int) -> list[Any]:
+    """The items of gemmi's block, whose types its stubs leave open."""
     try:
         document = cif.read_string(text, check_level=0)
     except Exception as error:  # of gemmi's parser; its words are for programmers
@@ -128,7 +129,7 @@ def _quoted(found: re.Match[str]) -> str:
     return f"{found[1]}{quote}{found[2]}{quote}"
 
 
-def _check_said_once(tag: str, again: bool, line: int, item: cif.Item) -> None:
+def _check_said_once(tag: str, again: bool, line: int, item: Any) -> None:
     if again and tag.startswith(_DECISIVE) and not tag.endswith("_id"):
         place = f"line {item.line_number + line - 1}"
         raise InvalidCrystalError(CONTRADICTORY, f"{place}: {tag} stands twice in the block, expected once")
