@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from stage import features_for
 
 from crystalmatrix import config, errors
 from crystalmatrix.contracts import columns
 from crystalmatrix.evaluation.bootstrap import interval, paired_difference, resampled_means
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.trained.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from crystalmatrix.trained.held_out import load_held_out
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training.device import claim_device
 from crystalmatrix.training.labels import TrainingData, load
@@ -99,7 +101,6 @@ def variant_errors(
     for name in [AS_IT_IS, *names]:
         if name == THE_MULTITASK_MODEL:
             whole = load_checkpoint(multitask)
-            data = load_data(arguments.results, MULTITASK, properties, whole.settings)
             checkpoints = [replace(whole, members=[member]) for member in whole.members]
         else:
             variant = changed(tier, VARIANTS[name], max_epochs=arguments.max_epochs)
@@ -109,7 +110,7 @@ def variant_errors(
             checkpoints = [
                 trained(data, variant, task, seed, folder, arguments, device, init) for seed in range(arguments.seeds)
             ]
-        of_seed = [fold_errors(checkpoint, data, device, arguments.fold) for checkpoint in checkpoints]
+        of_seed = [fold_errors(checkpoint, arguments.results, device, arguments.fold) for checkpoint in checkpoints]
         wanted = of_seed[0] if task == MULTITASK else [task]
         error[name] = {key: np.stack([errors[key] for errors in of_seed]) for key in wanted}
     return error
@@ -120,11 +121,15 @@ def load_data(results: Path, task: str, properties: tuple[str, ...], tier: confi
         results / "data/records.parquet",
         results / "data/splits.parquet",
         None,
-        sorted((results / "graphs").glob("shard-*.parquet")),
+        features_of(results, tier),
         task=task,
         properties=list(properties),
-        training=tier.training,
+        settings=tier,
     )
+
+
+def features_of(results: Path, tier: config.TierConfig) -> list[Path]:
+    return features_for(sorted((results / "graphs").glob("shard-*.parquet")), tier.model)
 
 
 def changed(tier: config.TierConfig, change: Change, *, max_epochs: int | None) -> config.TierConfig:
@@ -166,8 +171,10 @@ def trained(
     return checkpoint
 
 
-def fold_errors(checkpoint: Checkpoint, data: TrainingData, device: torch.device, fold: str) -> Signed:
+def fold_errors(checkpoint: Checkpoint, results: Path, device: torch.device, fold: str) -> Signed:
     """Prediction - target on the fold, [n] of each property, sorted by id."""
+    files = [results / "data/records.parquet", results / "data/splits.parquet"]
+    data = load_held_out(*files, features_of(results, checkpoint.settings), checkpoint)
     table = predictions_table(checkpoint, data, device=device).to_pandas()
     table = table[table[columns.FOLD] == fold]
     signed = table[columns.PREDICTION] - table[columns.TARGET]

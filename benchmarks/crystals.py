@@ -33,7 +33,7 @@ def save_sample(source: Path, out: Path, *, n_batches: int, batch_size: int, see
     Arrays: jid [n], atom_pointer [n + 1], species [n_atoms], fractional [n_atoms, 3], lattice [n, 3, 3] Å,
     target [n] eV/atom (zero where there is none), batches [n_batches, batch_size].
     """
-    from crystalmatrix.features.dataset import epoch_batches
+    from crystalmatrix.features.sampling import epoch_batches
 
     crystals = _from_zip(source) if source.name.endswith(".zip") else _from_records(source)
     chosen = np.random.default_rng(seed).permutation(len(crystals))[: n_batches * batch_size]

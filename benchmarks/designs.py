@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from e3nn import nn as enn
 from e3nn import o3
+from stage import features_for
 from torch import Tensor, nn
 
 from crystalmatrix import config
@@ -31,7 +32,6 @@ from crystalmatrix.config import TierConfig
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.features.batch import N_SPECIES, Batch
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.dense import densify
 from crystalmatrix.models.bases import envelope, gaussians
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.properties import PROPERTIES
@@ -145,9 +145,9 @@ def train_for(design: Design, data: TrainingData, *, epochs: int, seed: int) -> 
         update={"training": design.settings.training.model_copy(update=update | {"save_every_seconds": 1e9})}
     )
     torch.manual_seed(seed)
-    formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    formulas = reduced_formulas(data.features.species, data.features.atom_pointer)
     targets = fit_targets(data, formulas, settings=settings)
-    dataset = Dataset(densify(data.graphs, graph=data.graph, model=settings.model), torch.device("cpu"))
+    dataset = Dataset(data.features, torch.device("cpu"))
     model = design.build(targets)
     with tempfile.TemporaryDirectory() as run:
         trainer = Trainer(
@@ -200,24 +200,29 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     tiers = config.load(ROOT / "config.yaml").tiers
-    data = load(
-        arguments.records,
-        arguments.splits,
-        None,
-        arguments.shards,
-        task=arguments.property,
-        properties=[arguments.property],
-        training=tiers["lite"].training,
-    )
+
+    def data_for(settings: TierConfig) -> TrainingData:
+        return load(
+            arguments.records,
+            arguments.splits,
+            None,
+            features_for(arguments.shards, settings.model),
+            task=arguments.property,
+            properties=[arguments.property],
+            settings=settings,
+        )
+
     known = designs(tiers, tier=arguments.tier)
     rows: list[dict[str, Any]] = []
     for name in arguments.designs:
+        data = data_for(known[name].settings)
         epoch = train_for(known[name], data, epochs=1, seed=0)["cpu_seconds"]
         epochs = max(round(arguments.seconds / epoch), 1)
         for seed in range(arguments.seeds):
             rows.append({"design": name, "seed": seed, **train_for(known[name], data, epochs=epochs, seed=seed)})
             print(json.dumps(rows[-1]), flush=True)
     ours = replace(known["density"], name="density, as many crystals")  # as the per-edge design has seen
+    data = data_for(ours.settings)
     for row in [row for row in rows if row["design"] == "per-edge"]:
         again = train_for(ours, data, epochs=row["epochs"], seed=row["seed"])
         rows.append({"design": ours.name, "seed": row["seed"], **again})

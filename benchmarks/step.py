@@ -38,16 +38,18 @@ class Case:
 def ours(tier: str, sample: Sample, device: torch.device) -> Case:
     """A tier of config.yaml, its data set on the device."""
     from crystalmatrix import config
+    from crystalmatrix.contracts.view import View
     from crystalmatrix.features.dataset import Dataset
-    from crystalmatrix.features.dense import densify
+    from crystalmatrix.features.features import Features
     from crystalmatrix.graphs.build import build
     from crystalmatrix.models.crystal import CrystalModel
 
     configuration = config.load(ROOT / "config.yaml")
     settings = configuration.tiers[tier]
     arrays = (sample[name] for name in ("jid", "species", "atom_pointer", "fractional", "lattice"))
-    dense = densify(build(*arrays, settings=configuration.graph), graph=configuration.graph, model=settings.model)
-    dataset = Dataset(dense, device)
+    graphs = build(*arrays, settings=configuration.graph)
+    features = Features.of_graphs(graphs, View.of(configuration.graph, settings.model))
+    dataset, dense = Dataset(features, device), features.blocks[0].dense
     model = CrystalModel(settings.model, outputs_per_head=[1])
     n_crystals, n_slots = len(sample["jid"]), dense.vector.shape[1]
     filled = np.linalg.norm(dense.vector, axis=-1) < dense.envelope_radius[:, None]

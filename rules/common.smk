@@ -7,6 +7,7 @@ import shutil
 
 from crystalmatrix.code import digest
 from crystalmatrix.contracts import columns, versions
+from crystalmatrix.contracts.view import View
 from crystalmatrix.config import load
 from crystalmatrix.crystals.formats import labelled_files, structure_files
 from crystalmatrix.data.official import official_properties
@@ -15,6 +16,7 @@ from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 
 CONFIG = or_exit(load, Path(f"{workflow.basedir}/config.yaml"), OVERLAY)
 SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
+VIEWS = {view.name: view for tier in CONFIG.matrix.tiers for view in [View.of(CONFIG.graph, CONFIG.tiers[tier].model)]}
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
 BASELINES = (
     expand("results/composition/{property}", property=CONFIG.matrix.properties)
@@ -77,6 +79,33 @@ def shard_records(wildcards):
     or_exit(CONFIG.check_shard, wildcards.shard)
     rebuilt_if_unreadable(f"results/graphs/shard-{wildcards.shard}.parquet", columns.GRAPHS_VERSION)
     return "results/data/records.parquet"
+
+
+def viewed(wildcards):
+    """The view behind the name of a folder of features."""
+    or_exit(CONFIG.check_view, wildcards.view, VIEWS)
+    return VIEWS[wildcards.view]
+
+
+def shard_viewed(wildcards):
+    """The graph shard behind a file of features; a number or a view that does not exist is refused."""
+    or_exit(CONFIG.check_shard, wildcards.shard)
+    path = f"results/features/{viewed(wildcards).name}/shard-{wildcards.shard}.arrow"
+    rebuilt_if_unreadable(path, columns.FEATURES_VERSION)
+    return f"results/graphs/shard-{wildcards.shard}.parquet"
+
+
+def shards_compared(wildcards):
+    """All shards where a view takes all neighbours: they say how many slots its files have."""
+    return SHARDS if viewed(wildcards).neighbours is None else []
+
+
+def seen_features(wildcards):
+    """What the networks of a tier see; of an undeclared tier nothing, since `trunk` refuses it."""
+    if wildcards.tier not in CONFIG.tiers:
+        return []
+    view = View.of(CONFIG.graph, CONFIG.tiers[wildcards.tier].model)
+    return expand(f"results/features/{view.name}/shard-{{shard}}.arrow", shard=range(CONFIG.graph.shards))
 
 
 def trunk(wildcards):

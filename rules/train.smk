@@ -28,7 +28,7 @@ rule train:
         records="results/data/records.parquet",
         splits="results/data/splits.parquet",
         outliers="results/data/outliers.csv",
-        shards=SHARDS,
+        features=seen_features,
         init=trunk,
     output:
         "results/{tier}/{task}.pt",
@@ -53,7 +53,7 @@ rule train:
         "Training {wildcards.tier}/{wildcards.task} (a line an epoch: {log})"
     shell:
         'env $ALLOCATOR python "$SCRIPTS"/train.py --tier {wildcards.tier} --task {wildcards.task} --settings {params.settings:q}'
-        " --records {input.records} --splits {input.splits} --outliers {input.outliers} --shards {input.shards}"
+        " --records {input.records} --splits {input.splits} --outliers {input.outliers} --features {input.features}"
         " --run results/runs/{wildcards.tier}/{wildcards.task} {params.properties} {params.init} --out {output}"
         " --threads {threads} --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"
 
@@ -64,7 +64,7 @@ rule predict:
         model="results/{tier}/{task}.pt",
         records="results/data/records.parquet",
         splits="results/data/splits.parquet",
-        shards=SHARDS,
+        features=seen_features,
     output:
         "results/{tier}/{task}.predictions.parquet",
     log:
@@ -83,5 +83,5 @@ rule predict:
         "Predicting with {wildcards.tier}/{wildcards.task}"
     shell:
         'env $ALLOCATOR python "$SCRIPTS"/predict.py --model {input.model} --records {input.records} --splits {input.splits}'
-        " --shards {input.shards} --out {output}"
+        " --features {input.features} --out {output}"
         " --threads {threads} --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"

@@ -190,3 +190,6 @@ def test_keys_that_do_not_concern_a_task_are_left_out() -> None:
     assert "init" not in universal
     assert (single["init"], single["seeds"]) == ("multitask", 3)
     assert TierConfig.from_json(tier.for_task("multitask")).training.sampling == "uniform"
+    other = TierConfig.parse({**tier.model_dump(), "training": {**tier.training.model_dump(), "sampling": "balanced"}})
+    assert other.for_task("ehull") == tier.for_task("ehull")  # so nothing is trained again
+    assert other.for_task("multitask") != tier.for_task("multitask")

@@ -9,9 +9,9 @@ from crystalmatrix import errors, files
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.summary import PredictionsMetadata
 from crystalmatrix.trained.checkpoint import load_checkpoint
+from crystalmatrix.trained.held_out import load_held_out
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training.device import claim_device
-from crystalmatrix.training.labels import load
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="checkpoint, results/{tier}/{task}.pt")
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--splits", type=Path, required=True)
-    parser.add_argument("--shards", type=Path, nargs="+", required=True)
+    parser.add_argument("--features", type=Path, nargs="+", required=True, help="results/features/{view}/shard-*.arrow")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, help="CPU threads; default: all")
     parser.add_argument("--out", type=Path, required=True)
@@ -27,15 +27,7 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     checkpoint = load_checkpoint(arguments.model)
-    data = load(
-        arguments.records,
-        arguments.splits,
-        None,
-        arguments.shards,
-        task=checkpoint.task,
-        properties=checkpoint.properties,
-        training=checkpoint.settings.training,
-    )
+    data = load_held_out(arguments.records, arguments.splits, arguments.features, checkpoint)
     device, _lock = claim_device(arguments.device)
     table = predictions_table(checkpoint, data, device=device)
     files.write_table(

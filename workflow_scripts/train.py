@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--splits", type=Path, required=True)
     parser.add_argument("--outliers", type=Path, help="outliers.csv, for training.outliers: drop")
-    parser.add_argument("--shards", type=Path, nargs="+", required=True)
+    parser.add_argument("--features", type=Path, nargs="+", required=True, help="results/features/{view}/shard-*.arrow")
     parser.add_argument("--run", type=Path, required=True, help="folder of the resumable state")
     parser.add_argument("--init", type=Path, help="multi-task checkpoint to start from")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
@@ -39,10 +39,10 @@ def main() -> None:
         arguments.records,
         arguments.splits,
         arguments.outliers,
-        arguments.shards,
+        arguments.features,
         task=arguments.task,
         properties=arguments.properties,
-        training=settings.training,
+        settings=settings,
     )
     device, _lock = claim_device(arguments.device)
     try:

@@ -122,7 +122,9 @@ def test_disorder_is_refused(tmp_path: Path) -> None:
     text = (tmp_path / "a.cif").read_text()
     assert " 1.0000\n" in text
     (tmp_path / "a.cif").write_text(text.replace(" 1.0000\n", " 0.5\n"))
-    assert only_error(tmp_path / "a.cif") == "disordered: a site of occupancy 0.5, expected 1 everywhere"
+    assert only_error(tmp_path / "a.cif") == (
+        "disordered: block data_image0, site Na1 has the occupancy 0.5, expected 1 everywhere"
+    )
 
 
 def test_what_is_no_crystal_says_why(tmp_path: Path) -> None:
@@ -145,7 +147,9 @@ def test_what_is_no_crystal_says_why(tmp_path: Path) -> None:
     strange = jarvis(SALT)
     strange["atoms"]["elements"][0] = "Xy"
     (tmp_path / "strange.json").write_text(json.dumps(strange))
-    assert only_error(tmp_path / "strange.json") == "unknown element: Xy"
+    assert only_error(tmp_path / "strange.json") == (
+        "unknown element: 'elements', atom 1: 'Xy', expected the symbol of an element"
+    )
 
 
 @pytest.mark.parametrize("name", ["a.cif", "POSCAR", "a.xyz", "a.json", "a.json.gz", "a.json.zip"])

@@ -218,13 +218,13 @@ def test_dictionaries_of_pymatgen(tmp_path):
 def test_a_long_list_is_read_in_little_memory(tmp_path):
     path = tmp_path / "long.json.gz"
     with gzip.open(path, "wt", compresslevel=1) as handle:
-        handle.write("[" + ",\n".join(json.dumps(entry(f"x-{k}", padding="p" * 2000)) for k in range(10_000)) + "]")
+        handle.write("[" + ",\n".join(json.dumps(entry(f"x-{k}", padding="p" * 2000)) for k in range(5_000)) + "]")
     tracemalloc.start()
     count = sum(isinstance(item, Crystal) for item in read_file(path, "long"))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert count == 10_000
-    assert peak < 12e6  # of 24 MB of text
+    assert count == 5_000
+    assert peak < 8e6  # of 12 MB of text
 
 
 def test_pieces_of_any_length_give_the_same_items():

@@ -70,6 +70,7 @@ def test_a_scale_three_scales_or_a_volume_act_on_lattice_and_cartesian_positions
         (zns() + "0.5 0.5 0.5\n", "contradictory: line 11: another row of coordinates, but 2 atoms are counted"),
         (zns(names="Zn S O\n"), "contradictory: line 6 names 3 elements (Zn S O), but 2 counts follow"),
         (zns(names="Zn\n"), "contradictory: line 6 names 1 elements (Zn), but 2 counts follow"),
+        (zns(names="Zn H1.25\n"), "unknown element: line 6: H1.25, expected an element of whole charge"),
         (zns(names="Zn Qq\n"), "unknown element: line 6: Qq"),
         (zns(names="# Zn S\n"), "malformed structure: line 6: found '# Zn S', expected elements or counts"),
         (zns(counts="1 -1"), "malformed structure: line 7: found '1 -1', expected elements or counts"),

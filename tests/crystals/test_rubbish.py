@@ -65,7 +65,7 @@ def test_the_originals_are_good():
         assert all(isinstance(item, Crystal) for item in rows(name, original.encode()))
 
 
-N = 300_000
+N = 100_000
 LONG = {
     "a count beyond all": b"999999999\nLattice=\n" + b"Mg 0 0 0\n" * N,
     "brackets": b"2\n" + b"a=[" * N,

@@ -5,6 +5,8 @@ import json
 import zipfile
 from typing import Any
 
+from crystalmatrix.contracts.origin import Origin
+
 
 def rock_salt(jid: str, *, a: float = 5.6, elements: tuple[str, str] = ("Na", "Cl"), **labels: Any) -> dict[str, Any]:
     """A rock-salt entry with lattice constant `a` in Å, primitive cell, Cartesian coordinates."""
@@ -15,6 +17,9 @@ def rock_salt(jid: str, *, a: float = 5.6, elements: tuple[str, str] = ("Na", "C
         "cartesian": True,
     }
     return {"jid": jid, "atoms": atoms, **labels}
+
+
+ORIGIN = Origin(source="a test", release=None, origin="a test", bytes=1, sha256="0", n_entries=1, date="2026-01-31")
 
 
 def zipped(content: Any, name: str = "data.json") -> bytes:

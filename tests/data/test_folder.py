@@ -144,7 +144,7 @@ def test_what_the_reader_remarks_comes_to_the_quality_of_the_data(tmp_path):
     assert found.n_notes == 1
     (note,) = found.notes
     assert note.jid == "hydride"
-    assert "H" in note.note
+    assert note.note == "deuterium (D) is read as hydrogen"
 
 
 def test_files_passed_over_are_counted_and_named(tmp_path, capsys):

@@ -11,7 +11,7 @@ from crystalmatrix.data.quality import histogram, quality, suspicious_repeats
 from crystalmatrix.data.records import build_records
 from crystalmatrix.properties import PROPERTIES
 
-from .entries import rock_salt
+from .entries import ORIGIN, rock_salt
 from .paths import WHEEL, needs_wheel
 
 
@@ -22,7 +22,7 @@ def records_of(entries):
 def test_counts_of_a_property():
     values = [0.0, 0.0, -3.0, 50.0, 700.0, "na", "soft"]
     records = records_of([rock_salt(f"JVASP-{i}", bulk_modulus_kv=value) for i, value in enumerate(values)])
-    found = quality(records, source={"source": "test"}, fields={})
+    found = quality(records, source=ORIGIN, fields={}).to_dict()
     json.dumps(found, allow_nan=False)
     assert (found["n_raw"], found["n_kept"], found["dropped"]) == (7, 7, {})
     assert found["unreadable_labels"] == {"bulk_modulus": {"'soft'": 1}}
@@ -54,9 +54,9 @@ def test_a_value_given_thirty_times_stands_out_and_rounded_data_do_not():
 def test_a_histogram_counts_every_value_however_extreme():
     values = np.concatenate([np.linspace(0, 1, 1000), [1e6]])
     counted = histogram(values)
-    assert sum(counted["counts"]) == 1001
-    assert counted["edges"][-1] < 2
-    assert sum(histogram(np.array([3.0]))["counts"]) == 1
+    assert sum(counted.counts) == 1001
+    assert counted.edges[-1] < 2
+    assert sum(histogram(np.array([3.0])).counts) == 1
 
 
 def test_oddities_are_told_where_they_are():
@@ -83,7 +83,7 @@ def test_oddities_are_told_where_they_are():
 
 def test_another_field_of_a_property_brings_its_unit():
     records = records_of([rock_salt("JVASP-1", dfpt_piezo_max_eij=0.0)])
-    found = quality(records, source={}, fields={"piezoelectric": "dfpt_piezo_max_eij"})
+    found = quality(records, source=ORIGIN, fields={"piezoelectric": "dfpt_piezo_max_eij"}).to_dict()
     assert found["properties"]["piezoelectric"]["unit"] == "C/m2"
 
 

@@ -96,7 +96,9 @@ def test_a_formula_knows_no_order_and_no_cell(species, multiple):
 def test_too_many_invalid_rows_stop_the_run_and_say_which():
     entries = [rock_salt(f"JVASP-{i}", ehull=0.0) for i in range(9)] + [rock_salt("JVASP-9", elements=("Na", "Qq"))]
     check(build(entries), max_drop_rate=0.1)
-    with pytest.raises(DataError, match=r"1 of 10 rows .* 5\.00%; the first: JVASP-9: unknown element \(Qq\)"):
+    with pytest.raises(
+        DataError, match=r"1 of 10 rows .* 5\.00%; .* JVASP-9: unknown element \('elements', atom 2: 'Qq'"
+    ):
         check(build(entries), max_drop_rate=0.05)
 
 

@@ -51,7 +51,7 @@ def test_minerals_from_source_to_folds(tmp_path):
     folds, about = read_table(tmp_path / "splits.parquet", version=c.SPLITS_VERSION)
     assert about["scheme"] == "official"
     assert set(folds[c.FOLD].to_pylist()) == {c.TRAIN, c.VAL, c.TEST}
-    assert read_json(tmp_path / "coverage.json")["ehull"]["held"] == {"train": 400, "val": 54, "test": 48}
+    assert read_json(tmp_path / "coverage.json")["properties"]["ehull"]["held"] == {"train": 400, "val": 54, "test": 48}
     read_table(tmp_path / "leakage.parquet", version=c.SPLITS_VERSION)
     read_table(tmp_path / "dropped.parquet", version=c.RECORDS_VERSION)
     with (tmp_path / "outliers.csv").open() as handle:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.coverage import FoldCounts
 from crystalmatrix.data import official
 from crystalmatrix.data import splits as splits_module
 from crystalmatrix.data.official import duplicate_ids, official_folds, official_properties
@@ -90,12 +91,12 @@ def test_coverage_counts_official_held_and_left_over():
     jids = [*list(official_folds("spillage"))[:50], "JVASP-999999999"]
     table = records(jids, ehull=[None] * 51)
     splits = splits_table(table, assign_folds(table, DataConfig()))
-    counted = coverage(table, splits, scheme="official")
-    assert counted["spillage"]["official"] == {"train": 9101, "val": 1137, "test": 1137}
-    assert sum(counted["spillage"]["held"].values()) == 50
-    assert counted["spillage"]["without_fold"] == 1
-    assert counted["ehull"]["held"] == {"train": 0, "val": 0, "test": 0}
-    assert coverage(table, splits, scheme="random")["ehull"]["official"] is None
+    counted = coverage(table, splits, scheme="official").properties
+    assert counted["spillage"].official == FoldCounts(train=9101, val=1137, test=1137)
+    assert sum(counted["spillage"].held.to_dict().values()) == 50
+    assert counted["spillage"].without_fold == 1
+    assert counted["ehull"].held == FoldCounts(train=0, val=0, test=0)
+    assert coverage(table, splits, scheme="random").official("ehull") is None
 
 
 @pytest.mark.parametrize("scheme", ["random", "grouped"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crystalmatrix.evaluation import bootstrap
-from crystalmatrix.evaluation.bootstrap import interval, paired_difference, resampled_means
+from crystalmatrix.evaluation.bootstrap import confidence_interval, paired_difference, resampled_means
 
 
 def test_resampled_means_equal_a_slow_loop() -> None:
@@ -23,7 +23,7 @@ def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_interval_of_a_mean_is_the_standard_error() -> None:
     values = np.random.default_rng(2).normal(size=(400, 1))
-    low, high = interval(resampled_means(values, n_resamples=4000)[:, 0], confidence=0.95)
+    low, high = confidence_interval(resampled_means(values, n_resamples=4000)[:, 0], confidence=0.95)
     assert (high - low) / 2 == pytest.approx(1.96 * values.std() / 20, rel=0.05)
 
 
@@ -32,7 +32,7 @@ def test_the_interval_covers_the_true_mean_as_often_as_it_says() -> None:
     hits = 0
     for _ in range(300):
         sample = generator.exponential(size=(100, 1))
-        low, high = interval(resampled_means(sample, n_resamples=300)[:, 0], confidence=0.9)
+        low, high = confidence_interval(resampled_means(sample, n_resamples=300)[:, 0], confidence=0.9)
         hits += low <= 1.0 <= high
     assert 0.83 < hits / 300 < 0.95
 
@@ -45,7 +45,10 @@ def test_pairing_finds_a_small_difference_between_heavy_tails() -> None:
     assert difference.verdict == "better"
     assert difference.low < difference.mean < difference.high < 0
     assert paired_difference(error, better, n_resamples=1000, confidence=0.95).verdict == "worse"
-    unpaired = [interval(resampled_means(e[:, None], n_resamples=1000)[:, 0], confidence=0.95) for e in (better, error)]
+    unpaired = [
+        confidence_interval(resampled_means(e[:, None], n_resamples=1000)[:, 0], confidence=0.95)
+        for e in (better, error)
+    ]
     assert unpaired[0][1] > unpaired[1][0]  # the two intervals overlap: without pairing, nothing could be said
 
 

@@ -1,4 +1,4 @@
-"""The composition floor: features of hand, and a fit that finds what a composition tells and nothing else."""
+"""The composition baseline: features of hand, and a fit that finds what a composition tells and nothing else."""
 
 from pathlib import Path
 
@@ -6,14 +6,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from tests.contracts.cases import SOURCE
 
-from crystalmatrix import files
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.errors import DataError
-from crystalmatrix.evaluation.composition import predict_composition
+from crystalmatrix.evaluation.composition import Fitted, predict_composition
 from crystalmatrix.evaluation.descriptors import DESCRIPTORS, composition_features
 
 REAL = Path(__file__).parents[2].parent / "shared/data/jarvis_dft_3d_part.json.zip"
+
+
+def fitted(records: pd.DataFrame, splits: pd.DataFrame, *, name: str) -> Fitted:
+    return predict_composition(records, splits, name=name, source=SOURCE, data_digest="1")
 
 
 def features_of(*species: list[int]) -> np.ndarray:
@@ -62,24 +66,24 @@ def synthetic(n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_it_learns_what_the_composition_tells_and_repeats_itself() -> None:
     records, splits = synthetic(400)
-    table, model = predict_composition(records, splits, name="ehull")
+    table, model, _ = fitted(records, splits, name="ehull")
     assert table.schema == c.PREDICTIONS
     frame = table.to_pandas()
     assert frame[c.FOLD].value_counts().to_dict() == {c.VAL: 40, c.TEST: 40}
     test = frame[frame[c.FOLD] == c.TEST]
     error = np.abs(test[c.PREDICTION] - test[c.TARGET]).mean()
-    constant = np.abs(test[c.TARGET] - model["train_median"]["ehull"]).mean()
+    constant = np.abs(test[c.TARGET] - model.train_median["ehull"]).mean()
     assert error < 0.25 * constant
     assert ((test[c.LOWER] <= test[c.TARGET]) & (test[c.TARGET] <= test[c.UPPER])).mean() > 0.75
-    again, _ = predict_composition(records, splits.sample(frac=1, random_state=1), name="ehull")
+    again, _, _ = fitted(records, splits.sample(frac=1, random_state=1), name="ehull")
     assert again.equals(table)
 
 
 def test_where_the_composition_tells_nothing_it_is_the_constant() -> None:
     records, splits = synthetic(200)
     records["ehull"] = np.random.default_rng(1).permutation(np.r_[np.zeros(180), np.ones(20)])
-    table, model = predict_composition(records, splits, name="ehull")
-    assert model["train_median"]["ehull"] == 0
+    table, model, _ = fitted(records, splits, name="ehull")
+    assert model.train_median["ehull"] == 0
     assert np.abs(table[c.PREDICTION].to_numpy()).max() < 0.5
 
 
@@ -87,7 +91,7 @@ def test_a_property_without_labels_is_refused() -> None:
     records, splits = synthetic(40)
     splits[c.PROPERTY] = "spillage"
     with pytest.raises(DataError, match="spillage: found 0 training"):
-        predict_composition(records, splits, name="spillage")
+        fitted(records, splits, name="spillage")
 
 
 def test_it_beats_the_constant_on_real_crystals(tmp_path: Path) -> None:
@@ -107,8 +111,7 @@ def test_it_beats_the_constant_on_real_crystals(tmp_path: Path) -> None:
     )
     fold = np.random.default_rng(0).choice([c.TRAIN, c.VAL, c.TEST], p=[0.8, 0.1, 0.1], size=len(records))
     splits = pd.DataFrame({c.JID: records[c.JID], c.PROPERTY: "spillage", c.FOLD: fold, c.STRICT: True})
-    table, model = predict_composition(records, splits, name="spillage")
-    files.write_table(tmp_path / "p.parquet", table, version=c.PREDICTIONS_VERSION, metadata={"model": model})
+    table, model, _ = fitted(records, splits, name="spillage")
     test = table.filter(pa.compute.equal(table[c.FOLD], c.TEST)).to_pandas()
     error = np.abs(test[c.PREDICTION] - test[c.TARGET]).mean()
-    assert error < 0.9 * np.abs(test[c.TARGET] - model["train_median"]["spillage"]).mean()
+    assert error < 0.9 * np.abs(test[c.TARGET] - model.train_median["spillage"]).mean()

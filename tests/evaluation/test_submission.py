@@ -10,25 +10,29 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.contracts.cases import summary
 
 from crystalmatrix.config import SubmissionConfig
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.summary import PredictionsMetadata
+from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.data.official import official_folds
-from crystalmatrix.evaluation.predictions import Fold, ModelPredictions
-from crystalmatrix.evaluation.submission import check, metadata, pack
+from crystalmatrix.evaluation.predictions import FoldPredictions, ModelPredictions
+from crystalmatrix.evaluation.submission import check, contribution, pack
 from crystalmatrix.files import write_table
 
 NAME = "piezoelectric"
 OFFICIAL = sorted(jid for jid, fold in official_folds(NAME).items() if fold == "test")
-FACTS = {"tier": "pro", "task": NAME, "train_seconds": 12.0, "device": "cpu", "versions": {"torch": "2"}}
+FACTS = summary(tier="pro", task=NAME)
+ABOUT = RecordsMetadata(source="a", release=None, raw_sha256="0", digest="1", symprec=0.01, fields={}).to_dict()
 SUBMITTER = SubmissionConfig(
     team_name="team", author_email="a@b.org", project_url="https://example.org", date_submitted="01-31-2026"
 )
 
 
-def fold_of(jid: list[str]) -> Fold:
+def fold_of(jid: list[str]) -> FoldPredictions:
     target = np.arange(len(jid), dtype=float)
-    return Fold(np.array(jid), target, target + 0.25, None, None, None)
+    return FoldPredictions(np.array(jid), target, target + 0.25, None, None, None)
 
 
 def checked(jid: list[str], submitter: SubmissionConfig = SUBMITTER) -> tuple[bytes, dict]:
@@ -36,9 +40,9 @@ def checked(jid: list[str], submitter: SubmissionConfig = SUBMITTER) -> tuple[by
     archive = pack(fold, NAME)
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         rows = [line.split(",") for line in opened.read(opened.namelist()[0]).decode().splitlines()[1:]]
-    about = metadata(ModelPredictions(FACTS, {(NAME, c.TEST): fold}), NAME, submitter)
+    about = contribution(ModelPredictions(FACTS, {(NAME, c.TEST): fold}), NAME, submitter)
     predicted = {key: float(value) for key, value in rows}
-    return archive, check(predicted, fold, NAME, official=set(OFFICIAL), metadata=about).to_json()
+    return archive, check(predicted, fold, NAME, official=set(OFFICIAL), metadata=about).to_dict()
 
 
 def test_a_complete_archive_is_valid_and_always_the_same_bytes() -> None:
@@ -62,10 +66,10 @@ def test_missing_and_unknown_ids_and_an_unnamed_author_are_said() -> None:
 
 
 def test_metadata_has_the_keys_that_the_leaderboard_asks_for() -> None:
-    about = metadata(ModelPredictions(FACTS, {}), NAME, SUBMITTER)
+    about = contribution(ModelPredictions(FACTS, {}), NAME, SUBMITTER)
     asked = "author_email project_url git_url model_name team_name time_taken_seconds software_used hardware_used"
-    assert set(asked.split()) <= set(about)
-    assert about["model_name"] == "crystalmatrix_pro"
+    assert set(asked.split()) <= set(about.to_dict())
+    assert about.model_name == "crystalmatrix_pro"
 
 
 def test_the_script_writes_the_folder_and_says_what_is_missing(tmp_path: Path) -> None:
@@ -78,9 +82,14 @@ def test_the_script_writes_the_folder_and_says_what_is_missing(tmp_path: Path) -
         c.PREDICTION: [0.5, 1.5, 2.5],
         **{key: pa.nulls(3, pa.float64()) for key in (c.SPREAD, c.LOWER, c.UPPER)},
     }
-    write_table(path, pa.table(rows).cast(c.PREDICTIONS), version=c.PREDICTIONS_VERSION, metadata={"model": FACTS})
+    write_table(
+        path,
+        pa.table(rows).cast(c.PREDICTIONS),
+        version=c.PREDICTIONS_VERSION,
+        metadata=PredictionsMetadata(model=FACTS).to_dict(),
+    )
     records = tmp_path / "records.parquet"
-    write_table(records, pa.table({c.JID: OFFICIAL[:3]}), version=c.RECORDS_VERSION, metadata={"fields": {}})
+    write_table(records, pa.table({c.JID: OFFICIAL[:3]}), version=c.RECORDS_VERSION, metadata=ABOUT)
     script = Path(__file__).parents[2] / "workflow_scripts/leaderboard.py"
     command = [sys.executable, str(script), "--property", NAME, "--predictions", str(path)]
     command += ["--records", str(records)]
@@ -95,7 +104,7 @@ def test_the_script_writes_the_folder_and_says_what_is_missing(tmp_path: Path) -
         "check.json",
     }
     assert not json.loads((tmp_path / "out/check.json").read_text())["complete"]
-    eij = {"fields": {NAME: "dfpt_piezo_max_eij"}}
+    eij = ABOUT | {"fields": {NAME: "dfpt_piezo_max_eij"}}
     write_table(records, pa.table({c.JID: OFFICIAL[:3]}), version=c.RECORDS_VERSION, metadata=eij)
     done = subprocess.run(
         [*command, "--tier", "pro", "--out-dir", str(tmp_path / "x")], capture_output=True, text=True, check=False

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from crystalmatrix.evaluation import uncertainty
+from crystalmatrix.trained.calibration import conformal_interval
 
 values = st.integers(2, 40).flatmap(
     lambda n: st.tuples(*(arrays(float, n, elements=st.floats(-1e3, 1e3, width=32)) for _ in range(2)))
@@ -18,7 +19,7 @@ levels = st.floats(0.05, 0.99)
 
 
 def widths(residual: np.ndarray, level: float) -> float:
-    lower, upper = uncertainty.conformal_interval(
+    lower, upper = conformal_interval(
         np.zeros(1), None, validation_residual=residual, validation_spread=None, level=level
     )
     return float((upper - lower)[0])
@@ -45,9 +46,7 @@ def test_a_higher_level_is_never_narrower(residual: np.ndarray, one: float, othe
 def test_intervals_know_no_order_and_no_sign_of_residuals(residual: np.ndarray, order: list[int], shift: float) -> None:
     shuffled = residual[np.argsort([order[i % 8] for i in range(len(residual))], kind="stable")]
     assert widths(shuffled, 0.9) == widths(-residual, 0.9)
-    lower, upper = uncertainty.conformal_interval(
-        np.array([shift]), None, validation_residual=residual, validation_spread=None
-    )
+    lower, upper = conformal_interval(np.array([shift]), None, validation_residual=residual, validation_spread=None)
     assert (upper + lower)[0] == pytest.approx(2 * shift, abs=1e-6)
 
 
@@ -58,14 +57,14 @@ def test_conformal_intervals_cover_the_stated_share(seed: int, with_spread: bool
     target = spread * generator.standard_t(3, 4000)
     prediction = np.zeros(4000)
     val, test = slice(0, 2000), slice(2000, None)
-    lower, upper = uncertainty.conformal_interval(
+    lower, upper = conformal_interval(
         prediction[test],
         spread[test] if with_spread else None,
         validation_residual=target[val],
         validation_spread=spread[val] if with_spread else None,
         level=0.8,
     )
-    assert uncertainty.coverage(target[test], lower, upper) == pytest.approx(0.8, abs=0.06)
+    assert uncertainty.interval_coverage(target[test], lower, upper) == pytest.approx(0.8, abs=0.06)
 
 
 def test_a_spread_that_tells_the_error_makes_sharper_intervals() -> None:
@@ -73,7 +72,7 @@ def test_a_spread_that_tells_the_error_makes_sharper_intervals() -> None:
     spread = generator.gamma(1.0, 1.0, 4000)
     target = spread * generator.standard_normal(4000)
     plain, scaled = (
-        uncertainty.conformal_interval(
+        conformal_interval(
             np.zeros(2000),
             spread[2000:] if use else None,
             validation_residual=target[:2000],
@@ -86,25 +85,23 @@ def test_a_spread_that_tells_the_error_makes_sharper_intervals() -> None:
 
 def test_conformal_intervals_of_no_or_few_residuals_or_agreeing_members() -> None:
     prediction = np.zeros(2)
-    lower, upper = uncertainty.conformal_interval(
+    lower, upper = conformal_interval(
         prediction, None, validation_residual=np.array([1.0, -3.0]), validation_spread=None
     )
     assert list(lower) == [-3.0, -3.0]  # too few for 90 %: the largest residual
     assert list(upper) == [3.0, 3.0]
     agreeing = np.zeros(2)
-    lower, upper = uncertainty.conformal_interval(
+    lower, upper = conformal_interval(
         prediction, agreeing, validation_residual=np.array([1.0, 3.0]), validation_spread=agreeing
     )
     assert list(upper - lower) == [6.0, 6.0]
-    lower, upper = uncertainty.conformal_interval(
-        prediction, None, validation_residual=np.array([]), validation_spread=None
-    )
+    lower, upper = conformal_interval(prediction, None, validation_residual=np.array([]), validation_spread=None)
     assert np.isnan([lower, upper]).all()
 
 
 def test_coverage_and_width() -> None:
     target, lower, upper = np.array([0.0, 1.0, 2.0, 3.0]), np.zeros(4), np.array([0.0, 2.0, 1.0, 5.0])
-    assert uncertainty.coverage(target, lower, upper) == 0.75
+    assert uncertainty.interval_coverage(target, lower, upper) == 0.75
     assert uncertainty.mean_width(lower, upper) == 2.0
 
 
@@ -114,6 +111,6 @@ def test_bins_of_spread_hold_every_crystal_once_in_rising_order(
 ) -> None:
     error, spread = np.abs(pair[0]), np.abs(pair[1])
     bins = uncertainty.error_by_spread(error, spread, n_bins=n_bins)
-    assert sum(part["n"] for part in bins) == len(error)
-    assert sum(part["mae"] * part["n"] for part in bins) == pytest.approx(error.sum())
-    assert all(a["spread"] <= b["spread"] + 1e-9 for a, b in pairwise(bins))
+    assert sum(part.n for part in bins) == len(error)
+    assert sum(part.mae * part.n for part in bins) == pytest.approx(error.sum())
+    assert all(a.spread <= b.spread + 1e-9 for a, b in pairwise(bins))

@@ -14,7 +14,11 @@ from tests.graphs.cases import SHAPES, graph, ideal, random_crystal, write_recor
 
 
 def test_a_cubic_crystal_has_right_angles() -> None:
-    counts = statistics(graph(ideal("sc", 3.0), cutoff=3.5, three_body_cutoff=3.5, min_neighbours=1)).to_json()
+    counts = (
+        statistics(graph(ideal("sc", 3.0), cutoff=3.5, three_body_cutoff=3.5, min_neighbours=1))
+        .document(None)
+        .to_dict()
+    )
     assert counts["neighbours"] == [0] * 6 + [1]
     assert counts["distances"] == [0] * 60 + [6]
     assert (counts["n_crystals"], counts["n_atoms"]) == (1, 1)
@@ -33,8 +37,8 @@ def test_the_sum_over_shards_counts_everything_once(tmp_path: Path, monkeypatch:
     for k, path in enumerate(paths):
         write_shard(path, records, settings=settings, shard=k)
     graphs = read_shards(paths, settings=settings)
-    counts = shard_statistics(paths).to_json()
-    assert counts == statistics(graphs).to_json()
+    counts = shard_statistics(paths).document(None).to_dict()
+    assert counts == statistics(graphs).document(None).to_dict()
     assert counts["n_atoms"] == len(graphs.species)
     assert counts["n_edges"] == len(graphs.neighbour)
     assert counts["n_angles"] == len(graphs.cosine)

@@ -45,7 +45,7 @@ def test_a_checkpoint_moved_elsewhere_gives_the_numbers_of_train_time(
     assert "6 crystals, 1 of them without values (column error)" in done.stderr
     table = pd.read_csv(out).set_index("id")
     assert table.index.tolist() == [f"JVASP-{100 + i}.vasp" for i in range(5)] + ["broken.cif"]
-    assert table["error"]["broken.cif"].startswith("unreadable: the content does not fit the format")
+    assert table["error"]["broken.cif"].startswith("no structure: no data block with atoms")
     expected = Predictor(trained.model).predict(trained.entries[:5])
     for column, ours in (
         ("formation_energy [eV/atom]", "formation_energy"),

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig, ModelConfig
+from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.geometry import distances_below
 from crystalmatrix.features.batch import Batch
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.dense import densify
+from crystalmatrix.features.features import Features
 from crystalmatrix.graphs.build import build
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.models.crystal import CrystalModel
@@ -80,8 +81,8 @@ def graphs_of(crystals: list[Crystal], settings: GraphConfig = GRAPH) -> Graphs:
 
 def stored_batch(crystals: list[Crystal], config: ModelConfig, settings: GraphConfig = GRAPH) -> Batch:
     """What a training sees: float32 vectors and float16 fingerprints, here as float64 numbers."""
-    dataset = Dataset(densify(graphs_of(crystals, settings), graph=settings, model=config), torch.device("cpu"))
-    batch = dataset.batch(np.arange(len(crystals)))
+    features = Features.of_graphs(graphs_of(crystals, settings), View.of(settings, config))
+    batch = Dataset(features, torch.device("cpu")).batch(np.arange(len(crystals)))
     return batch._replace(
         vector=batch.vector.double(),
         envelope_radius=batch.envelope_radius.double(),

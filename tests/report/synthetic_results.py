@@ -11,32 +11,52 @@ import pandas as pd
 import pyarrow as pa
 
 from crystalmatrix.contracts import columns as c
-from crystalmatrix.files import write_json, write_table, write_text
+from crystalmatrix.contracts.coverage import Coverage, FoldCounts, PropertyCoverage
+from crystalmatrix.contracts.origin import Origin
+from crystalmatrix.contracts.quality import Histogram, PropertyQuality, Quality
+from crystalmatrix.contracts.statistics import Example, Statistics
+from crystalmatrix.contracts.summary import DataSource, Epoch, ModelSummary, PredictionsMetadata
+from crystalmatrix.contracts.tables import RecordsMetadata, SplitsMetadata
+from crystalmatrix.files import write_table, write_text
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
 
 SYMBOLS = {1: "H", 8: "O", 12: "Mg", 14: "Si", 22: "Ti", 26: "Fe", 38: "Sr", 56: "Ba", 74: "W", 92: "U"}
 TIERS = ("lite", "std", "pro", "cgcnn")
 NOISE = {"lite": 0.5, "std": 0.3, "pro": 0.2, "cgcnn": 0.6, "composition": 0.9}  # of the target's scale
 
-GRAPHS = {
-    "n_crystals": 10,
-    "n_atoms": 30,
-    "n_edges": 180,
-    "n_angles": 450,
-    "neighbours": [0, 0, 5, 0, 20, 5],
-    "distance_bin": 0.05,
-    "distances": [0] * 30 + [100, 0, 80],
-    "angles": [0] * 90 + [450] + [0] * 89,
-    "example": {
-        "jid": "JVASP-1",
-        "species": [12, 8],
-        "lattice": [[3.0, 0, 0], [0, 3.0, 0], [0, 0, 3.0]],
-        "position": [[0.0, 0, 0], [1.5, 1.5, 1.5]],
-        "centre": [0, 1],
-        "neighbour": [1, 0],
-        "end": [[1.5, 1.5, 1.5], [3.0, 3.0, 3.0]],
-    },
-}
+ORIGIN = Origin(
+    source="synthetic",
+    release=None,
+    origin="synthetic",
+    bytes=1,
+    sha256="0" * 64,
+    n_entries=1,
+    date="2026-01-31",
+)
+RECORDS = RecordsMetadata(
+    source="synthetic", release=None, raw_sha256=ORIGIN.sha256, digest="1" * 64, symprec=0.01, fields={}
+)
+SPLITS = SplitsMetadata(scheme="official", seed=None, source="synthetic", records_digest=RECORDS.digest)
+
+GRAPHS = Statistics(
+    n_crystals=10,
+    n_atoms=30,
+    n_edges=180,
+    n_angles=450,
+    neighbours=(0, 0, 5, 0, 20, 5),
+    distance_bin=0.05,
+    distances=(*[0] * 30, 100, 0, 80),
+    angles=(*[0] * 90, 450, *[0] * 89),
+    example=Example(
+        jid="JVASP-1",
+        species=(12, 8),
+        lattice=((3.0, 0, 0), (0, 3.0, 0), (0, 0, 3.0)),
+        position=((0.0, 0, 0), (1.5, 1.5, 1.5)),
+        centre=(0, 1),
+        neighbour=(1, 0),
+        end=((1.5, 1.5, 1.5), (3.0, 3.0, 3.0)),
+    ),
+)
 
 
 def write_results(
@@ -90,7 +110,7 @@ def _records(folder: Path, jid: np.ndarray, z: np.ndarray, values: dict, generat
         data / "records.parquet",
         table,
         version=c.RECORDS_VERSION,
-        metadata={"source": "synthetic", "release": None, "raw_sha256": "0" * 64, "digest": "1" * 64, "symprec": 0.01},
+        metadata=RECORDS.to_dict(),
     )
     write_table(
         data / "dropped.parquet",
@@ -98,34 +118,40 @@ def _records(folder: Path, jid: np.ndarray, z: np.ndarray, values: dict, generat
         version=c.RECORDS_VERSION,
         metadata={},
     )
-    write_json(data / "quality.json", _quality(values))
-    write_json(folder / "graphs/statistics.json", GRAPHS)
+    _quality(values).write(data / "quality.json")
+    GRAPHS.write(folder / "graphs/statistics.json")
 
 
-def _quality(values: dict) -> dict:
-    properties = {}
-    for name, value in values.items():
-        counts, edges = np.histogram(value, bins=20)
-        properties[name] = {
-            "count": len(value),
-            "zeros": int((value == 0).sum()),
-            "negatives": int((value < 0).sum()),
-            "out_of_range": 0,
-            "repeats": [],
-            "min": float(value.min()),
-            "max": float(value.max()),
-            "median": float(np.median(value)),
-            "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
-        }
+def _quality(values: dict) -> Quality:
     n = len(next(iter(values.values())))
-    return {
-        "source": {"source": "synthetic"},
-        "n_raw": n + 1,
-        "n_kept": n,
-        "dropped": {"zero volume": 1},
-        "properties": properties,
-        "known_defects": [],
-    }
+    return Quality(
+        source=ORIGIN,
+        n_raw=n + 1,
+        n_kept=n,
+        dropped={"zero volume": 1},
+        without_symmetry=0,
+        unreadable_labels={},
+        known_defects=(),
+        properties={name: _property_quality(PROPERTIES[name].unit, value) for name, value in values.items()},
+    )
+
+
+def _property_quality(unit: str, value: np.ndarray) -> PropertyQuality:
+    counts, edges = np.histogram(value, bins=20)
+    return PropertyQuality(
+        unit=unit,
+        plausible=(-10.0, 100.0),
+        count=len(value),
+        zeros=int((value == 0).sum()),
+        negatives=int((value < 0).sum()),
+        out_of_range=0,
+        repeats=(),
+        min=float(value.min()),
+        max=float(value.max()),
+        median=float(np.median(value)),
+        histogram=Histogram(edges=tuple(edges.tolist()), counts=tuple(counts.tolist())),
+        nonzero_against_symmetry=None,
+    )
 
 
 def _splits(folder: Path, jid: np.ndarray, folds: dict[str, np.ndarray]) -> None:
@@ -135,7 +161,7 @@ def _splits(folder: Path, jid: np.ndarray, folds: dict[str, np.ndarray]) -> None
         data / "splits.parquet",
         pa.Table.from_pandas(pd.concat(parts), preserve_index=False).cast(c.SPLITS),
         version=c.SPLITS_VERSION,
-        metadata={"scheme": "official", "source": "synthetic", "seed": 0},
+        metadata=SPLITS.to_dict(),
     )
     twins = [(jid[0], name, jid[-1], "same structure") for name in folds]
     write_table(
@@ -145,19 +171,19 @@ def _splits(folder: Path, jid: np.ndarray, folds: dict[str, np.ndarray]) -> None
         metadata={},
     )
     held = {
-        name: {kind: int((fold == kind).sum()) for kind in (c.TRAIN, c.VAL, c.TEST)} for name, fold in folds.items()
+        name: FoldCounts(**{kind: int((fold == kind).sum()) for kind in (c.TRAIN, c.VAL, c.TEST)})
+        for name, fold in folds.items()
     }
-    write_json(
-        data / "coverage.json",
-        {
-            name: {
-                "official": {kind: 3 * count for kind, count in counts.items()},
-                "held": counts,
-                "strict_train": counts[c.TRAIN],
-            }
-            for name, counts in held.items()
-        },
-    )
+    coverage = {
+        name: PropertyCoverage(
+            official=FoldCounts(train=3 * counts.train, val=3 * counts.val, test=3 * counts.test),
+            held=counts,
+            strict_train=counts.train,
+            without_fold=0,
+        )
+        for name, counts in held.items()
+    }
+    Coverage(properties=coverage).write(data / "coverage.json")
     write_text(data / "outliers.csv", f"id,property,value,score\n{jid[-1]},{next(iter(folds))},99.0,12.5\n")
 
 
@@ -190,41 +216,46 @@ def _predictions(
         folder / tier / f"{task}.predictions.parquet",
         pa.Table.from_pandas(pd.concat(parts), schema=c.PREDICTIONS, preserve_index=False),
         version=c.PREDICTIONS_VERSION,
-        metadata={"model": model_metadata(tier, task, names, values, folds)},
+        metadata=PredictionsMetadata(model=summary(tier, task, names, values, folds)).to_dict(),
     )
 
 
-def model_metadata(tier: str, task: str, names: list[str], values: dict, folds: dict) -> dict:
+def summary(tier: str, task: str, names: list[str], values: dict, folds: dict) -> ModelSummary:
     """What a checkpoint says about itself."""
     train = {name: values[name][folds[name] == c.TRAIN] for name in names}
     decay = np.exp(-np.arange(12) / 4.0) + NOISE[tier]
     history = [
-        {
-            "epoch": epoch + 1,
-            "seconds": 3.5 * (epoch + 1),
-            "train_loss": float(decay[epoch]),
-            "val_mae": {name: float(decay[epoch] * np.abs(values[name]).mean() / 2) for name in names},
-            "learning_rate": 1e-3,
-        }
+        Epoch(
+            epoch=epoch + 1,
+            train_loss=float(decay[epoch]),
+            val_mae={name: float(decay[epoch] * np.abs(values[name]).mean() / 2) for name in names},
+            val_score=float(decay[epoch]),
+            learning_rate=1e-3,
+            crystals_per_second=350.0,
+            seconds=3.5 * (epoch + 1),
+            joules=2e5 * (epoch + 1),
+        )
         for epoch in range(12)
     ]
-    return {
-        "tier": tier,
-        "task": task,
-        "architecture": "cgcnn" if tier == "cgcnn" else "equivariant",
-        "n_parameters": {"lite": 100_000, "std": 800_000, "pro": 3_000_000}.get(tier, 80_000),
-        "device": "cpu",
-        "train_seconds": 42.0,
-        "peak_memory_mb": 812.0,
-        "crystals_per_second": 350.0,
-        "seeds": 3,
-        "epochs": 12,
-        "n_train": {name: len(train[name]) for name in names},
-        "train_median": {name: float(np.median(train[name])) for name in names},
-        "history": [] if tier == "composition" else history,
-        "versions": {"crystalmatrix": "0.1.0", "numpy": "2"},
-        "graph": {"cutoff": 5.0},
-        "data_digest": "1" * 64,
-        "settings": {"training": {"loss": "l1"}},
-        "fold": "strict" if task == MULTITASK else "official",
-    }
+    is_baseline = tier == "composition"
+    return ModelSummary(
+        tier=tier,
+        task=task,
+        architecture="cgcnn" if tier == "cgcnn" else "equivariant",
+        n_parameters={"lite": 100_000, "std": 800_000, "pro": 3_000_000}.get(tier, 80_000),
+        device="cpu",
+        train_seconds=42.0,
+        energy_joules=None if is_baseline else 2.4e6,
+        peak_memory_mb=812.0,
+        crystals_per_second=350.0,
+        seeds=3,
+        epochs=12,
+        n_train={name: len(train[name]) for name in names},
+        train_median={name: float(np.median(train[name])) for name in names},
+        history=() if is_baseline else tuple(history),
+        versions={"crystalmatrix": "0.1.0", "numpy": "2"},
+        data_digest=RECORDS.digest,
+        source=DataSource.of(RECORDS, SPLITS),
+        hold_out="strict" if task == MULTITASK else "own",
+        interval_level=0.9,
+    )

@@ -148,9 +148,8 @@ def test_the_payload_cannot_end_its_script(page: str) -> None:
 
 def test_one_model_no_published_no_official_fold(linked_results: Path, tmp_path: Path) -> None:
     coverage = read_json(linked_results / "data/coverage.json")
-    write_json(
-        linked_results / "data/coverage.json", {name: row | {"official": None} for name, row in coverage.items()}
-    )
+    coverage["properties"] = {name: row | {"official": None} for name, row in coverage["properties"].items()}
+    write_json(linked_results / "data/coverage.json", coverage)
     assert compare(linked_results, tmp_path / "out", models="lite/band_gap") == 0
     page = (tmp_path / "out/comparison.html").read_text()
     assert "not on the official one" in page
@@ -169,6 +168,42 @@ def test_predictions_of_other_splits_are_refused(
     assert not (tmp_path / "out").exists()
     assert evaluate(linked_results, linked_results / "lite/band_gap.predictions.parquet") == 2
     assert "differ from the records" in error_line()
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("lite/band_gap.metrics.json", "properties"),
+        ("data/quality.json", "n_kept"),
+        ("data/coverage.json", "properties"),
+        ("graphs/statistics.json", "angles"),
+    ],
+)
+def test_a_file_with_another_key_or_version_is_refused(
+    linked_results: Path, tmp_path: Path, error_line: Callable[[], str], name: str, key: str
+) -> None:
+    path = linked_results / name
+    content = read_json(path)
+    write_json(path, {other: value for other, value in content.items() if other != key})
+    assert compare(linked_results, tmp_path / "out") == 2
+    assert f"{name}: {key}: not found" in error_line()
+    write_json(path, content | {"version": content["version"] - 1})
+    assert compare(linked_results, tmp_path / "out") == 2
+    assert f"{name}: schema {content['version'] - 1}, this version reads {content['version']}" in error_line()
+
+
+def test_energy_is_shown_with_its_caveat(page: str) -> None:
+    assert "kWh, GPU only, about" in page
+    assert "read about once a second" in page
+
+
+def test_the_words_of_the_page_are_the_fields(page: str) -> None:
+    """One term for a thing: sections and links say baselines, ablations and provenance."""
+    for name in ("baselines", "ablation", "provenance"):
+        assert f'<section id="{name}">' in page
+        assert f'href="#{name}"' in page
+    shown = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.S)
+    assert not re.search(r"\b(rivals?|floors?)\b", shown, re.I)
 
 
 def test_stale_metrics_are_refused(linked_results: Path, tmp_path: Path, error_line: Callable[[], str]) -> None:

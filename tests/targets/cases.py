@@ -9,7 +9,7 @@ ELEMENTS = [3, 8, 12, 26, 92]
 
 
 def crystals_of(n: int, *, seed: int = 0) -> Crystals:
-    """`n` formula units of two or three elements in lowest terms; in every third, symmetry forbids odd tensors."""
+    """`n` formula units of two or three elements, in lowest terms; every third one vanishes by symmetry."""
     random = np.random.default_rng(seed)
     formulas = np.zeros((n, N_SPECIES))
     for row in formulas:

@@ -4,7 +4,7 @@ import math
 from statistics import mean, median
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crystalmatrix.elements import N_SPECIES
@@ -13,6 +13,11 @@ from crystalmatrix.targets.formula_unit import FormulaUnit, least_deviations
 from crystalmatrix.targets.target import Target
 
 from .cases import crystals_of, shares
+
+
+def mixture(formula, per_element):
+    """x . e of one formula unit."""
+    return sum(n * e for n, e in zip(formula, per_element, strict=True) if n) / sum(formula)
 
 
 class Slow:
@@ -37,13 +42,12 @@ class Slow:
         self.scale = mean(abs(r - self.centre) for r in rest) or 1.0
 
     def of_composition(self, formula):
-        return sum(n / sum(formula) * e for n, e in zip(formula, self.reference, strict=True)) if self.reference else 0
+        return mixture(formula, self.reference) if self.reference else 0
 
     def whole(self, value, formula):
         if self.energies:
             n_atoms = sum(formula)
-            plane = sum(n / n_atoms * e for n, e in zip(formula, self.energies, strict=True))
-            return n_atoms * value - (n_atoms - 1) * plane
+            return n_atoms * value - (n_atoms - 1) * mixture(formula, self.energies)
         if self.transform == "log":
             return math.log(max(value, 1e-6))
         return math.asinh(value / self.width) if self.transform == "asinh" else value
@@ -51,8 +55,7 @@ class Slow:
     def part(self, t, formula):
         if self.energies:
             n_atoms = sum(formula)
-            plane = sum(n / n_atoms * e for n, e in zip(formula, self.energies, strict=True))
-            return (t + (n_atoms - 1) * plane) / n_atoms
+            return (t + (n_atoms - 1) * mixture(formula, self.energies)) / n_atoms
         within = min(max(t, self.whole(self.low, formula)), self.whole(self.high, formula))
         if self.transform == "log":
             return math.exp(within)
@@ -84,6 +87,7 @@ def state(target, kind, key):
     return next((list(getattr(step, key)) for step in target.steps if isinstance(step, kind)), None)
 
 
+@settings(max_examples=30)
 @given(
     st.integers(5, 40), st.integers(0, 10_000), st.sampled_from(["identity", "log", "asinh"]),
     st.booleans(), st.booleans(), st.booleans(),
@@ -102,9 +106,10 @@ def test_the_chain_is_its_formulae(n, seed, transform, hurdle, by_symmetry, with
     assert_twins(target, slow, values, crystals, seed)
 
 
+@settings(max_examples=8)  # a fit of the law takes a second
 @given(st.integers(0, 10_000))
 def test_the_chain_of_shares_is_its_formulae(seed):
-    values, crystals, energy = shares(80, seed=seed)
+    values, crystals, energy = shares(60, seed=seed)
     target = Target.fit(
         values, crystals, name="x", unit="1", transform="asinh", composition_reference=True, companion=energy
     )
@@ -148,7 +153,7 @@ def test_the_reference_is_the_ridge_with_the_least_error_of_one_left_out():
 
 
 def test_energies_of_the_elements_have_the_least_sum_of_deviations():
-    """No small step of any constant lowers the sum; crystals at the cut are gross errors."""
+    """No small step of any constant lowers the sum; gross errors, as the cut at zero makes them, do not move it."""
     values, crystals, energy = shares(120, seed=5)
     values = np.where(np.arange(120) % 9 == 0, values + 5, values)
     constants = least_deviations(values, crystals, energy)

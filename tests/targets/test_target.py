@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crystalmatrix.crystals.formula import reduced_formulas
@@ -61,6 +61,7 @@ def drawn(fold):
     return y, crystals, fit(y, crystals, transform=kind, **arguments)
 
 
+@settings(max_examples=30)
 @given(folds)
 def test_forward_then_inverse_is_the_identity_on_the_training_fold(fold):
     y, crystals, target = drawn(fold)
@@ -68,6 +69,7 @@ def test_forward_then_inverse_is_the_identity_on_the_training_fold(fold):
     np.testing.assert_allclose(back, y, rtol=1e-9, atol=1e-9 * np.abs(y).max())
 
 
+@settings(max_examples=30)
 @given(folds, st.integers(0, 5))
 def test_a_step_whose_inverse_is_left_out_is_noticed(fold, number):
     """The negative control of the identity: every map of the chain is needed."""
@@ -81,6 +83,7 @@ def test_a_step_whose_inverse_is_left_out_is_noticed(fold, number):
     assert not np.allclose(back, y, rtol=1e-9, atol=1e-9 * np.abs(y).max())
 
 
+@settings(max_examples=30)
 @given(folds)
 def test_a_target_survives_json(fold):
     y, crystals, target = drawn(fold)

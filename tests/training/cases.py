@@ -1,9 +1,16 @@
 """A small training set with known labels: a function of the composition and of bond lengths."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crystalmatrix.config import TierConfig
-from crystalmatrix.training.labels import TEST, TRAIN, VAL, TrainingData
+from crystalmatrix.contracts.summary import DataSource
+from crystalmatrix.contracts.view import View
+from crystalmatrix.data.labels import NONE, TEST, TRAIN, VAL
+from crystalmatrix.features.features import Features
+from crystalmatrix.properties import as_read
+from crystalmatrix.trained.held_out import HeldOut
+from crystalmatrix.training.labels import TrainingData
 
 from ..models.cases import GRAPH, Crystal, graphs_of
 
@@ -35,7 +42,38 @@ def rock_salts(n: int, seed: int = 0) -> list[Crystal]:
 
 
 def training_data(tasks: list[str], n: int = 60) -> TrainingData:
-    """`n` rock salts; the second task, if any, is labelled for every other crystal only."""
+    """Three quarters of `n` rock salts; the second task, if any, is labelled for every other crystal only."""
+    features, values, fold = _labelled(tasks, n)
+    fold[fold == TEST] = NONE
+    used = np.arange(3 * n // 4)
+    return TrainingData(
+        features=features.select(used),
+        tasks=tasks,
+        values=values[used],
+        fold=fold[used],
+        zero=np.zeros(len(used), bool),
+        data_digest="a test",
+        source=DataSource(name="rock salts", release=None, raw_sha256="0", fields={}, scheme="random"),
+    )
+
+
+def held_out(tasks: list[str], n: int = 60) -> HeldOut:
+    """The other crystals, and those of the validation fold."""
+    features, values, fold = _labelled(tasks, n)
+    fold[fold == TRAIN] = NONE
+    used = np.arange(n // 2, n)
+    return HeldOut(
+        features=features.select(used),
+        properties=tasks,
+        values=values[used],
+        fold=fold[used],
+        zero=np.zeros(len(used), bool),
+        units={name: as_read(name, {}).unit for name in tasks},
+    )
+
+
+def _labelled(tasks: list[str], n: int) -> tuple[Features, NDArray[np.float64], NDArray[np.int8]]:
+    """Features [n], values and folds [n, n_tasks]."""
     crystals = rock_salts(n)
     parameter = np.array([2 * crystal.lattice[0, 1] for crystal in crystals])
     charge = np.array([crystal.species.mean() for crystal in crystals])
@@ -45,14 +83,5 @@ def training_data(tasks: list[str], n: int = 60) -> TrainingData:
     fold[3 * n // 4 :] = TEST
     if len(tasks) > 1:
         values[::2, 1] = np.nan
-        fold[::2, 1] = 0
-    return TrainingData(
-        graphs=graphs_of(crystals),
-        tasks=tasks,
-        values=values,
-        fold=fold,
-        zero=np.zeros(n, bool),
-        graph=GRAPH,
-        data_digest="a test",
-        source={"name": "rock salts", "release": None, "raw_sha256": "0", "fields": {}, "scheme": "random"},
-    )
+        fold[::2, 1] = NONE
+    return Features.of_graphs(graphs_of(crystals), View.of(GRAPH, SETTINGS.model)), values, fold

@@ -1,6 +1,5 @@
 """From files to a model's inputs: labels and folds land on the right crystals, and the stored angles are used."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,49 +9,40 @@ import pytest
 import torch
 
 from crystalmatrix import files
-from crystalmatrix.config import GraphConfig, TrainingConfig
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
+from crystalmatrix.contracts.tables import SplitsMetadata
+from crystalmatrix.data.labels import NONE, TEST, TRAIN, VAL
 from crystalmatrix.errors import DataError
-from crystalmatrix.graphs.shards import write_shard
-from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
+from crystalmatrix.trained.checkpoint import load_checkpoint
+from crystalmatrix.trained.held_out import load_held_out
 from crystalmatrix.trained.table import predictions_table
-from crystalmatrix.training.labels import NONE, TEST, TRAIN, VAL, _drop_outliers, load
+from crystalmatrix.training.labels import _mask_outliers, load
 from crystalmatrix.training.run import train
 
+from ..features.cases import ORIGIN, write_records, write_shards, write_stage
 from ..models.cases import random_crystal
-from .cases import SETTINGS
+from ..report.report_run import run_script
+from .cases import SETTINGS, with_training
 
+CPU = torch.device("cpu")
 GRAPH = GraphConfig(shards=2)
 N = 24
+FOLDS_ORIGIN = SplitsMetadata(scheme="random", seed=0, source=ORIGIN.source, records_digest=ORIGIN.digest)
 FOLDS = [columns.TRAIN] * 16 + [columns.VAL] * 4 + [columns.TEST] * 4
 
 
 @pytest.fixture
 def paths(tmp_path):
-    """Records, splits and two shards of random crystals; ehull is missing for every third one."""
-    crystals = [random_crystal(seed, n_atoms=2 + seed % 3) for seed in range(N)]
-    rows = [
-        {
-            columns.JID: f"JVASP-{i}",
-            columns.FORMULA: "X",
-            columns.N_ATOMS: len(crystal.species),
-            columns.SPECIES: crystal.species.tolist(),
-            columns.FRACTIONAL: crystal.fractional.ravel().tolist(),
-            columns.LATTICE: crystal.lattice.ravel().tolist(),
-            columns.VOLUME: float(abs(np.linalg.det(crystal.lattice))),
-            columns.POINT_GROUP: "432" if i == 3 else "1",
-            columns.HAS_INVERSION: i == 5,
-            **dict.fromkeys([*PROPERTIES, *AUXILIARY_FIELDS]),
-            "formation_energy": float(i),
-            "ehull": None if i % 3 == 0 else float(-i),
-            "epsx": 2.0 + i,
-        }
-        for i, crystal in enumerate(crystals)
-    ]
-    records = tmp_path / "records.parquet"
-    table = pa.Table.from_pylist(rows, schema=columns.RECORDS)
-    files.write_table(
-        records, table, version=columns.RECORDS_VERSION, metadata={"digest": "d", "source": "x/a.json", "fields": {}}
+    """Records, splits and the features of two shards of random crystals; ehull is missing for every third one."""
+    records = write_records(
+        tmp_path / "records.parquet",
+        [random_crystal(seed, n_atoms=2 + seed % 3) for seed in range(N)],
+        point_group=["432" if i == 3 else "1" for i in range(N)],
+        has_inversion=[i == 5 for i in range(N)],
+        formation_energy=[float(i) for i in range(N)],
+        ehull=[None if i % 3 == 0 else float(-i) for i in range(N)],
+        epsx=[2.0 + i for i in range(N)],
     )
     splits = tmp_path / "splits.parquet"
     # ehull trains on JVASP-0 to 15; crystal 2 is held out for ehull, so it is not strict for formation_energy
@@ -69,39 +59,47 @@ def paths(tmp_path):
         for i, fold in enumerate(FOLDS)
     ]
     table = pa.Table.from_pylist(split_rows, schema=columns.SPLITS)
-    files.write_table(splits, table, version=columns.SPLITS_VERSION, metadata={"scheme": "random"})
-    shards = [tmp_path / f"shard-{k}.parquet" for k in range(2)]
-    for k, shard in enumerate(shards):
-        write_shard(shard, records, settings=GRAPH, shard=k)
-    return records, splits, shards
+    files.write_table(splits, table, version=columns.SPLITS_VERSION, metadata=FOLDS_ORIGIN.to_dict())
+    shards = write_shards(tmp_path, records, GRAPH)
+    return records, splits, write_stage(tmp_path, shards, GRAPH, SETTINGS.model)
 
 
 def load_task(paths, task, **training):
-    records, splits, shards = paths
-    return load(
-        records,
-        splits,
-        None,
-        shards,
-        task=task,
-        properties=["formation_energy", "ehull"],
-        training=TrainingConfig(**training),
-    )
+    records, splits, features = paths
+    properties = ["formation_energy", "ehull"]
+    return load(records, splits, None, features, task=task, properties=properties, settings=with_training(**training))
 
 
 def test_labels_and_folds(paths):
     data = load_task(paths, "formation_energy")
-    number = np.array([int(jid.split("-")[1]) for jid in data.graphs.jid])
+    number = np.array([int(jid.split("-")[1]) for jid in data.features.jid])
     np.testing.assert_array_equal(data.values[:, 0], number)
-    codes = {columns.TRAIN: TRAIN, columns.VAL: VAL, columns.TEST: TEST}
-    np.testing.assert_array_equal(data.fold[:, 0], [codes[FOLDS[i]] for i in number])
+    np.testing.assert_array_equal(data.fold[:, 0], [TRAIN] * 16 + [VAL] * 4)
     np.testing.assert_array_equal(data.zero, np.isin(number, [3, 5]))
+
+
+def test_training_sees_no_test_crystal(paths):
+    """Neither its label nor its atoms."""
+    single = load_task(paths, "formation_energy")
+    assert all(FOLDS[int(jid.split("-")[1])] != columns.TEST for jid in single.features.jid)
+    assert not (load_task(paths, "multitask", hold_out="masked").fold == TEST).any()
+
+
+def test_prediction_sees_held_out_labels_alone(paths, tmp_path):
+    records, splits, features = paths
+    checkpoint = fit(paths, tmp_path)
+    data = load_held_out(records, splits, features, checkpoint)
+    number = np.array([int(jid.split("-")[1]) for jid in data.features.jid])
+    np.testing.assert_array_equal(number, np.arange(16, N))
+    np.testing.assert_array_equal(data.values[:, 0], number)
+    np.testing.assert_array_equal(data.fold[:, 0], [VAL] * 4 + [TEST] * 4)
 
 
 def test_missing_labels_teach_nothing(paths):
     data = load_task(paths, "ehull")
     assert not np.isnan(data.values).any()
-    assert data.graphs.n_crystals == N - N // 3
+    number = [int(jid.split("-")[1]) for jid in data.features.jid]
+    assert number == [i for i in range(20) if i % 3 and i != 2]  # crystal 2 is in the test fold
 
 
 @pytest.mark.parametrize("task", ["ehull", "multitask"])
@@ -116,98 +114,151 @@ def test_companions_are_training_labels_alone(paths, task):
     table = pa.Table.from_pandas(frame, schema=columns.SPLITS, preserve_index=False)
     files.write_table(splits, table, version=columns.SPLITS_VERSION, metadata=metadata)
     data = load_task(paths, task)
-    known = dict(zip(data.graphs.jid, data.companions["ehull"], strict=True))
+    known = dict(zip(data.features.jid, data.companions["ehull"], strict=True))
     assert known["JVASP-7"] == 7
-    assert np.isnan([known["JVASP-8"], known["JVASP-16"], known["JVASP-22"]]).all()
+    assert np.isnan([known["JVASP-8"], known["JVASP-16"]]).all()
     assert np.isnan(known["JVASP-10"]) == (task == "multitask")
 
 
-@pytest.mark.parametrize(("hold_out", "expected"), [("strict", NONE), ("masked", TRAIN)])
-def test_strict_hold_out(paths, hold_out, expected):
-    data = load_task(paths, "multitask", hold_out=hold_out)
-    held = list(data.graphs.jid).index("JVASP-2")
-    assert data.fold[held, 0] == expected
-    assert data.fold[held, 1] == TEST
-    assert data.fold[held, 2] == NONE  # auxiliary labels never come from a held-out structure
+def test_hold_out(paths):
+    """A structure that is held out for one task teaches another nothing (strict), or its label (masked)."""
+    assert "JVASP-2" not in load_task(paths, "multitask", hold_out="strict").features.jid
+    data = load_task(paths, "multitask", hold_out="masked")
+    held = list(data.features.jid).index("JVASP-2")
+    assert data.fold[held].tolist() == [TRAIN, NONE, NONE]  # auxiliary labels never come from a held-out structure
 
 
-def test_outliers_leave_the_training_fold_only(paths, tmp_path):
-    records, splits, shards = paths
-    outliers = tmp_path / "outliers.csv"
-    outliers.write_text("id,property,value,score\nJVASP-1,formation_energy,1,9\nJVASP-20,formation_energy,20,9\n")
+@pytest.fixture
+def outliers(tmp_path):
+    path = tmp_path / "outliers.csv"
+    path.write_text("id,property,value,score\nJVASP-1,formation_energy,1,9\nJVASP-17,formation_energy,17,9\n")
+    return path
+
+
+def test_outliers_leave_the_training_fold_only(paths, outliers):
+    records, splits, features = paths
     arguments = {"task": "formation_energy", "properties": []}
-    data = load(records, splits, outliers, shards, training=TrainingConfig(outliers="drop"), **arguments)
-    assert "JVASP-1" not in data.graphs.jid
-    assert "JVASP-20" in data.graphs.jid
-    kept = load(records, splits, outliers, shards, training=TrainingConfig(outliers="report"), **arguments)
-    assert "JVASP-1" in kept.graphs.jid
+    data = load(records, splits, outliers, features, settings=with_training(outliers="drop"), **arguments)
+    assert "JVASP-1" not in data.features.jid
+    assert "JVASP-17" in data.features.jid
+    kept = load(records, splits, outliers, features, settings=with_training(outliers="report"), **arguments)
+    assert "JVASP-1" in kept.features.jid
+
+
+@pytest.mark.parametrize("choice", ["drop", "report"])
+def test_whatever_training_masks_the_model_predicts(paths, outliers, tmp_path, choice):
+    """From script to script, as the rules call them: prediction takes no outliers."""
+    records, splits, features = paths
+    model, predictions = tmp_path / "model.pt", tmp_path / "predictions.parquet"
+    data = ["--records", records, "--splits", splits, "--device", "cpu", "--features", *features]
+    settings = with_training(outliers=choice).to_json()
+    task = ["--tier", "lite", "--task", "formation_energy", "--settings", settings, "--run", tmp_path / "run"]
+    assert run_script("train", *map(str, [*task, "--outliers", outliers, "--out", model, *data])) == 0
+    assert run_script("predict", *map(str, ["--model", model, "--out", predictions, *data])) == 0
+    assert sorted(pq.read_table(predictions)[columns.JID].to_pylist()) == [f"JVASP-{i}" for i in range(16, N)]
+    assert len(load_checkpoint(model).seen["formation_energy"]) == (15 if choice == "drop" else 16)
 
 
 def test_no_validation_label_is_one_line(paths):
-    records, splits, shards = paths
+    records, splits, features = paths
     table, metadata = files.read_table(splits, version=columns.SPLITS_VERSION)
     rows = table.filter(pa.compute.not_equal(table[columns.FOLD], columns.VAL))
     files.write_table(splits, rows, version=columns.SPLITS_VERSION, metadata=metadata)
     with pytest.raises(DataError, match="no validation label for ehull, expected some"):
-        load_task((records, splits, shards), "ehull")
+        load_task((records, splits, features), "ehull")
 
 
 def test_dropping_outliers_needs_their_list(paths):
-    records, splits, shards = paths
+    records, splits, features = paths
     arguments = {"task": "formation_energy", "properties": ["formation_energy"]}
     with pytest.raises(DataError, match="found drop and no list of outliers"):
-        load(records, splits, None, shards, training=TrainingConfig(outliers="drop"), **arguments)
+        load(records, splits, None, features, settings=with_training(outliers="drop"), **arguments)
 
 
 def test_outliers_with_numbers_as_ids(tmp_path):
     fold = np.array([[TRAIN], [TRAIN], [TRAIN]], np.int8)
     outliers = tmp_path / "outliers.csv"
     outliers.write_text("id,property,value,score\n003,ehull,1,9\n")
-    _drop_outliers(fold, np.array(["1", "3", "003"]), ["ehull"], outliers)
+    arguments = {"jid": np.array(["1", "3", "003"]), "names": ["ehull"], "outliers": outliers}
+    _mask_outliers(fold, training=with_training(outliers="drop").training, **arguments)
     assert fold[:, 0].tolist() == [TRAIN, TRAIN, NONE]
 
 
 def test_unit_is_that_of_the_field(paths):
     data = load_task(paths, "formation_energy")
     assert data.unit("piezoelectric") == "pC/N"
-    assert replace(data, source={"fields": {"piezoelectric": "dfpt_piezo_max_eij"}}).unit("piezoelectric") == "C/m2"
+    source = data.source.model_copy(update={"fields": {"piezoelectric": "dfpt_piezo_max_eij"}})
+    assert replace(data, source=source).unit("piezoelectric") == "C/m2"
 
 
 def test_no_label_is_one_line(paths):
-    records, splits, shards = paths
+    records, splits, features = paths
     with pytest.raises(DataError, match="no training label for dielectric"):
-        load(records, splits, None, shards, task="dielectric", properties=[], training=TrainingConfig())
+        load(records, splits, None, features, task="dielectric", properties=[], settings=SETTINGS)
+
+
+def fit(paths, tmp_path):
+    data = load_task(paths, "formation_energy")
+    return train(data, tier="lite", task="formation_energy", settings=SETTINGS, run=tmp_path / "run", device=CPU)
 
 
 def test_stored_angles_are_used(paths, tmp_path):
-    """Change the cosines that stand in a shard: the predictions of a trained model change."""
-    data = load_task(paths, "formation_energy")
-    checkpoint = train(
-        data, tier="lite", task="formation_energy", settings=SETTINGS, run=tmp_path / "run", device=torch.device("cpu")
-    )
-    before = predictions_table(checkpoint, data, device=torch.device("cpu"))
-    for shard in paths[2]:
-        table = pq.read_table(shard)
-        metadata = json.loads(table.schema.metadata[b"crystalmatrix"])
+    """Change the cosines that stand in a shard: the predictions of a trained model change, and without that do not."""
+    records, splits, features = paths
+    shards = [tmp_path / f"shard-{k}.parquet" for k in range(2)]
+    checkpoint = fit(paths, tmp_path)
+
+    def predictions():
+        write_stage(tmp_path, shards, GRAPH, SETTINGS.model)
+        held_out = load_held_out(records, splits, features, checkpoint)
+        return predictions_table(checkpoint, held_out, device=CPU)[columns.PREDICTION].to_numpy()
+
+    before = predictions()
+    np.testing.assert_array_equal(before, predictions())
+    for shard in shards:
+        table, metadata = files.read_table(shard, version=columns.GRAPHS_VERSION)
         perturbed = [(np.frombuffer(row, "<i2") // 2).tobytes() for row in table[columns.COSINE].to_pylist()]
         table = table.set_column(
             table.schema.get_field_index(columns.COSINE), table.field(columns.COSINE), pa.array(perturbed)
         )
-        version = metadata.pop("version")
-        files.write_table(shard, table, version=version, metadata=metadata)
-    after = predictions_table(checkpoint, load_task(paths, "formation_energy"), device=torch.device("cpu"))
-    difference = np.abs(before[columns.PREDICTION].to_numpy() - after[columns.PREDICTION].to_numpy())
-    assert difference.max() > 1e-6  # the model is hardly trained; equal inputs give differences of exactly zero
+        del metadata["version"]
+        files.write_table(shard, table, version=columns.GRAPHS_VERSION, metadata=metadata)
+    assert np.abs(before - predictions()).max() > 1e-6  # the model is hardly trained
 
 
-def test_other_graph_settings_are_refused(paths, tmp_path):
-    data = load_task(paths, "formation_energy")
-    checkpoint = train(
-        data, tier="lite", task="formation_energy", settings=SETTINGS, run=tmp_path / "run", device=torch.device("cpu")
-    )
-    records, _, shards = paths
+def test_other_graphs_are_refused(paths, tmp_path):
+    records, splits, features = paths
+    checkpoint = fit(paths, tmp_path)
     other = GraphConfig(shards=2, cutoff=4.5)
-    for k, shard in enumerate(shards):
-        write_shard(shard, records, settings=other, shard=k)
-    with pytest.raises(DataError, match="the model was trained with"):
-        predictions_table(checkpoint, load_task(paths, "formation_energy"), device=torch.device("cpu"))
+    features = write_stage(tmp_path, write_shards(tmp_path, records, other), other, SETTINGS.model)
+    with pytest.raises(DataError, match=r'features of .*"cutoff":4.5.*the model was trained with .*"cutoff":5.0'):
+        load_held_out(records, splits, features, checkpoint)
+
+
+def test_features_of_another_model_are_refused(paths):
+    records, splits, features = paths
+    wider = SETTINGS.model_copy(update={"model": SETTINGS.model.model_copy(update={"neighbours": 24})})
+    arguments = {"task": "formation_energy", "properties": [], "settings": wider}
+    with pytest.raises(DataError, match=r'features of .*"neighbours":16.*the model was trained with .*"neighbours":24'):
+        load(records, splits, None, features, **arguments)
+
+
+def test_features_of_other_records_are_refused(paths):
+    records, splits, features = paths
+    table, metadata = files.read_table(records, version=columns.RECORDS_VERSION)
+    metadata = {**metadata, "digest": "another"}
+    del metadata["version"]
+    files.write_table(records, table, version=columns.RECORDS_VERSION, metadata=metadata)
+    with pytest.raises(DataError, match=r"shard-0\.arrow: made from other records, expected those of the data stage"):
+        load_task((records, splits, features), "ehull")
+
+
+def test_nothing_to_measure_is_one_line(paths, tmp_path):
+    records, splits, features = paths
+    checkpoint = fit(paths, tmp_path)
+    table, metadata = files.read_table(splits, version=columns.SPLITS_VERSION)
+    del metadata["version"]
+    rows = table.filter(pa.compute.equal(table[columns.FOLD], columns.TRAIN))
+    files.write_table(splits, rows, version=columns.SPLITS_VERSION, metadata=metadata)
+    with pytest.raises(DataError, match="no validation or test label for formation_energy, expected some"):
+        load_held_out(records, splits, features, checkpoint)

@@ -1,5 +1,6 @@
 """What Snakemake plans before any job runs: the whole matrix, single targets, and mistakes in names."""
 
+import json
 import os
 import resource
 import time
@@ -9,6 +10,7 @@ import pytest
 from ase.build import bulk
 
 from crystalmatrix.config import load
+from crystalmatrix.contracts.view import View
 from crystalmatrix.data.official import official_properties
 
 from .running import ROOT, jobs, snakemake
@@ -22,12 +24,14 @@ def test_the_whole_matrix(tmp_path: Path) -> None:
     matrix = load(ROOT / "config.yaml")
     n_properties = len(matrix.matrix.properties)
     n_models = len(matrix.matrix.tiers) * len(matrix.tasks)
+    views = {View.of(matrix.graph, matrix.tiers[tier].model).name for tier in matrix.matrix.tiers}
     counts = {
         "fetch": 1,
         "records": 1,
         "splits": 1,
         "graph_shard": 8,
         "graph_statistics": 1,
+        "features": 8 * len(views),
         "train": n_models,
         "predict": n_models,
         "composition": n_properties,
@@ -59,8 +63,20 @@ def test_one_model_needs_the_data_and_nothing_else(tmp_path: Path) -> None:
     for target, trainings in (("results/lite/dielectric.pt", 1), ("results/pro/dielectric.pt", 2)):
         result = snakemake(tmp_path, target, "--cores", "16", "--resources", "gpu=1", "--dry-run")
         counts = jobs(result.stdout)
-        assert counts.pop("total") == 11 + trainings
-        assert counts == {"fetch": 1, "records": 1, "splits": 1, "graph_shard": 8, "train": trainings}
+        assert counts.pop("total") == 19 + trainings
+        expected = {"fetch": 1, "records": 1, "splits": 1, "graph_shard": 8, "features": 8, "train": trainings}
+        assert counts == expected
+
+
+def test_tiers_with_the_same_view_share_its_features(tmp_path: Path) -> None:
+    """Of other size and training, but the same neighbours and angles; one that sees more has files of its own."""
+    model = {"architecture": "equivariant", "neighbours": 16}
+    for neighbours, features in ((16, 8), (24, 16)):
+        tiers = {"small": {"model": model}, "wide": {"model": model | {"channels": 64, "neighbours": neighbours}}}
+        matrix = {"tiers": list(tiers), "properties": ["ehull"], "multitask": False}
+        config = [f"matrix={json.dumps(matrix)}", f"tiers={json.dumps(tiers)}"]
+        counts = jobs(snakemake(tmp_path, "--dry-run", "--config", *config).stdout)
+        assert (counts["train"], counts["features"]) == (2, features)
 
 
 @pytest.mark.parametrize(("init", "trainings"), [("scratch", 1), ("multitask", 2)])
@@ -110,6 +126,7 @@ def test_submissions_only_where_the_leaderboard_has_a_test(tmp_path: Path, data:
         ("results/composition/bandgap.metrics.json", "no property 'bandgap' in the matrix; did you mean 'band_gap'? "),
         ("results/leaderboard/spilage", "no property 'spilage' in the matrix; did you mean 'spillage'? "),
         ("results/graphs/shard-8.parquet", "shard-8.parquet: no shard 8 among the 8 of graph.shards (known: 0 to 7)"),
+        ("results/features/k17-1/shard-0.arrow", "results/features/k17-1: no tier of the matrix sees it"),
         ("results/screen/mine.csv", "results/screen/mine.csv: no 'mine' under `screen:` (known: none)"),
     ],
 )

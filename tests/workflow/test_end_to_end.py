@@ -140,14 +140,16 @@ def test_change_of_the_code_behind_the_page_makes_it_again(finished: Path, file:
         ({"data": {"max_drop_rate": 0.5}}, {"records": 1}),
         ({"data": {"splits": "random"}}, {"splits": 1, "train": 3}),
         ({"tiers": {"cgcnn": {"training": {"seeds": 2}}}}, {"train": 3}),
-        ({"graph": {"cutoff": 4.5}}, {"graph_shard": 2, "train": 3}),
-        ({"graph": {"shards": 3}}, {"graph_shard": 3, "train": 3}),
+        ({"graph": {"cutoff": 4.5}}, {"graph_shard": 2, "features": 2, "train": 3}),
+        ({"graph": {"shards": 3}}, {"graph_shard": 3, "features": 3, "train": 3}),
+        ({"tiers": {"cgcnn": {"model": {"neighbours": 20}}}}, {"features": 2, "train": 3}),
+        ({"tiers": {"cgcnn": {"model": {"channels": 32}}}}, {"train": 3}),
     ],
 )
 def test_change_of_config_runs_its_stage_again(finished: Path, config: dict, expected: dict[str, int]) -> None:
     plan = planned(finished, config=config)
     assert {rule: plan.get(rule) for rule in expected} == expected
-    order = ["fetch", "records", "splits", "graph_shard", "train", "composition", "evaluate", "compare"]
+    order = ["fetch", "records", "splits", "graph_shard", "features", "train", "composition", "evaluate", "compare"]
     before = order[: min(order.index(rule) for rule in expected)]
     assert not set(before) & set(plan), "nothing before the stage runs again"
 
@@ -160,15 +162,15 @@ def test_same_content_written_again_runs_nothing(finished: Path) -> None:
 
 
 @pytest.mark.usefixtures("put_back")
-def test_damaged_shard_is_built_again_where_it_is_needed(finished: Path) -> None:
-    shard = finished / "results/graphs/shard-1.parquet"
+def test_damaged_features_are_built_again_where_they_are_needed(finished: Path) -> None:
+    (shard,) = finished.glob("results/features/*/shard-1.arrow")
     content = shard.read_bytes()
     shard.write_bytes(content[:-100])
     (finished / "results/cgcnn/bulk_modulus.pt").unlink()
     result = run(finished, "results/cgcnn/bulk_modulus.pt")
     assert result.returncode == 0, result.stdout
-    assert "shard-1.parquet: damaged" in result.stdout
-    assert jobs(result.stdout) == {"graph_shard": 1, "train": 1, "total": 2}
+    assert "shard-1.arrow: damaged" in result.stdout
+    assert jobs(result.stdout) == {"features": 1, "train": 1, "total": 2}
     assert shard.read_bytes() == content, "the same input gives the same bytes"
     assert "train" not in planned(finished), "so the other models stay"
 

@@ -6,6 +6,7 @@ that names the nearest known one.
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
@@ -175,6 +176,7 @@ class TrainingConfig(Section):
     outliers: Literal["ignore", "report", "drop"] = "report"  # extreme training labels: see results/data/outliers.csv
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     compile: bool = False  # torch.compile: worth its minutes of warm-up in long runs only
+    window_gb: float = Field(8, gt=0)  # GB of features in use at a time; larger sets are shuffled in windows of it
     save_every_seconds: float = Field(60, gt=0)
 
     @model_validator(mode="after")
@@ -185,6 +187,10 @@ class TrainingConfig(Section):
                 "lower the one or raise the other"
             )
         return self
+
+    @property
+    def window_bytes(self) -> int:
+        return round(self.window_gb * 1e9)
 
 
 class TierConfig(Section):
@@ -245,7 +251,7 @@ class ReportConfig(Section):
 
     where: ClassVar[str] = "report"
     published: str | None = None  # folder with <model>/AI-SinglePropertyPrediction-<field>-dft_3d-test-mae.csv.zip
-    composition_baseline: bool = True  # gradient boosting on the composition, as a floor
+    composition_baseline: bool = True  # gradient boosting on the composition
     bootstrap: int = Field(2000, ge=100)  # resamples of the intervals and of the paired comparisons
     confidence: float = Field(0.95, gt=0.5, lt=1)
     submission: SubmissionConfig = SubmissionConfig()
@@ -269,6 +275,7 @@ RESERVED = (
     "benchmarks",
     "composition",
     "data",
+    "features",
     "graphs",
     "leaderboard",
     "logs",
@@ -336,6 +343,11 @@ class Config(Section):
                 f"results/graphs/shard-{shard}.parquet: no shard {shard} among the {self.graph.shards} of graph.shards "
                 f"(known: 0 to {self.graph.shards - 1})"
             )
+
+    def check_view(self, view: str, known: Iterable[str]) -> None:
+        """Raise ConfigError, listing what exists, unless results/features/<view>/ is what a tier of the matrix sees."""
+        if view not in known:
+            raise ConfigError(f"results/features/{view}: no tier of the matrix sees it{nearest(view, known)}")
 
     def check_pretrained(self, folder: Path) -> None:
         """Raise ConfigError unless the folder holds at least one model of the matrix, as <tier>/<task>.pt."""

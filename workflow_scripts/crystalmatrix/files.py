@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from crystalmatrix.errors import DataError, DiskError
 
 _KEY = b"crystalmatrix"
+ARROW = ".arrow"  # suffix of tables that are mapped; all others are parquet
 
 
 @contextmanager
@@ -76,6 +77,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def described(schema: pa.Schema, *, version: int, metadata: dict[str, Any]) -> pa.Schema:
+    """The schema with what `read_metadata` gives back."""
+    return schema.with_metadata({_KEY: json.dumps({"version": version, **metadata}, sort_keys=True).encode()})
+
+
 @contextmanager
 def table_writer(
     path: Path, schema: pa.Schema, *, version: int, metadata: dict[str, Any], **options: Any
@@ -84,11 +90,10 @@ def table_writer(
 
     Pages carry checksums, so that a reader notices a damaged one; `options` go to pyarrow's writer.
     """
-    content = json.dumps({"version": version, **metadata}, sort_keys=True).encode()
     options = {"compression": "zstd", "write_page_checksum": True, **options}
     with (
         atomic(path) as temporary,
-        pq.ParquetWriter(temporary, schema.with_metadata({_KEY: content}), **options) as writer,
+        pq.ParquetWriter(temporary, described(schema, version=version, metadata=metadata), **options) as writer,
     ):
         yield writer
 
@@ -102,7 +107,8 @@ def write_table(path: Path, table: pa.Table, *, version: int, metadata: dict[str
 def read_metadata(path: Path, *, version: int) -> dict[str, Any]:
     """The metadata of a table of ours. Raises DataError for a missing or damaged file or another version."""
     try:
-        raw = (pq.read_schema(path).metadata or {}).get(_KEY)
+        schema = pa.ipc.open_file(str(path)).schema if path.suffix == ARROW else pq.read_schema(path)
+        raw = (schema.metadata or {}).get(_KEY)
     except FileNotFoundError:
         raise DataError(f"{path}: not found") from None
     except (pa.ArrowException, OSError) as error:

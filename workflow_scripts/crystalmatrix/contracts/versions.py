@@ -15,4 +15,3 @@ COMPOSITION_VERSION = 2  # predictions of the composition baseline: evaluation/c
 SCORES_VERSION = 1  # metrics.json: evaluation/score.py, metrics.py, bootstrap.py, uncertainty.py
 COMPARISON_VERSION = 1  # comparison.json and .csv: evaluation/comparison.py, summary.py, breakdown.py, published.py
 SUBMISSION_VERSION = 1  # leaderboard/<property>: evaluation/submission.py, published.py
-CARD_VERSION = 1  # release/<tier>/<task>.md: report/card.py

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from crystalmatrix.crystals.crystal import CONTRADICTORY, MALFORMED, Crystal, InvalidCrystalError, make_crystal
 from crystalmatrix.crystals.formats import is_poscar
-from crystalmatrix.crystals.symbols import element
 from crystalmatrix.crystals.text import number
-from crystalmatrix.crystals.vasp4 import elements_of_vasp4
+from crystalmatrix.crystals.vasp4 import element_of_potential, elements_of_vasp4
 from crystalmatrix.elements import SYMBOLS
 
 _REMARK = re.compile("[!#]")
@@ -84,7 +83,7 @@ def _header(lines: list[str], start: int, path: Path | None) -> tuple[_Header, i
         said = f"{sum(counts)} atoms are counted in line {at}, but only {len(lines) - at} lines follow"
         raise InvalidCrystalError(CONTRADICTORY, said)
     if names:
-        read = [_element(name, start + 6) for name in names]
+        read = [element_of_potential(name, f"line {start + 6}") for name in names]
     else:
         read = elements_of_vasp4(lines[start], len(counts), line=start + 6, path=path)
     species = [z for (z, _), count in zip(read, counts, strict=True) for _ in range(count)]
@@ -111,14 +110,6 @@ def _counts(lines: list[str], at: int, n_names: int) -> tuple[list[int], int]:
         counts += more
         at += 1
     return counts, at
-
-
-def _element(name: str, line: int) -> tuple[int, str | None]:
-    """Of the name of a potential too: Fe, Fe_pv, Fe_pv/0123abcd."""
-    try:
-        return element(name.split("/")[0].split("_")[0])
-    except InvalidCrystalError as invalid:
-        raise InvalidCrystalError(invalid.reason, f"line {line}: {name:.40}") from None
 
 
 def _atoms(lines: list[str], at: int, species: list[int]) -> tuple[_Atoms, int]:

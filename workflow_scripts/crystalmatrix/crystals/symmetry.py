@@ -8,6 +8,7 @@ is cubic beyond doubt the operations are found here, and only their space-group 
 """
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
@@ -52,6 +53,11 @@ def find_symmetry(lattice: NDArray, fractional: NDArray, species: NDArray, *, sy
         return _symmetry(found.number, found.pointgroup) if found else UNKNOWN
     except spglib.SpglibError:
         return UNKNOWN
+
+
+def zero_by_symmetry(has_inversion: Iterable[bool | None], point_group: Iterable[str | None]) -> NDArray[np.bool_]:
+    """[n] whether a third-rank tensor such as piezoelectricity vanishes: inversion centre, or point group 432."""
+    return np.array([bool(i) or g == "432" for i, g in zip(has_inversion, point_group, strict=True)], bool)
 
 
 def _symmetry(number: int, point_group: str) -> Symmetry:

@@ -73,7 +73,10 @@ def atomic_numbers(elements: Any, what: str) -> tuple[NDArray[np.uint8], tuple[s
 
 def _one_element(symbol: Any, what: str) -> tuple[int, str | None]:
     if isinstance(symbol, str) and not symbol.strip().isdecimal():
-        return element(symbol)
+        try:
+            return element(symbol)
+        except InvalidCrystalError as invalid:
+            raise InvalidCrystalError(invalid.reason, f"{what}: {invalid.detail}") from None
     is_whole = isinstance(symbol, str | int | np.integer) and not isinstance(symbol, bool) and len(str(symbol)) < 9
     if not (is_whole and 0 < int(symbol) < len(SYMBOLS)):
         raise InvalidCrystalError(MALFORMED, f"{what}: found {symbol!r:.40}, expected a symbol or an atomic number")

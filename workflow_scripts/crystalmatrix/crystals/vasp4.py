@@ -8,7 +8,7 @@ A comment is no source otherwise: "BCC Fe" names boron and carbon as much as iro
 
 from pathlib import Path
 
-from crystalmatrix.crystals.crystal import CONTRADICTORY, NO_STRUCTURE, InvalidCrystalError
+from crystalmatrix.crystals.crystal import CONTRADICTORY, NO_STRUCTURE, UNKNOWN_ELEMENT, InvalidCrystalError
 from crystalmatrix.crystals.symbols import element
 from crystalmatrix.crystals.text import open_text
 from crystalmatrix.elements import SYMBOLS
@@ -38,7 +38,19 @@ def elements_of_vasp4(first: str, n_counts: int, *, line: int, path: Path | None
         said = f"the first line lists {' '.join(listed):.60}, {potcar.name} beside it {' '.join(names):.60}"
         raise InvalidCrystalError(CONTRADICTORY, said)
     note = f"the file names no elements: {' '.join(names)} by the {potcar.name} beside it"
-    return [(element(name)[0], note) for name in names]
+    return [(element_of_potential(name, potcar.name)[0], note) for name in names]
+
+
+def element_of_potential(name: str, where: str) -> tuple[int, str | None]:
+    """Of Fe, Fe_pv, Fe_pv/0123abcd; raises InvalidCrystalError for anything else, also for H.5 and H1.25, which close
+    the bonds of a surface and are no hydrogen."""
+    bare = name.split("/")[0].split("_")[0]
+    if "." in bare:
+        raise InvalidCrystalError(UNKNOWN_ELEMENT, f"{where}: {name:.40}, expected an element of whole charge")
+    try:
+        return element(bare)
+    except InvalidCrystalError as invalid:
+        raise InvalidCrystalError(invalid.reason, f"{where}: {name:.40}, expected the symbol of an element") from None
 
 
 def potcar_elements(path: Path) -> list[str]:

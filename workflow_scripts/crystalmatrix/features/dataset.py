@@ -1,142 +1,97 @@
-"""A data set that lives on the device: batches are gathered there, so there are no loader workers and no copies.
+"""Batches of a data set on a device, with no loader workers.
 
-Where it does not fit, it stays in pinned host memory or in memory-mapped files, and only the batch travels. All three
-give the same batches.
+On a GPU the whole set is copied there once where it fits, and batches are gathered there. Otherwise they are gathered
+on the host from where the features lie, in mapped files or in memory, and only the batch travels. Both give the same
+batches.
 
-In: DenseGraphs.  Out: Batch for any list of crystals; deterministic epochs of batches with equal numbers of atoms.
+In: Features.  Out: Batch for any list of crystals.
 """
 
-import shutil
-import tempfile
-import weakref
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from crystalmatrix.contracts.columns import NEIGHBOUR, SPECIES
+from crystalmatrix.contracts.features import ANGULAR, ENVELOPE_RADIUS, SEEN_BY_NETWORKS, VECTOR
 from crystalmatrix.features.batch import Batch
-from crystalmatrix.features.dense import DenseGraphs
-from crystalmatrix.targets.step import FloatArray
+from crystalmatrix.features.features import Features
+from crystalmatrix.features.staging import Staging
+from crystalmatrix.graphs.ragged import running_sum
 
-_ARRAYS = ("species", "neighbour", "vector", "envelope_radius", "angular")
+SHARE_OF_DEVICE = 0.6  # of its free memory, that the set may take
+CRYSTALS_AT_ONCE = 1024  # on the way to the device
+
+Storage = Literal["device", "host"]
 
 
 class Dataset:
-    """`storage`: device, host, disk, or auto (the first that fits in 60 % of what is free)."""
+    """`storage`: where batches are gathered; None: on the device if that is a GPU and the set fits."""
 
-    def __init__(self, graphs: DenseGraphs, device: torch.device, *, storage: str = "auto") -> None:
+    def __init__(self, features: Features, device: torch.device, *, storage: Storage | None = None) -> None:
+        self.features = features
         self.device = device
-        self.jid = graphs.jid
-        self.pointer = graphs.atom_pointer
-        arrays = {name: getattr(graphs, name) for name in _ARRAYS}
-        n_bytes = sum(array.nbytes for array in arrays.values())
-        self.storage = choose_storage(n_bytes, device) if storage == "auto" else storage
-        if self.storage == "disk":
-            folder = Path(tempfile.mkdtemp(prefix="crystalmatrix-"))
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-            arrays = {name: _memory_map(array, folder / name) for name, array in arrays.items()}
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        if self.storage == "device":
-            tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
-        elif self.storage == "host" and device.type == "cuda":
-            tensors = {name: tensor.pin_memory() for name, tensor in tensors.items()}
-        self._tensors = tensors
-
-    @property
-    def n_crystals(self) -> int:
-        return len(self.jid)
-
-    @property
-    def n_atoms(self) -> NDArray[np.int64]:
-        """[n_crystals] atoms of each crystal."""
-        return np.diff(self.pointer)
+        self.n_atoms = features.n_atoms  # [n_crystals]
+        self.window_atoms = features.window_atoms  # that should be in use at a time; None: all
+        self.storage = storage or _choose_storage(features, device)
+        self._items = {name: features.items[name] for name in SEEN_BY_NETWORKS}
+        self._staging = Staging(self._items, device) if device.type == "cuda" else None
+        self._on_device = self._copy_all() if self.storage == "device" else None
 
     def batch(self, crystals: NDArray[np.int64]) -> Batch:
         """The graphs of `crystals`, in this order, on the device."""
-        start, count = self.pointer[crystals], self.n_atoms[crystals]
-        first = np.concatenate([[0], np.cumsum(count)[:-1]])  # of each crystal's atoms in the batch
+        count = self.n_atoms[crystals]
+        first = running_sum(count)[:-1]  # of each crystal's atoms in the batch
         crystal = np.repeat(np.arange(len(crystals)), count)
-        atoms = torch.from_numpy(np.arange(count.sum()) + (start - first)[crystal])
-        offset = torch.from_numpy(first[crystal])
-        at = self._tensors["species"].device
-        parts = {name: tensor[atoms.to(at)].to(self.device) for name, tensor in self._tensors.items()}
+        offset = torch.from_numpy(first[crystal]).to(self.device)
+        if self._on_device is None:
+            parts = self._from_host(crystals)
+        else:
+            start = self.features.atom_pointer[crystals]
+            atoms = torch.from_numpy(np.arange(count.sum()) + (start - first)[crystal]).to(self.device)
+            parts = {name: tensor[atoms] for name, tensor in self._on_device.items()}
         return Batch(
-            species=parts["species"].long(),
-            neighbour=parts["neighbour"].long() + offset.to(self.device).unsqueeze(-1),
-            vector=parts["vector"],
-            envelope_radius=parts["envelope_radius"],
-            angular=parts["angular"],
+            species=parts[SPECIES].long(),
+            neighbour=parts[NEIGHBOUR].long() + offset.unsqueeze(-1),
+            vector=parts[VECTOR],
+            envelope_radius=parts[ENVELOPE_RADIUS],
+            angular=parts[ANGULAR],
             crystal=torch.from_numpy(crystal).to(self.device),
             n_crystals=len(crystals),
         )
 
+    def _from_host(self, crystals: NDArray[np.int64]) -> dict[str, Tensor]:
+        if self._staging is None:
+            gathered = self.features.gather(crystals, *self._items)
+            return {name: torch.from_numpy(array) for name, array in gathered.items()}
+        waiting = self._staging.take(int(self.n_atoms[crystals].sum()))
+        self.features.gather_into(crystals, {name: tensor.numpy() for name, tensor in waiting.items()})
+        parts = {name: tensor.to(self.device, non_blocking=True) for name, tensor in waiting.items()}
+        self._staging.sent()
+        return parts
 
-def choose_storage(n_bytes: int, device: torch.device) -> str:
-    """device, host or disk, by what is free now."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        if n_bytes < 0.6 * free:
-            return "device"
-    elif n_bytes < 0.6 * _free_host_memory():
-        return "device"
-    return "host" if n_bytes < 0.6 * _free_host_memory() else "disk"
-
-
-def resample(share: FloatArray, *, seed: int, epoch: int) -> NDArray[np.int64]:
-    """len(share) indices, index i floor or ceil of len(share) * share[i] times (systematic sampling); share sums to 1.
-
-    A function of its arguments alone, so training can resume at any step.
-    """
-    n = len(share)
-    offset = np.random.default_rng([seed, epoch, n]).random()
-    upto = np.cumsum(share)
-    return np.searchsorted(upto / upto[-1], (np.arange(n) + offset) / n).astype(np.int64)
-
-
-def epoch_batches(
-    crystals: NDArray[np.int64], n_atoms: NDArray[np.int64], *, batch_size: int, seed: int, epoch: int
-) -> list[NDArray[np.int64]]:
-    """All `crystals` once, in random batches that each hold one crystal of every stratum of size.
-
-    A function of its arguments alone, so training can resume at any step. n_atoms [n_crystals of the data set].
-    """
-    random = np.random.default_rng([seed, epoch])
-    n_batches = -(-len(crystals) // batch_size)
-    by_size = crystals[np.lexsort((random.random(len(crystals)), n_atoms[crystals]))]
-    stratum = np.arange(len(crystals)) // n_batches
-    batch = np.empty(len(crystals), np.int64)
-    in_stratum_order = np.lexsort((random.random(len(crystals)), stratum))
-    batch[in_stratum_order] = np.arange(len(crystals)) % n_batches
-    # the last stratum may be short: which batches lack a crystal is random too
-    last = np.flatnonzero(stratum == stratum[-1])
-    batch[last] = random.permutation(n_batches)[: len(last)]
-    order = np.lexsort((random.random(len(crystals)), batch))
-    edges = np.cumsum(np.bincount(batch, minlength=n_batches))[:-1]
-    groups = np.split(by_size[order], edges)
-    return [groups[i] for i in random.permutation(n_batches)]
+    def _copy_all(self) -> dict[str, Tensor]:
+        """Part by part, so that the host never holds all of it."""
+        n_atoms = int(self.n_atoms.sum())
+        whole = {
+            name: torch.from_numpy(item.empty(0)).new_empty((n_atoms, *item.shape), device=self.device)
+            for name, item in self._items.items()
+        }
+        pointer = self.features.atom_pointer
+        for first in range(0, len(self.n_atoms), CRYSTALS_AT_ONCE):
+            crystals = np.arange(first, min(first + CRYSTALS_AT_ONCE, len(self.n_atoms)))
+            for name, part in self._from_host(crystals).items():
+                whole[name][pointer[crystals[0]] : pointer[crystals[-1] + 1]] = part
+        return whole
 
 
-def inference_batches(n_atoms: NDArray[np.int64], *, atoms_per_batch: int = 2048) -> list[NDArray[np.int64]]:
-    """All crystals once, by size, in batches of about so many atoms."""
-    order = np.argsort(n_atoms, kind="stable")
-    group = np.cumsum(n_atoms[order]) // atoms_per_batch
-    return np.split(order, np.flatnonzero(np.diff(group)) + 1)
-
-
-def _memory_map(array: NDArray, path: Path) -> NDArray:
-    mapped = np.memmap(path, dtype=array.dtype, mode="w+", shape=array.shape) if array.size else array
-    mapped[...] = array
-    return mapped
-
-
-def _free_host_memory() -> float:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return 8e9  # no /proc: assume a small machine
-    return next(float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+def _choose_storage(features: Features, device: torch.device) -> Storage:
+    if device.type != "cuda":
+        return "host"
+    needed = int(features.n_atoms.sum()) * sum(features.items[name].n_bytes for name in SEEN_BY_NETWORKS)
+    return "device" if needed < SHARE_OF_DEVICE * torch.cuda.mem_get_info(device)[0] else "host"
 
 
 def to_device(array: NDArray, device: torch.device) -> Tensor:

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crystalmatrix.config import GraphConfig, ModelConfig
+from crystalmatrix.config import GraphConfig, ModelSection
+from crystalmatrix.contracts.view import View
 from crystalmatrix.graphs.compiled import compiled
 from crystalmatrix.graphs.edge_key import MAX_ATOMS, STEPS_PER_ANGSTROM, steps
 from crystalmatrix.graphs.geometry import length
@@ -44,7 +45,7 @@ class DenseGraphs:
     angular: NDArray[np.float16]  # [n_atoms, K, n_angular]
 
 
-def densify(graphs: Graphs, *, graph: GraphConfig, model: ModelConfig) -> DenseGraphs:
+def densify(graphs: Graphs, *, graph: GraphConfig, model: ModelSection | View) -> DenseGraphs:
     """Lay out graphs for a model. Where the model takes all neighbours, K is the largest number that occurs."""
     counts = np.diff(graphs.edge_pointer)
     n_slots = model.neighbours or max(int(counts.max(initial=0)), 1)

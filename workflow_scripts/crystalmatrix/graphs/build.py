@@ -129,15 +129,13 @@ def graphs_of(crystals: Crystals, edges: Edges, *, cosine: NDArray[np.float32] |
 def _find_on_device() -> Callable[..., Edges]:
     """torch_cluster.find, on the GPU where there is one. Raises ConfigError where torch-cluster is not installed."""
     try:
-        import torch
-
         from crystalmatrix.graphs import torch_cluster
     except ImportError:
         raise ConfigError(
             f"graph.search: found {TORCH_CLUSTER!r}, which cannot be imported here; expected torch and torch-cluster "
             f"to be installed: pip install torch-cluster, or set graph.search to {CPU!r}, which finds the same graphs"
         ) from None
-    return partial(torch_cluster.find, device="cuda" if torch.cuda.is_available() else "cpu")
+    return partial(torch_cluster.find, device=torch_cluster.best_device())
 
 
 def _check(crystals: Crystals) -> None:

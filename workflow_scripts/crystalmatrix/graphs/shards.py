@@ -15,7 +15,7 @@ from crystalmatrix import files
 from crystalmatrix.config import CPU, GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.errors import DataError
-from crystalmatrix.graphs.arrow import to_numpy
+from crystalmatrix.graphs.arrow import flat, to_numpy
 from crystalmatrix.graphs.assign import assign
 from crystalmatrix.graphs.ragged import Graphs, concatenate, nearest
 from crystalmatrix.graphs.table import WITHOUT_ANGLES, graph_table, graphs_from_table
@@ -74,6 +74,30 @@ def read_shards(paths: list[Path], *, settings: GraphConfig, neighbours: int | N
     return concatenate([nearest(graphs_from_table(table, recompute_angles=True), neighbours) for table in tables])
 
 
+def shard_metadata(path: Path, *, settings: GraphConfig) -> dict[str, Any]:
+    """What one shard says of itself. Raises DataError for other settings, as read_shards does."""
+    metadata = files.read_metadata(path, version=columns.GRAPHS_VERSION)
+    _check_settings(path, metadata, settings=settings)
+    return metadata
+
+
+def stream_shard(path: Path) -> Iterator[Graphs]:
+    """The graphs of one shard, a row group (of about ROW_GROUP_BYTES) at a time. Raises DataError where damaged."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for group in range(file.num_row_groups):
+                yield graphs_from_table(file.read_row_group(group))
+    except (pa.ArrowException, OSError):
+        raise DataError(f"{path}: damaged; delete it and run again") from None
+
+
+def most_neighbours(paths: list[Path]) -> int:
+    """The largest number of neighbours of any atom, at least 1."""
+    wanted = [columns.N_NEIGHBOURS]
+    tables = (files.read_table(path, version=columns.GRAPHS_VERSION, columns=wanted)[0] for path in paths)
+    return max((int(flat(table, columns.N_NEIGHBOURS).max(initial=1)) for table in tables), default=1)
+
+
 def _row_groups(pieces: Iterator[pa.Table], *, settings: GraphConfig, search: str) -> Iterator[pa.Table]:
     """The graphs of the pieces, gathered into tables of about ROW_GROUP_BYTES."""
     gathered: list[pa.Table] = []
@@ -120,12 +144,16 @@ def _check(paths: list[Path], metadata: list[dict[str, Any]], *, settings: Graph
     if not paths:
         raise DataError("found no graph shards, expected results/graphs/shard-*.parquet; run snakemake to build them")
     for path, found in zip(paths, metadata, strict=True):
-        for key, expected in settings.identity.items():
-            if found["graph"].get(key) != expected:
-                raise DataError(f"{path}: graphs of {key} {found['graph'].get(key)}, expected {expected}; {_DELETE}")
+        _check_settings(path, found, settings=settings)
         for key in ("records_digest", "n_shards"):
             if found[key] != metadata[0][key]:
                 raise DataError(f"{path}: {key} {found[key]}, expected {metadata[0][key]} as in {paths[0]}; {_DELETE}")
     numbers, n_shards = sorted(found["shard"] for found in metadata), metadata[0]["n_shards"]
     if numbers != list(range(n_shards)):
         raise DataError(f"{paths[0].parent}: found shards {numbers}, expected each of 0 to {n_shards - 1}; {_DELETE}")
+
+
+def _check_settings(path: Path, metadata: dict[str, Any], *, settings: GraphConfig) -> None:
+    for key, expected in settings.identity.items():
+        if metadata["graph"].get(key) != expected:
+            raise DataError(f"{path}: graphs of {key} {metadata['graph'].get(key)}, expected {expected}; {_DELETE}")

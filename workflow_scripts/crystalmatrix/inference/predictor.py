@@ -19,13 +19,14 @@ import numpy as np
 import pandas as pd
 import torch
 
+from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.crystal import Crystal, Failure
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.crystals.iterate import iterate
 from crystalmatrix.data.records import hill_formula
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.dense import densify
+from crystalmatrix.features.features import Features
 from crystalmatrix.inference.prepare import Item, Prepared, chunked, prepare
 from crystalmatrix.inference.reading import with_warnings
 from crystalmatrix.targets.step import FloatArray
@@ -101,11 +102,11 @@ class Predictor:
     def _numbers(self, prepared: Prepared) -> dict[str, FloatArray]:
         """{column: [n]} of the prepared crystals."""
         checkpoint, graphs = self.checkpoint, prepared.graphs
-        dense = densify(graphs, graph=checkpoint.graph, model=checkpoint.settings.model)
+        features = Features.of_graphs(graphs, View.of(checkpoint.graph, checkpoint.settings.model))
         values, spread = predict(
             self._models,
-            Dataset(dense, self.device, storage="device"),
-            np.arange(graphs.n_crystals),
+            Dataset(features, self.device),
+            np.arange(features.n_crystals),
             targets=checkpoint.targets,
             formulas=reduced_formulas(graphs.species, graphs.atom_pointer),
             zero=prepared.zero,
@@ -115,7 +116,7 @@ class Predictor:
             bounds = checkpoint.interval(column, values[:, column], spread[:, column], prepared.zero)
             numbers |= dict(zip(_value_columns(quantity), (values[:, column], *bounds), strict=True))
         if checkpoint.domain is not None:
-            numbers[NOVELTY] = checkpoint.domain.novelty(graphs)
+            numbers[NOVELTY] = checkpoint.domain.novelty(features)
         return numbers
 
 

@@ -7,17 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.crystals.crystal import Crystal, Failure
-from crystalmatrix.crystals.symmetry import find_symmetry
+from crystalmatrix.crystals.symmetry import find_symmetry, zero_by_symmetry
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.build import from_crystals
 from crystalmatrix.graphs.ragged import Graphs
-from crystalmatrix.training.labels import zero_by_symmetry
 
 ATOMS_AT_ONCE = 16_384  # in a chunk, whose graphs are in memory together
 
@@ -97,7 +95,4 @@ def _graphs(items: list[Item], *, settings: GraphConfig) -> Graphs | None:
 
 def _zero_by_symmetry(crystals: list[Crystal]) -> NDArray[np.bool_]:
     found = [find_symmetry(crystal.lattice, crystal.fractional, crystal.species) for crystal in crystals]
-    return zero_by_symmetry(
-        pd.Series([symmetry.has_inversion for symmetry in found], dtype="boolean"),
-        pd.Series([symmetry.point_group for symmetry in found], dtype="string"),
-    )
+    return zero_by_symmetry([one.has_inversion for one in found], [one.point_group for one in found])

@@ -1,6 +1,6 @@
 """What a model has seen: its elements' neighbourhoods, so that a crystal unlike any of them can be told.
 
-In: Graphs and folds.  Out: Domain, which the checkpoint carries; the novelty of crystals.
+In: Features and folds.  Out: Domain, which the checkpoint carries; the novelty of crystals.
 
 Novelty of an atom: the distance of its neighbourhood (graphs/neighbourhood.py) to the nearest one of the
 same element in training. A crystal is as novel as its most novel atom, in units of what 95 % of the validation crystals
@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from crystalmatrix.graphs.neighbourhood import neighbourhoods
-from crystalmatrix.graphs.ragged import Graphs
+from crystalmatrix.contracts.features import NEIGHBOURHOOD
+from crystalmatrix.features.features import Features
+from crystalmatrix.graphs.ragged import running_sum
 
 PER_ELEMENT = 64  # neighbourhoods that are kept; 2,000 move the limit by a tenth
 INSIDE = 0.95  # share of the validation crystals that lies inside
@@ -30,10 +31,11 @@ class Domain:
     neighbourhood: NDArray[np.float16]  # [n_references, WIDTH]
     limit: float
 
-    def novelty(self, graphs: Graphs) -> NDArray[np.float64]:
+    def novelty(self, features: Features) -> NDArray[np.float64]:
         """[n_crystals]; above 1 outside the domain, infinite with an element that the training fold has not."""
-        atoms = self.distance(graphs.species, neighbourhoods(graphs))
-        return np.maximum.reduceat(atoms, graphs.atom_pointer[:-1]) / self.limit
+        neighbourhood = features.gather(np.arange(features.n_crystals), NEIGHBOURHOOD)[NEIGHBOURHOOD]
+        distance = self.distance(features.species, neighbourhood)  # [n_atoms]
+        return np.maximum.reduceat(distance, features.atom_pointer[:-1]) / self.limit
 
     def distance(self, species: NDArray[np.uint8], neighbourhood: NDArray[np.float32]) -> NDArray[np.float64]:
         """[n_atoms] to the nearest neighbourhood of the same element; neighbourhood [n_atoms, WIDTH]."""
@@ -47,23 +49,29 @@ class Domain:
         return distance
 
 
-def fit_domain(graphs: Graphs, *, train: NDArray[np.int64], validation: NDArray[np.int64]) -> Domain | None:
+def fit_domain(features: Features, *, train: NDArray[np.int64], validation: NDArray[np.int64]) -> Domain | None:
     """The domain of the crystals `train`; None without crystals `validation`, which say how far is far."""
     if not len(validation):
         return None
     random = np.random.default_rng(0)
-    neighbourhood = neighbourhoods(graphs)
-    crystal = np.repeat(np.arange(graphs.n_crystals), np.diff(graphs.atom_pointer))  # [n_atoms]
-    seen = np.flatnonzero(np.isin(crystal, train))
-    of_element = [seen[graphs.species[seen] == z] for z in np.unique(graphs.species[seen])]
+    seen = features.select(train)
+    of_element = [np.flatnonzero(seen.species == z) for z in np.unique(seen.species)]
     kept = np.concatenate([random.permutation(atoms)[:PER_ELEMENT] for atoms in of_element])
-    domain = Domain(graphs.species[kept], neighbourhood[kept].astype(np.float16), limit=1.0)
-    held = np.flatnonzero(np.isin(crystal, validation))
-    farthest = np.full(graphs.n_crystals, -np.inf)
-    np.maximum.at(farthest, crystal[held], domain.distance(graphs.species[held], neighbourhood[held]))
+    neighbourhood = _neighbourhoods_of(seen, kept).astype(np.float16)
+    domain = Domain(seen.species[kept], neighbourhood, limit=1.0)
+    farthest = domain.novelty(features.select(validation))
     known = farthest[np.isfinite(farthest)]
     limit = float(np.quantile(known, INSIDE)) if len(known) else 0.0
     return Domain(domain.species, domain.neighbourhood, limit=limit or 1.0)
+
+
+def _neighbourhoods_of(features: Features, atoms: NDArray[np.int64]) -> NDArray[np.float32]:
+    """[len(atoms), WIDTH], reading no crystals but theirs."""
+    crystal = np.searchsorted(features.atom_pointer, atoms, side="right") - 1
+    some = np.unique(crystal)
+    pointer = running_sum(features.n_atoms[some])
+    at = pointer[np.searchsorted(some, crystal)] + atoms - features.atom_pointer[crystal]
+    return features.gather(some, NEIGHBOURHOOD)[NEIGHBOURHOOD][at]
 
 
 def domain_state(domain: Domain | None) -> dict[str, Any] | None:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from crystalmatrix.features.dataset import Dataset, inference_batches
+from crystalmatrix.features.dataset import Dataset
+from crystalmatrix.features.sampling import inference_batches
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.targets.step import BoolArray, Crystals, FloatArray
 from crystalmatrix.targets.target import Target
@@ -18,7 +19,7 @@ def raw_outputs(model: CrystalModel, dataset: Dataset, crystals: NDArray[np.int6
     """Outputs of all heads, [len(crystals), n_outputs], on the CPU."""
     model.eval()
     parts, order = [], []
-    for group in inference_batches(dataset.n_atoms[crystals]):
+    for group in inference_batches(dataset.n_atoms[crystals], window_atoms=dataset.window_atoms):
         parts.append(model(dataset.batch(crystals[group])).cpu())
         order.append(group)
     if not parts:

@@ -1,6 +1,6 @@
 """Predictions of a checkpoint on the held-out folds, as the table that everything downstream reads.
 
-In: Checkpoint, TrainingData.  Out: columns.PREDICTIONS, sorted by property and id.
+In: Checkpoint, HeldOut.  Out: columns.PREDICTIONS, sorted by property and id.
 """
 
 import numpy as np
@@ -9,50 +9,42 @@ import torch
 
 from crystalmatrix.contracts import columns
 from crystalmatrix.crystals.formula import reduced_formulas
+from crystalmatrix.data.labels import NONE, VAL
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.dense import densify
 from crystalmatrix.trained.checkpoint import Checkpoint
+from crystalmatrix.trained.held_out import HeldOut
 from crystalmatrix.trained.prediction import predict
-from crystalmatrix.training.labels import TEST, VAL, TrainingData
 
 
-def predictions_table(checkpoint: Checkpoint, data: TrainingData, *, device: torch.device) -> pa.Table:
+def predictions_table(checkpoint: Checkpoint, data: HeldOut, *, device: torch.device) -> pa.Table:
     """Rows of the validation and test folds of every property.
 
-    Raises DataError for other graph settings, another unit, or held-out crystals that the model was trained on.
+    Raises DataError for another unit, or for held-out crystals that the model was trained on.
     """
-    if data.graph.identity != checkpoint.graph.identity:
-        raise DataError(
-            f"shards made with {data.graph.to_json()}, the model was trained with {checkpoint.graph.to_json()}; "
-            "build the shards with the model's settings, or train again"
-        )
     for column, name in enumerate(checkpoint.properties):
         _check_held_out(checkpoint, data, column, name)
-    rows = data.of_fold(VAL, TEST)
-    graphs = data.graphs.select(rows)
-    dataset = Dataset(densify(graphs, graph=data.graph, model=checkpoint.settings.model), device)
     values, spread = predict(
         checkpoint.models(device),
-        dataset,
-        np.arange(len(rows)),
+        Dataset(data.features, device),
+        np.arange(data.features.n_crystals),
         targets=checkpoint.targets,
-        formulas=reduced_formulas(graphs.species, graphs.atom_pointer),
-        zero=data.zero[rows],
+        formulas=reduced_formulas(data.features.species, data.features.atom_pointer),
+        zero=data.zero,
     )
     parts = []
     for column, name in enumerate(checkpoint.properties):
-        held = np.isin(data.fold[rows, column], (VAL, TEST))
+        held = data.fold[:, column] != NONE
         prediction, deviation = values[held, column], spread[held, column]
-        lower, upper = checkpoint.interval(column, prediction, deviation, data.zero[rows][held])
-        jid = data.graphs.jid[rows][held]
+        lower, upper = checkpoint.interval(column, prediction, deviation, data.zero[held])
+        jid = data.features.jid[held]
         order = np.argsort(jid)
-        fold = np.where(data.fold[rows, column][held] == VAL, columns.VAL, columns.TEST)
+        fold = np.where(data.fold[held, column] == VAL, columns.VAL, columns.TEST)
         content = {
             columns.JID: jid,
             columns.PROPERTY: np.full(len(jid), name),
             columns.FOLD: fold,
-            columns.TARGET: data.values[rows, column][held],
+            columns.TARGET: data.values[held, column],
             columns.PREDICTION: prediction,
             columns.SPREAD: deviation,
             columns.LOWER: lower,
@@ -66,14 +58,14 @@ def predictions_table(checkpoint: Checkpoint, data: TrainingData, *, device: tor
     return pa.concat_tables(parts)
 
 
-def _check_held_out(checkpoint: Checkpoint, data: TrainingData, column: int, name: str) -> None:
+def _check_held_out(checkpoint: Checkpoint, data: HeldOut, column: int, name: str) -> None:
     unit = checkpoint.targets[column].unit
-    if unit != data.unit(name):
+    if unit != data.units[name]:
         raise DataError(
-            f"{name}: the model predicts {unit}, the labels are in {data.unit(name)}; "
+            f"{name}: the model predicts {unit}, the labels are in {data.units[name]}; "
             "set data.fields as it was trained, or train again"
         )
-    held = data.keys(np.flatnonzero(np.isin(data.fold[:, column], (VAL, TEST))))
+    held = data.features.keys(np.flatnonzero(data.fold[:, column] != NONE))
     n_seen = int(np.isin(held, checkpoint.seen[name]).sum())
     if n_seen:
         raise DataError(

@@ -21,9 +21,11 @@ from tqdm import tqdm
 
 from crystalmatrix.config import TierConfig
 from crystalmatrix.contracts.summary import Epoch
+from crystalmatrix.data.labels import VAL
 from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.features.batch import Batch
-from crystalmatrix.features.dataset import Dataset, epoch_batches
+from crystalmatrix.features.dataset import Dataset
+from crystalmatrix.features.sampling import epoch_batches
 from crystalmatrix.files import write_text
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.targets.step import FloatArray
@@ -32,7 +34,7 @@ from crystalmatrix.trained.checkpoint import State
 from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.device import power_watts
 from crystalmatrix.training.energy import EnergyMeter
-from crystalmatrix.training.labels import VAL, TrainingData
+from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.objective import Objective
 from crystalmatrix.training.precision import autocast, products
 from crystalmatrix.training.state import load_state, save_state
@@ -86,7 +88,6 @@ class Trainer:
         self.epochs = int(np.clip(self.config.crystals_seen // n_train, self.config.min_epochs, self.config.max_epochs))
         self.validation = np.flatnonzero((data.fold[:, :n_properties] == VAL).any(axis=1))
         self.chunks = 1  # a batch is computed in so many parts; doubled when the device runs out of memory
-        self.is_divisible = not any(isinstance(part, nn.BatchNorm1d) for part in self.model.modules())
         self.step = 0
         self.seconds = 0.0
         self.meter = EnergyMeter(lambda: power_watts(self.device))
@@ -118,6 +119,7 @@ class Trainer:
             batch_size=self.config.batch_size,
             seed=self.seed,
             epoch=epoch,
+            window_atoms=self.dataset.window_atoms,
         )
         begun = started = saved = time.monotonic()
         bar = tqdm(
@@ -156,7 +158,7 @@ class Trainer:
             except torch.OutOfMemoryError:
                 if self.chunks >= len(crystals):
                     raise
-                if not self.is_divisible:
+                if not is_divisible(self.model):
                     raise ConfigError(
                         f"training.batch_size: found {self.config.batch_size}, for which the device has too little "
                         f"memory, and {self.architecture} normalises over a batch, so that parts of one are another "
@@ -279,6 +281,11 @@ class Trainer:
         self.best = state["best"]
         self.loss_sum = state["loss_sum"].to(self.device)
         print(f"continuing at step {self.step} (epoch {len(self.history) + 1}/{self.epochs})", flush=True)
+
+
+def is_divisible(model: nn.Module) -> bool:
+    """Whether a batch in parts is the batch: not where the model normalises over the atoms of all its crystals."""
+    return not any(isinstance(part, nn.BatchNorm1d) for part in model.modules())
 
 
 def compiled(model: CrystalModel) -> Callable[[Batch], torch.Tensor]:

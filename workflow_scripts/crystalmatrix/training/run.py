@@ -14,8 +14,8 @@ import torch
 
 from crystalmatrix.config import TierConfig
 from crystalmatrix.crystals.formula import reduced_formulas
+from crystalmatrix.data.labels import TRAIN, VAL
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.dense import densify
 from crystalmatrix.models.crystal import HEADS, CrystalModel
 from crystalmatrix.properties import AUXILIARY_FIELDS
 from crystalmatrix.targets.step import Crystals, FloatArray
@@ -24,7 +24,7 @@ from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.checkpoint import Checkpoint, build_model
 from crystalmatrix.trained.domain import fit_domain
 from crystalmatrix.trained.prediction import predict
-from crystalmatrix.training.labels import TRAIN, VAL, TrainingData, fit_arguments
+from crystalmatrix.training.labels import TrainingData, fit_arguments
 from crystalmatrix.training.loop import Trainer
 from crystalmatrix.training.state import STATE_VERSION, run_lock
 from crystalmatrix.training.stop import StopRequest
@@ -45,13 +45,13 @@ def train(
     first_seed: int = 0,
 ) -> Checkpoint:
     """Train, or finish training, all members. TrainingStoppedError after a signal, state saved in `run`."""
-    formulas = reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    formulas = reduced_formulas(data.features.species, data.features.atom_pointer)
     targets = fit_targets(data, formulas, settings=settings)
     properties = [name for name in data.tasks if name not in AUXILIARY_FIELDS]
     used = settings if init is None else _for_fine_tuning(settings)
     stop = StopRequest()
     with run_lock(run), stop.listening():
-        dataset = Dataset(densify(data.graphs, graph=data.graph, model=settings.model), device)
+        dataset = Dataset(data.features, device)
         members = []
         for seed in range(first_seed, first_seed + settings.training.seeds):
             torch.manual_seed(seed)
@@ -93,7 +93,7 @@ def train(
             init=init,
         ),
         seen={name: data.keys(np.flatnonzero(data.fold[:, i] == TRAIN)) for i, name in enumerate(properties)},
-        domain=fit_domain(data.graphs, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
+        domain=fit_domain(data.features, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
     )
     return replace(checkpoint, calibration=_calibrate(checkpoint, data, dataset, formulas))
 
@@ -151,7 +151,7 @@ def _calibrate(
 
 def _elements(data: TrainingData) -> list[int]:
     crystals = data.of_fold(TRAIN)
-    return sorted(int(z) for z in np.unique(data.graphs.select(crystals).species))
+    return sorted(int(z) for z in np.unique(data.features.select(crystals).species))
 
 
 def weights_digest(data: TrainingData, settings: TierConfig, init: Checkpoint | None, seed: int) -> str:

@@ -10,7 +10,7 @@ import torch
 
 import crystalmatrix
 from crystalmatrix.config import TierConfig
-from crystalmatrix.contracts.summary import DataSource, HoldOut, ModelSummary
+from crystalmatrix.contracts.summary import HoldOut, ModelSummary
 from crystalmatrix.machine import peak_memory_mb
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.targets.target import Target
@@ -55,7 +55,7 @@ def summarise(
             "python": platform.python_version(),
         },
         data_digest=data.data_digest,
-        source=DataSource(**data.source),
+        source=data.source,
         hold_out=_hold_out(data, settings, init),
         interval_level=LEVEL,
     )

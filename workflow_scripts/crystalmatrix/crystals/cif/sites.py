@@ -25,6 +25,7 @@ class Sites:
     species: NDArray[np.int64]  # [n] Z
     fractional: NDArray[np.float64]  # [n, 3] as given
     step: NDArray[np.float64]  # [n] unit of the last digit given, in lattice vectors; 0: exact
+    multiplicity: NDArray[np.int64]  # [n] atoms of each site in the cell, as the block says; 0: not said
     attached_hydrogens: int  # said to sit on the sites and not listed
     notes: tuple[str, ...]
 
@@ -89,7 +90,17 @@ def read_sites(block: Block, lattice: NDArray[np.float64], *, known: frozenset[i
             notes[note] = None
     attached = [number(text) or 0 for text in block.column("_atom_site_attached_hydrogens") or []]
     hydrogens = 0 if HYDROGEN in species else int(sum(attached))
-    return Sites([names[k] for k in real], np.array(species, np.int64), fractional, steps, hydrogens, tuple(notes))
+    said = block.column("_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity")
+    multiplicity = [int(number(said[k]) or 0) if said else 0 for k in real]
+    return Sites(
+        label=[names[k] for k in real],
+        species=np.array(species, np.int64),
+        fractional=fractional,
+        step=steps,
+        multiplicity=np.array(multiplicity, np.int64),
+        attached_hydrogens=hydrogens,
+        notes=tuple(notes),
+    )
 
 
 def _element(kind: str, label: str, known: frozenset[int] | None) -> tuple[int, str | None]:

@@ -1,0 +1,27 @@
+"""From graphs to what networks see, one job per shard and view; every training and prediction maps the files."""
+
+
+rule features:
+    """Dense rows of neighbours, 3-body fingerprints and neighbourhoods of every atom, as one view lays them out."""
+    input:
+        shard=shard_viewed,
+        all_shards=shards_compared,
+    output:
+        "results/features/{view}/shard-{shard}.arrow",
+    log:
+        "results/logs/features/{view}/shard-{shard}.log",
+    benchmark:
+        "results/benchmarks/features/{view}/shard-{shard}.tsv"
+    wildcard_constraints:
+        shard=r"\d+",
+        view="[^/]+",
+    conda:
+        "../envs/data.yaml"
+    params:
+        version=[columns.GRAPHS_VERSION, columns.FEATURES_VERSION],
+        view=lambda wildcards: viewed(wildcards).to_json(),
+    message:
+        "Laying out shard {wildcards.shard} for {wildcards.view}"
+    shell:
+        'python "$SCRIPTS"/features.py --view {params.view:q} --shard {input.shard}'
+        " --all-shards {input.all_shards} --out {output} &> {log}"

@@ -1,0 +1,87 @@
+"""Columns of results/features/{view}/shard-{k}.arrow, Arrow IPC: a row per crystal, and in its lists an item per atom.
+
+In: the sizes of a view.  Out: dtype and shape of every array, the schema, FeaturesMetadata. The values of a column lie
+one after the other in the file, so that a reader maps them as one array [n_atoms, ...] per block (an Arrow record
+batch).
+"""
+
+from collections.abc import Mapping
+from math import prod
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from crystalmatrix.contracts.columns import FEATURES_VERSION, JID, NEIGHBOUR, SPECIES
+from crystalmatrix.contracts.document import Document
+from crystalmatrix.contracts.view import View
+
+VECTOR = "vector"
+ENVELOPE_RADIUS = "envelope_radius"
+ANGULAR = "angular"
+NEIGHBOURHOOD = "neighbourhood"
+NEIGHBOURHOOD_WIDTH = 16  # of graphs/neighbourhood.py
+
+SEEN_BY_NETWORKS = (SPECIES, NEIGHBOUR, VECTOR, ENVELOPE_RADIUS, ANGULAR)  # what a batch is gathered from
+PER_ATOM = (*SEEN_BY_NETWORKS, NEIGHBOURHOOD)
+CHECKSUM = b"crc32"  # key of a block's metadata: zlib.crc32 of its PER_ATOM arrays, one after the other
+
+
+class Item(NamedTuple):
+    """What an array holds of every atom."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        return self.dtype.itemsize * prod(self.shape)
+
+    def empty(self, n_atoms: int) -> NDArray:
+        """[n_atoms, ...] of any content."""
+        return np.empty((n_atoms, *self.shape), self.dtype)
+
+
+class FeaturesMetadata(Document):
+    """What a file says of itself."""
+
+    VERSION: ClassVar[int] = FEATURES_VERSION
+
+    view: View
+    n_slots: int  # neighbours K of an atom: the view's, or as many as occur
+    shard: int
+    n_shards: int
+    records_digest: str  # see RecordsMetadata
+    shard_sha256: str  # of the shard that it was made from
+
+    @property
+    def items(self) -> dict[str, Item]:
+        """What the file holds of every atom."""
+        return layout(n_slots=self.n_slots, n_angular=self.view.n_angular)
+
+
+def layout(*, n_slots: int, n_angular: int) -> dict[str, Item]:
+    """Of PER_ATOM, for K = `n_slots` neighbours of an atom and `n_angular` numbers of an edge's 3-body fingerprint."""
+    return {
+        SPECIES: Item(np.dtype(np.uint8), ()),  # atomic number Z
+        NEIGHBOUR: Item(np.dtype(np.int16), (n_slots,)),  # atom j, counted within its crystal
+        VECTOR: Item(np.dtype(np.float32), (n_slots, 3)),  # Å, from the centre to its neighbour
+        ENVELOPE_RADIUS: Item(np.dtype(np.float32), ()),  # Å
+        ANGULAR: Item(np.dtype(np.float16), (n_slots, n_angular)),
+        NEIGHBOURHOOD: Item(np.dtype(np.float32), (NEIGHBOURHOOD_WIDTH,)),  # for trained/domain.py
+    }
+
+
+def features_schema(items: Mapping[str, Item]) -> pa.Schema:
+    """A row per crystal: its id, and a list of `items[name]` for its atoms in every other column."""
+    per_atom = [
+        pa.field(name, pa.list_(pa.field("atom", _arrow(item), nullable=False)), nullable=False)
+        for name, item in items.items()
+    ]
+    return pa.schema([pa.field(JID, pa.string(), nullable=False), *per_atom])
+
+
+def _arrow(item: Item) -> pa.DataType:
+    number = pa.from_numpy_dtype(item.dtype)
+    return pa.list_(pa.field("number", number, nullable=False), prod(item.shape)) if item.shape else number

@@ -1,0 +1,110 @@
+"""The stage: features written once per view and shard, then mapped by every training and prediction.
+
+In: results/graphs/shard-{k}.parquet.  Out: results/features/{view}/shard-{k}.arrow (columns: contracts/features.py).
+A file knows its view, its number, and the digests of the records and of the shard. The reader insists that the files
+are one whole set, of the view that the model sees.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from crystalmatrix import files
+from crystalmatrix.config import GraphConfig, ModelSection
+from crystalmatrix.contracts.features import CHECKSUM, FeaturesMetadata, features_schema
+from crystalmatrix.contracts.view import View
+from crystalmatrix.errors import DataError
+from crystalmatrix.features.blocks import MemoryBlock, checksum, record_batch
+from crystalmatrix.features.features import Features
+from crystalmatrix.features.mapped import MappedBlocks, MappedFile, open_file
+from crystalmatrix.graphs.shards import most_neighbours, shard_metadata, stream_shard
+
+BLOCK_BYTES = 32 << 20  # small enough to make and to verify at once, and few enough for any set
+_DELETE = "delete results/features and run again"
+
+
+def write_features(
+    path: Path, shard: Path, *, view: View, all_shards: list[Path], block_bytes: int = BLOCK_BYTES
+) -> int:
+    """The features of one shard; returns how many crystals it holds. Raises DataError.
+
+    `all_shards` are looked at where the view takes all neighbours, so that all files have as many slots.
+    """
+    found = shard_metadata(shard, settings=view.graph)
+    metadata = FeaturesMetadata(
+        view=view,
+        n_slots=view.neighbours or most_neighbours(all_shards),
+        shard=found["shard"],
+        n_shards=found["n_shards"],
+        records_digest=found["records_digest"],
+        shard_sha256=files.sha256(shard),
+    )
+    schema = features_schema(metadata.items)
+    described = files.described(schema, version=FeaturesMetadata.VERSION, metadata=metadata.to_dict())
+    with_slots = view.model_copy(update={"neighbours": metadata.n_slots})
+    atoms_at_once = block_bytes // sum(item.n_bytes for item in metadata.items.values())
+    n_crystals = 0
+    with files.atomic(path) as temporary, pa.ipc.new_file(str(temporary), described) as writer:
+        for graphs in stream_shard(shard):
+            for crystals in consecutive(np.diff(graphs.atom_pointer), atoms_at_once):
+                block = MemoryBlock(graphs.select(crystals), with_slots)
+                writer.write_batch(record_batch(block, schema), custom_metadata={CHECKSUM: str(checksum(block))})
+                n_crystals += len(crystals)
+    return n_crystals
+
+
+def open_features(
+    paths: list[Path],
+    *,
+    model: ModelSection,
+    graph: GraphConfig | None = None,
+    records_digest: str,
+    limit: int,
+) -> Features:
+    """The features of all crystals, in the order of the records, at most `limit` bytes of them held at a time.
+
+    `graph`: the graphs that the model was trained on; None: any. Raises DataError, one line, for a missing or damaged
+    file, another view than the model's, another schema, files of other records, an incomplete set.
+    """
+    if not paths:
+        raise DataError("found no features, expected results/features/*/shard-*.arrow; run snakemake to build them")
+    opened = sorted(map(open_file, paths), key=lambda file: file.metadata.shard)
+    first = opened[0]
+    for file in opened:
+        for key in ("view", "n_slots", "n_shards", "records_digest"):
+            one, other = getattr(file.metadata, key), getattr(first.metadata, key)
+            if one != other:
+                raise DataError(f"{file.path}: {key} {one}, expected {other} as in {first.path}; {_DELETE}")
+    numbers, n_shards = [file.metadata.shard for file in opened], first.metadata.n_shards
+    if numbers != list(range(n_shards)):
+        raise DataError(f"{first.path.parent}: found files {numbers}, expected each of 0 to {n_shards - 1}; {_DELETE}")
+    if first.metadata.records_digest != records_digest:
+        raise DataError(f"{first.path}: made from other records, expected those of the data stage; {_DELETE}")
+    _check_view(first, View.of(graph or first.metadata.view.graph, model))
+    return Features.of_blocks(
+        first.metadata.view, first.metadata.n_slots, MappedBlocks(opened, limit=limit), limit=limit
+    )
+
+
+def _check_view(file: MappedFile, needed: View) -> None:
+    found = file.metadata.view
+    if found != needed:
+        raise DataError(
+            f"{file.path}: features of {found.to_json()}, the model was trained with {needed.to_json()}; "
+            "set graph and tiers as they were, or train again"
+        )
+
+
+def consecutive(sizes: NDArray[np.int64], limit: float) -> list[NDArray[np.int64]]:
+    """0 to len(sizes) - 1 in pieces, each of a total size up to `limit`, or of one that is larger alone."""
+    pieces: list[list[int]] = [[]]
+    total = 0
+    for k, size in enumerate(sizes.tolist()):
+        if pieces[-1] and total + size > limit:
+            pieces.append([])
+            total = 0
+        pieces[-1].append(k)
+        total += size
+    return [np.array(piece) for piece in pieces if piece]
