@@ -30,7 +30,8 @@ def main() -> None:
     device, _lock = claim_device(arguments.device)
     predictor = Predictor(arguments.model, device=str(device), batch_size=arguments.batch_size)
     if arguments.out is None:
-        summary = screen(predictor, arguments.structures, Stream(sys.stdout.buffer.raw))
+        with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as handle:
+            summary = screen(predictor, arguments.structures, Stream(handle))
     else:
         with partial_table(
             arguments.out, model=arguments.model, paths=arguments.structures, batch_size=arguments.batch_size
