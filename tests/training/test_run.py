@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from crystalmatrix.config import TierConfig, TrainingConfig
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.data.labels import NONE, TEST, TRAIN
@@ -22,6 +21,7 @@ from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.features import Features
 from crystalmatrix.models.crystal import HEADS, CrystalModel
 from crystalmatrix.models.registry import ARCHITECTURES
+from crystalmatrix.tiers import TierConfig, TrainingConfig
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 from crystalmatrix.trained.held_out import HeldOut
 from crystalmatrix.trained.table import predictions_table
