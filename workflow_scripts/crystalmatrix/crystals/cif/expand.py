@@ -8,6 +8,7 @@ which is checked; so rounding neither doubles an atom nor merges two.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import gemmi
 import numpy as np
@@ -23,6 +24,7 @@ from crystalmatrix.elements import SYMBOLS
 ROUNDING = 3.0  # steps of the last digit that two images of one atom may be apart, along each axis
 LEAST, MOST = 0.002, 0.3  # Å: what counts as the same place, however fine or coarse the digits are
 SAME = 1e-5  # lattice vectors, of exact positions
+GRID = round(1 / SAME)
 SHIFT = 0.3819660113  # of the grid on which exact positions are compared: none lies on its lines
 REACH = 3.0  # Å within which bonds are compared with the sum of the covalent radii
 
@@ -43,7 +45,7 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
     Raises InvalidCrystalError, naming the sites, for shared or split ones.
     """
     tolerance = np.clip(ROUNDING * sites.step * np.linalg.norm(lattice, axis=1).max(), LEAST, MOST)  # [n_sites] Å
-    orbits = [_orbit(sites, k, operations, lattice, tolerance[k]) for k in range(len(sites.species))]
+    orbits = _orbits(sites, operations, lattice, tolerance)
     site = np.repeat(np.arange(len(orbits)), [len(orbit) for orbit in orbits])
     fractional = np.concatenate(orbits)
     touching = _touching(sites)
@@ -68,33 +70,57 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
 
 def _touching(sites: Sites) -> NDArray[np.float64]:
     """[n_sites] Å: nearer images of a site are parts of a split one. Half of a bond between them, at most 1."""
-    radius = {z: gemmi.Element(SYMBOLS[z]).covalent_r for z in set(sites.species.tolist())}
-    return np.minimum([radius[z] for z in sites.species.tolist()], 1.0)
+    return np.minimum([_covalent_radius(z) for z in sites.species.tolist()], 1.0)
 
 
-def _orbit(
-    sites: Sites, k: int, operations: Operations, lattice: NDArray[np.float64], tolerance: float
-) -> NDArray[np.float64]:
-    """[n, 3] the atoms of one site, in [0, 1)."""
-    position = sites.fractional[k]
+@cache
+def _covalent_radius(z: int) -> float:
+    return float(gemmi.Element(SYMBOLS[z]).covalent_r)
+
+
+def _orbits(
+    sites: Sites, operations: Operations, lattice: NDArray[np.float64], tolerance: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """[n, 3] the atoms of each site, in [0, 1)."""
     n = len(operations.rotation)
     if n == 1:
-        return wrap(position[None])
-    images = operations.rotation @ position + operations.translation  # [n, 3]
-    difference = images - position
-    difference -= np.rint(difference)
-    apart = np.linalg.norm(difference @ lattice, axis=1)  # [n] Å, of each image from the site
-    for radius in (tolerance, tolerance / 4, tolerance / 16, LEAST):
-        fixing = apart <= radius
-        exact = position + difference[fixing].mean(axis=0)
-        moved = operations.rotation @ exact + operations.translation
-        grid = np.floor(moved / SAME + SHIFT).astype(np.int64) % round(1 / SAME)
-        _, first = np.unique(grid, axis=0, return_index=True)
-        if len(first) * int(fixing.sum()) == n:
-            return wrap(moved[np.sort(first)])
+        return list(wrap(sites.fractional)[:, None])
+    orbits: list[NDArray[np.float64]] = [np.empty((0, 3))] * len(sites.species)
+    left = np.arange(len(sites.species))
+    for share in (1.0, 0.25, 0.0625, 0.0):  # of the tolerance: a site may lie near a position that it is not on
+        radius = np.maximum(share * tolerance[left], LEAST)
+        moved, n_fixing = _images(sites.fractional[left], operations, lattice, radius)
+        grid = np.floor(moved / SAME + SHIFT).astype(np.int64) % GRID
+        key = (grid[..., 0] * GRID + grid[..., 1]) * GRID + grid[..., 2]  # [n_left, n]
+        ordered = np.sort(key, axis=1)
+        n_atoms = 1 + (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1)
+        fits = n_atoms * n_fixing == n
+        for row in np.flatnonzero(fits):
+            first = slice(None) if n_atoms[row] == n else np.sort(np.unique(key[row], return_index=True)[1])
+            orbits[left[row]] = wrap(moved[row, first])
+        left = left[~fits]
+        if not len(left):
+            return orbits
+    place = _place(sites.fractional[left[0]])
     raise InvalidCrystalError(
-        MALFORMED, f"site {sites.label[k]} at {_place(position)} fits no position of the symmetry within its digits"
+        MALFORMED, f"site {sites.label[left[0]]} at {place} fits no position of the symmetry within its digits"
     )
+
+
+def _images(
+    position: NDArray[np.float64], operations: Operations, lattice: NDArray[np.float64], radius: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """[n_sites, n, 3] images of each site once it is moved to the mean of those within `radius` [n_sites] Å of it.
+
+    And [n_sites] how many those are.
+    """
+    images = np.einsum("nij,sj->sni", operations.rotation, position) + operations.translation
+    difference = images - position[:, None]
+    difference -= np.rint(difference)
+    fixing = np.linalg.norm(difference @ lattice, axis=-1) <= radius[:, None]  # [n_sites, n]
+    n_fixing = fixing.sum(axis=1)
+    exact = position + (difference * fixing[..., None]).sum(axis=1) / n_fixing[:, None]
+    return np.einsum("nij,sj->sni", operations.rotation, exact) + operations.translation, n_fixing
 
 
 def _same_place(sites: Sites, a: int, b: int, lattice: NDArray[np.float64], apart: float) -> bool:

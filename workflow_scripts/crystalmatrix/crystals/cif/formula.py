@@ -6,6 +6,7 @@ In: text such as `Mg (O H)2`, `C2 H6 O, 2(H2 O)`, `Na 1+, Cl 1-`, `CaSO4*2H2O`. 
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import pairwise
 
 from crystalmatrix.crystals.crystal import InvalidCrystalError
@@ -24,6 +25,7 @@ _PARTS = re.compile(r"[,;*]|\s\.\s*|(?<=[A-Za-z)])\.(?=[\dA-Z(])|\.(?=\d*\.?\d*\
 _PART = re.compile(r"\s*(\d*\.?\d+)?\s*(?=[A-Z(])(.*\S)\s*$")
 
 
+@lru_cache(maxsize=4096)
 def parse_formula(text: str) -> Formula | None:
     """None for what is no formula of whole elements, or could be read in two ways."""
     text = text.strip().strip("'\"").translate(str.maketrans("[]{}", "()()"))

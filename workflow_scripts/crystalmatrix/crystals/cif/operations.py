@@ -47,6 +47,8 @@ class Operations:
 
     def fit(self, metric: NDArray[np.float64], *, tolerance: float = 0.03) -> bool:
         """Whether the rotations leave the metric tensor [3, 3] of a cell as it is; `tolerance` relative."""
+        if len(self.rotation) == 1:
+            return True
         turned = np.einsum("nki,kl,nlj->nij", self.rotation, metric, self.rotation)
         lengths = np.sqrt(np.diag(metric))
         return bool((np.abs(turned - metric) <= tolerance * np.outer(lengths, lengths)).all())

@@ -5,7 +5,7 @@ In: a Hermann-Mauguin name as a file has it, or a number.  Out: Settings in orde
 
 import re
 from collections import defaultdict
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import gemmi
@@ -38,11 +38,13 @@ def all_settings() -> tuple[Setting, ...]:
     return tuple(_setting(group) for group in gemmi.spacegroup_table())
 
 
+@cache
 def of_number(number: int) -> list[Setting]:
     """Every setting of a group, the standard one of International Tables (both origins) first."""
     return [setting for setting in all_settings()[:IN_INTERNATIONAL_TABLES] if setting.number == number]
 
 
+@lru_cache(maxsize=4096)
 def of_name(name: str) -> list[Setting]:
     """The settings that a name may mean: several where axes or origin are not said. Empty for an unknown name."""
     spelled = _folded(name)

@@ -119,14 +119,13 @@ def _coordinates(
     if len(complete) < 3:
         raise InvalidCrystalError(MALFORMED, f"{block.where}: sites without all of _atom_site_fract_x, _y and _z")
     texts = [[column[k] for column in complete] for k in real]
-    values = np.empty((len(real), 3))
-    for row, k in enumerate(real):
-        for axis, text in enumerate(texts[row]):
-            value = number(text)
-            if value is None:
-                found = "has no position" if text in UNKNOWN else f"has {text!r:.30} as a coordinate, expected a number"
-                raise InvalidCrystalError(MALFORMED, f"{block.where}, site {names[k]} {found}")
-            values[row, axis] = value
+    read = [list(map(number, row)) for row in texts]
+    for k, row, numbers in zip(real, texts, read, strict=True):
+        if None in numbers:
+            text = row[numbers.index(None)]
+            found = "has no position" if text in UNKNOWN else f"has {text!r:.30} as a coordinate, expected a number"
+            raise InvalidCrystalError(MALFORMED, f"{block.where}, site {names[k]} {found}")
+    values = np.array(read, np.float64).reshape(-1, 3)
     steps = np.array([max(map(step, row)) for row in texts]).reshape(-1)
     if not cartesian:
         return values, steps

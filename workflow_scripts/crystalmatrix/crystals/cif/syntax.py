@@ -142,6 +142,8 @@ def _tag(tag: str) -> str:
 
 
 def _comments(text: str) -> list[str]:
+    if "#" not in text:
+        return []
     return [line.lstrip("# \t") for line in text.split("\n") if line.lstrip().startswith("#")]
 
 
