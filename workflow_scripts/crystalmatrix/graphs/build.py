@@ -4,7 +4,7 @@ In: many crystals as flat arrays, or rows of results/data/records.parquet.  Out:
 of that crystal and the settings alone, bit for bit, whatever stands beside it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix.config import CPU, TORCH_CLUSTER, GraphConfig
 from crystalmatrix.contracts import columns
+from crystalmatrix.crystals.crystal import Crystal
 from crystalmatrix.crystals.geometry import MIN_DISTANCE, wrap
 from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.graphs import neighbours
@@ -65,6 +66,18 @@ def from_records(table: pa.Table, *, settings: GraphConfig) -> Graphs:
     """Graphs of rows of results/data/records.parquet. Raises DataError as `build` does."""
     crystals = Crystals.from_table(table)
     return graphs_of(crystals, edges_of(crystals, settings=settings))
+
+
+def from_crystals(crystals: Sequence[Crystal], *, settings: GraphConfig) -> Graphs:
+    """Graphs of at least one crystal, the bits that a shard would hold. Raises DataError as `build` does."""
+    many = Crystals(
+        jid=np.array([crystal.id for crystal in crystals], np.str_),
+        atom_pointer=running_sum(np.array([len(crystal.species) for crystal in crystals])),
+        species=np.concatenate([crystal.species for crystal in crystals]),
+        fractional=np.concatenate([crystal.fractional for crystal in crystals]),
+        lattice=np.stack([crystal.lattice for crystal in crystals]),
+    )
+    return graphs_of(many, edges_of(many, settings=settings))
 
 
 def edges_of(crystals: Crystals, *, settings: GraphConfig, search: str = CPU) -> Edges:

@@ -22,7 +22,9 @@ _BARE_OPERATION = re.compile(
 )
 _BARE_WORDS = re.compile(r"^([ \t]*_\S+[ \t]+)([^\s'\"#;_]\S*(?:[ \t]+[^\s#_]\S*)+)[ \t]*(#.*)?$", re.MULTILINE)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_ASCII_OF = str.maketrans({"\u2212": "-", "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2032": "'", "\ufeff": " "})
+_ASCII_OF = str.maketrans(
+    "\u2212\u2010\u2011\u2013\u2032\u00b7\u22c5\ufeff", "----'** "
+)  # signs of minus, a prime, dots
 # Tags whose value would change the crystal: said twice, they must say the same.
 _DECISIVE = ("_cell_", "_atom_site_", "_space_group_", "_symmetry_", "_chemical_formula_")
 
