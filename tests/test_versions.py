@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from crystalmatrix.config import DataConfig, GraphConfig, TierConfig
+from crystalmatrix.config import DataConfig, GraphConfig
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.minerals import mineral_entries
@@ -23,6 +23,7 @@ from crystalmatrix.data.records import build_records
 from crystalmatrix.data.splits import assign_folds, splits_table
 from crystalmatrix.files import write_table
 from crystalmatrix.graphs.shards import read_shards, write_shard
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training.run import train
 

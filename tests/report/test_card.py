@@ -5,11 +5,12 @@ import json
 import pytest
 from tests.contracts.cases import summary
 
-from crystalmatrix.config import GraphConfig, TierConfig
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts.scores import ModelScores, PropertyScores
 from crystalmatrix.report.card import model_card
 from crystalmatrix.targets.target import Target
 from crystalmatrix.targets.transform import Transform
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.checkpoint import Checkpoint
 
 TRAINING = {"sampling": "uniform", "hold_out": "masked", "init": "multitask", "learning_rate": 0.004}

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from crystalmatrix.config import TierConfig
 from crystalmatrix.contracts.view import View
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.features import Features
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.models.registry import ARCHITECTURES
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.training import loop
 
 from ..models.cases import GRAPH, graphs_of

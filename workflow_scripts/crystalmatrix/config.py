@@ -15,13 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
 from crystalmatrix.section import Section
-from crystalmatrix.tiers import ARCHITECTURE, KISSING_NUMBER
-from crystalmatrix.tiers import CGCNNConfig as CGCNNConfig
-from crystalmatrix.tiers import EquivariantConfig as EquivariantConfig
-from crystalmatrix.tiers import ModelConfig as ModelConfig
-from crystalmatrix.tiers import ModelSection as ModelSection
-from crystalmatrix.tiers import TierConfig as TierConfig
-from crystalmatrix.tiers import TrainingConfig as TrainingConfig
+from crystalmatrix.tiers import ARCHITECTURE, KISSING_NUMBER, TierConfig
 
 
 class DataConfig(Section):

@@ -7,8 +7,9 @@ Imports neither torch nor numba: the Snakefile names the folders.
 import hashlib
 from typing import ClassVar, Self
 
-from crystalmatrix.config import GraphConfig, ModelSection
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.section import Section
+from crystalmatrix.tiers import ModelSection
 
 
 class View(Section):
