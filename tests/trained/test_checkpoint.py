@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from crystalmatrix.config import TrainingConfig
 from crystalmatrix.data.labels import NONE, TEST
 from crystalmatrix.errors import DataError
+from crystalmatrix.tiers import TrainingConfig
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 from crystalmatrix.trained.held_out import HeldOut
 from crystalmatrix.trained.table import predictions_table
