@@ -22,7 +22,7 @@ from stage import features_for
 
 from crystalmatrix import config, errors
 from crystalmatrix.contracts import columns
-from crystalmatrix.evaluation.bootstrap import interval, paired_difference, resampled_means
+from crystalmatrix.evaluation.bootstrap import confidence_interval, paired_difference, resampled_means
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.trained.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from crystalmatrix.trained.held_out import load_held_out
@@ -218,7 +218,7 @@ def overall(error: dict[str, Signed], n_resamples: int = 4000) -> None:
             means = np.vstack([pair.mean(axis=0), drawn])
             ratios.append(means[:, 0] / means[:, 1] - 1)
         change = np.mean(ratios, axis=0)  # the first is that of the data, the others of the resamples
-        low, high = interval(change[1:], confidence=0.95)
+        low, high = confidence_interval(change[1:], confidence=0.95)
         print(f"{variant:28} {change[0]:+8.2%} [{low:+.2%}, {high:+.2%}]")
 
 

@@ -1,10 +1,19 @@
 """The energy of a training: power over time, however the power moves."""
 
 import math
+import os
+import signal
 
 import pytest
+import torch
 
+from crystalmatrix.training import loop
 from crystalmatrix.training.energy import SECONDS_BETWEEN_READINGS, EnergyMeter
+from crystalmatrix.training.state import STATE
+from crystalmatrix.training.stop import TrainingStoppedError
+
+from .cases import with_training
+from .fitting import fit
 
 
 class Gpu:
@@ -53,3 +62,30 @@ def test_no_one_tells():
     meter = EnergyMeter(lambda: None)
     spend(meter, Gpu(), seconds=5, step=0.5)
     assert meter.joules is None
+
+
+def test_energy_is_power_times_time(tmp_path, monkeypatch):
+    assert fit(tmp_path / "a").summary.energy_joules is None  # the CPU does not tell
+    monkeypatch.setattr(loop, "power_watts", lambda device: 50.0)
+    summary = fit(tmp_path / "b", with_training(seeds=2)).summary
+    assert summary.energy_joules == pytest.approx(50 * summary.train_seconds)
+
+
+def test_energy_goes_on_where_a_run_was_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "power_watts", lambda device: 50.0)
+    update = loop.Trainer._update_average
+
+    def update_and_signal(self):
+        update(self)
+        if self.step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.Trainer, "_update_average", update_and_signal)
+        with pytest.raises(TrainingStoppedError):
+            fit(tmp_path)
+    before = torch.load(tmp_path / "seed-0" / STATE, weights_only=True)
+    assert before["joules"] == pytest.approx(50 * before["seconds"])
+    summary = fit(tmp_path).summary
+    assert summary.train_seconds > before["seconds"]
+    assert summary.energy_joules == pytest.approx(50 * summary.train_seconds)

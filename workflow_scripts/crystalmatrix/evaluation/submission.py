@@ -7,7 +7,7 @@ of https://github.com/usnistgov/jarvis_leaderboard, folder jarvis_leaderboard/co
 
 import io
 import zipfile
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Contribution(Part):
 
 
 class Check(Document):
-    """check.json: what was found in an archive. `problems` is empty for a valid submission."""
+    """check.json: what was found in an archive; a valid submission has no problems."""
 
     VERSION: ClassVar[int] = SUBMISSION_VERSION
 
@@ -49,20 +49,14 @@ class Check(Document):
     n_unknown: int  # ids in the archive that are not in the official test split
     mae: float | None  # recomputed from the archive against the DFT values of the source; None where it holds no id
     problems: tuple[str, ...]
-
-    @property
-    def is_complete(self) -> bool:
-        return not self.problems
+    complete: bool
 
     def lines(self) -> list[str]:
         """For people: what the archive is, then one line per problem."""
         mae = "" if self.mae is None else f", MAE {self.mae:.4g}{'' if self.unit == '1' else ' ' + self.unit} on them"
-        verdict = "a valid submission" if self.is_complete else "not a valid submission yet"
+        verdict = "a valid submission" if self.complete else "not a valid submission yet"
         first = f"{self.archive}: {self.n_predicted} of {self.n_official} official test ids{mae}; {verdict}"
         return [first, *(f"  {problem}" for problem in self.problems)]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**super().to_dict(), "complete": self.is_complete}
 
 
 def pack(fold: FoldPredictions, name: str) -> bytes:
@@ -122,6 +116,7 @@ def check(
         n_unknown=unknown,
         mae=metrics.mae(*values) if common else None,
         problems=tuple(problems),
+        complete=not problems,
     )
 
 
