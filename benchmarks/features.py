@@ -49,9 +49,8 @@ def main() -> None:
             print(line(rows[-1]), file=sys.stderr, flush=True)
     print(f"{platform.processor() or platform.machine()}, {arguments.threads} threads, load {os.getloadavg()[0]:.1f}")
     print(f"stage: {stage['seconds']:.1f} s, {stage['megabytes']:,.0f} MB\n")
-    print(
-        "| task | way | start s | of it data s | whole training s | peak MB | own MB |\n|---|---|---|---|---|---|---|"
-    )
+    print("| task | way | start s (CPU) | data s (CPU) | whole training s (CPU) | peak MB | own MB |")
+    print("|---|---|---|---|---|---|---|")
     print("\n".join(map(line, rows)))
     total = {
         way: {key: sum(row[key] for row in rows if row["way"] == way) for key in ("whole_seconds", "whole_cpu")}
