@@ -14,11 +14,14 @@ import pytest
 import torch
 
 from crystalmatrix.config import TierConfig, TrainingConfig
+from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.data.labels import NONE, TEST, TRAIN
 from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.features.dataset import Dataset
+from crystalmatrix.features.features import Features
 from crystalmatrix.models.crystal import HEADS, CrystalModel
+from crystalmatrix.models.registry import ARCHITECTURES
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 from crystalmatrix.trained.held_out import HeldOut
 from crystalmatrix.trained.table import predictions_table
@@ -28,7 +31,8 @@ from crystalmatrix.training.run import train, weights_digest
 from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
 from crystalmatrix.training.stop import TrainingStoppedError
 
-from .cases import SETTINGS, held_out, training_data, with_training
+from ..models.cases import GRAPH, graphs_of
+from .cases import SETTINGS, held_out, rock_salts, training_data, with_training
 
 CPU = torch.device("cpu")
 # states are written at every step, so that a kill finds one anywhere; dropout draws random numbers in every step
@@ -56,7 +60,7 @@ def fit(run: Path, settings=SETTINGS, tasks=("formation_energy",), init=None, wi
 
 
 def formulas_of(data):
-    return reduced_formulas(data.graphs.species, data.graphs.atom_pointer)
+    return reduced_formulas(data.features.species, data.features.atom_pointer)
 
 
 def assert_same_weights(first, second):
@@ -338,7 +342,7 @@ def test_out_of_memory_computes_in_parts(tmp_path, monkeypatch, capsys):
 def test_parts_of_a_batch_are_the_batch_unless_it_is_normalised(tmp_path, architecture):
     """Which models may be computed in parts: with batch statistics, the outputs depend on the other crystals."""
     config = TierConfig.parse({"model": {"architecture": architecture}}).model
-    dataset = Dataset(densify(training_data(["ehull"]).graphs, graph=GRAPH, model=config), CPU)
+    dataset = Dataset(Features.of_graphs(graphs_of(rock_salts(12)), View.of(GRAPH, config)), CPU)
     torch.manual_seed(0)
     model = CrystalModel(config, outputs_per_head=[1]).train()
     crystals = np.arange(12)

@@ -119,7 +119,7 @@ def _parsed(text: str, line: int) -> list[cif.Item]:
         if mended != text:
             return _parsed(mended, line)
         raise InvalidCrystalError(MALFORMED, _in_our_words(str(error), line)) from None
-    return [*document[0]] if len(document) else []
+    return list(document.sole_block()) if len(document) == 1 else []
 
 
 def _quoted(found: re.Match[str]) -> str:
