@@ -28,13 +28,13 @@ from stage import features_for
 from torch import Tensor, nn
 
 from crystalmatrix import config
-from crystalmatrix.config import TierConfig
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.features.batch import N_SPECIES, Batch
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.models.bases import envelope, gaussians
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.properties import PROPERTIES
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.checkpoint import build_model
 from crystalmatrix.training.labels import TrainingData, load
 from crystalmatrix.training.loop import Trainer

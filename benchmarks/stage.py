@@ -8,10 +8,11 @@ import argparse
 from pathlib import Path
 
 from crystalmatrix import config, files
-from crystalmatrix.config import GraphConfig, ModelSection
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.view import View
 from crystalmatrix.features.store import write_features
+from crystalmatrix.tiers import ModelSection
 
 
 def features_for(shards: list[Path], model: ModelSection) -> list[Path]:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from snakemake.utils import update_config
 
 from crystalmatrix import config as configuration
-from crystalmatrix.config import Config, DataConfig, GraphConfig, ReportConfig, TierConfig, TrainingConfig
+from crystalmatrix.config import Config, DataConfig, GraphConfig, ReportConfig
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.properties import PROPERTIES
+from crystalmatrix.tiers import TierConfig, TrainingConfig
 
 ROOT = Path(__file__).parents[1]
 CGCNN = {"model": {"architecture": "cgcnn"}}

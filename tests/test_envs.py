@@ -23,6 +23,10 @@ PACKAGE_OF = {"jarvis": "jarvis-tools", "sklearn": "scikit-learn", "yaml": "pyya
 OPTIONAL = {"pymatgen", "torch_cluster", "triton"}
 
 
+# Imported only where `graph: search: torch-cluster` asks for it, which the set-up never needs either.
+ON_DEMAND = SCRIPTS / "crystalmatrix/graphs/torch_cluster.py"
+
+
 def split(lines: list[str]) -> dict[str, str]:
     """Package: version, from lines `name==version`."""
     pairs = (line.partition("==") for line in lines)
@@ -48,7 +52,7 @@ def scripts(env: str) -> list[Path]:
 def imports(env: str) -> set[str]:
     """Third-party modules that the environment's scripts import, directly or through the package."""
     found: set[str] = set()
-    for path in {path for script in scripts(env) for path in files_behind(script)}:
+    for path in {path for script in scripts(env) for path in files_behind(script)} - {ON_DEMAND}:
         found |= {module.partition(".")[0] for module in [*imported(path), *_looked_up(path)]}
     return found - set(sys.stdlib_module_names) - {PACKAGE}
 

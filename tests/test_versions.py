@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from crystalmatrix.config import DataConfig, GraphConfig, TierConfig
+from crystalmatrix.config import DataConfig, GraphConfig
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.minerals import mineral_entries
@@ -23,10 +23,11 @@ from crystalmatrix.data.records import build_records
 from crystalmatrix.data.splits import assign_folds, splits_table
 from crystalmatrix.files import write_table
 from crystalmatrix.graphs.shards import read_shards, write_shard
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training.run import train
 
-from .training.cases import training_data
+from .training.cases import held_out, training_data
 
 VERSION = "version"
 TABLE = Path(__file__).with_name("versions.json")
@@ -84,7 +85,7 @@ def predictions_content(folder: Path) -> Content:
         checkpoint = train(
             data, tier="lite", task="formation_energy", settings=settings, run=folder / name, device=torch.device("cpu")
         )
-        table = predictions_table(checkpoint, data, device=torch.device("cpu"))
+        table = predictions_table(checkpoint, held_out(["formation_energy"]), device=torch.device("cpu"))
         content[name] = moments(table[c.PREDICTION]) + moments(table[c.UPPER])
     return flatten(content)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from crystalmatrix import errors
-from crystalmatrix.config import TierConfig
 from crystalmatrix.properties import PROPERTIES
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 from crystalmatrix.training.device import claim_device
 from crystalmatrix.training.labels import load

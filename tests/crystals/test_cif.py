@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from crystalmatrix.crystals.cif import read_cif
-from crystalmatrix.crystals.cif.evidence import parse_formula, written
+from crystalmatrix.crystals.cif.formula import parse_formula, written
 from crystalmatrix.crystals.cif.numbers import number, step
 from crystalmatrix.crystals.cif.operations import from_hall, parse_triplet
 from crystalmatrix.crystals.cif.settings import all_settings
@@ -36,8 +36,8 @@ def test_rock_salt() -> None:
 # ---- elements
 
 
-READ = {"K1": "K", "F1A": "F", "Fe3+": "Fe", "Pb(2)": "Pb", "O1'": "O", "CuB": "Cu", "U": "U", "D1": "H"}
-READ_WITH_A_NOTE = {"ZN1": "Zn", "zn2": "Zn", "OA1": "O", "CL2": "Cl"}
+READ = {"K1": "K", "F1A": "F", "Fe3+": "Fe", "Pb(2)": "Pb", "O1'": "O", "CuA": "Cu", "U": "U", "D1": "H"}
+READ_WITH_A_NOTE = {"ZN1": "Zn", "zn2": "Zn", "OA1": "O", "CL2": "Cl", "CuB": "Cu", "O1W": "O"}
 NO_ELEMENT = ["Water1", "OH2", "OW1", "H2O1", "NH4", "VO1", "Vac1", "M1", "Ligand", "Q1", "1", "NO3"]
 
 
@@ -194,7 +194,7 @@ FORMULAS = {
     "KF": "F1 K1",
     "CO2": None,
     "C O2": "C1 O2",
-    "2(H2 O)": None,
+    "2(H2 O)": "H4 O2",
     "unknown": None,
     "Ca (C O3": None,
 }
@@ -280,7 +280,7 @@ def random_crystal(data: st.DataObject) -> tuple[Atoms, str, tuple[float, ...], 
     lattice = Atoms(cell=cell, pbc=True).cell.array
     atoms = expanded(sites, operations.rotation, operations.translation, lattice)
     positions = np.array([position for _, position in atoms]) % 1
-    assume(len(distances_below(0.8, lattice, positions)) == 0)
+    assume(len(distances_below(1.0, lattice, positions)) == 0)
     return Atoms([z for z, _ in atoms], scaled_positions=positions, cell=cell, pbc=True), setting.hall, cell, sites
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pyarrow as pa
 
 from crystalmatrix import files
-from crystalmatrix.config import GraphConfig, ModelSection
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.contracts.view import View
 from crystalmatrix.features.store import write_features
 from crystalmatrix.graphs.shards import write_shard
+from crystalmatrix.tiers import ModelSection
 
 from ..models.cases import Crystal
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crystalmatrix.config import EquivariantConfig, GraphConfig
+from crystalmatrix.config import GraphConfig
+from crystalmatrix.tiers import EquivariantConfig
 
 from ..models.cases import random_crystal
 from .cases import ORIGIN, write_records, write_shards, write_stage
@@ -19,7 +20,7 @@ EPOCH = """
 import json, sys
 from pathlib import Path
 import numpy as np, psutil, torch
-from crystalmatrix.config import EquivariantConfig
+from crystalmatrix.tiers import EquivariantConfig
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.sampling import epoch_batches, inference_batches
 from crystalmatrix.features.store import open_features

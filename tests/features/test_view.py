@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from crystalmatrix import config
-from crystalmatrix.config import GraphConfig, TierConfig
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts.view import View
+from crystalmatrix.tiers import TierConfig
 
 ROOT = Path(__file__).parents[2]
 TIERS = config.load(ROOT / "config.yaml").tiers

@@ -1,5 +1,6 @@
 """screen.py as a user runs it: a moved checkpoint, a folder with bad files, a CSV with units and reasons."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from crystalmatrix import Predictor
+from crystalmatrix.inference.output import Progress
 from crystalmatrix.inference.screening import screen
 
 from .conftest import Trained
@@ -43,7 +45,7 @@ def test_a_checkpoint_moved_elsewhere_gives_the_numbers_of_train_time(
     assert "6 crystals, 1 of them without values (column error)" in done.stderr
     table = pd.read_csv(out).set_index("id")
     assert table.index.tolist() == [f"JVASP-{100 + i}.vasp" for i in range(5)] + ["broken.cif"]
-    assert table["error"]["broken.cif"].startswith("unreadable: the content does not fit the format")
+    assert table["error"]["broken.cif"].startswith("no structure: no data block with atoms")
     expected = Predictor(trained.model).predict(trained.entries[:5])
     for column, ours in (
         ("formation_energy [eV/atom]", "formation_energy"),
@@ -66,13 +68,69 @@ def test_mistakes_are_one_line_and_leave_nothing(trained: Trained, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+class Rows:
+    """An output that keeps everything in memory."""
+
+    def __init__(self) -> None:
+        self.progress = Progress()
+        self.text = ""
+
+    def append(self, rows: bytes, progress: Progress) -> None:
+        self.text += rows.decode()
+        self.progress = progress
+
+
 def test_chunks_make_one_table(trained: Trained, crystals: Path) -> None:
     texts = []
     for size in (1, 100):
-        out = StringIO()
+        out = Rows()
         screen(Predictor(trained.model, batch_size=size), [crystals], out)
-        texts.append(out.getvalue())
+        texts.append(out.text)
     one, other = (pd.read_csv(StringIO(text)) for text in texts)
     assert list(one.columns) == list(other.columns)
     numbers = one.select_dtypes("number").columns
     np.testing.assert_allclose(one[numbers], other[numbers], rtol=1e-4, atol=1e-4)
+
+
+def test_what_was_remarked_on_reading_stands_in_the_table(trained: Trained, tmp_path: Path) -> None:
+    text = "data_t\n" + "".join(f"_cell_length_{axis} 2.98\n" for axis in "abc") + "# Formula: Mg O H2\n"
+    text += "loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
+    (tmp_path / "mgo.cif").write_text(text + "Mg1 0 0 0\nO1 .5 .5 .5\n")
+    done = run(tmp_path / "mgo.cif", "--model", trained.model)
+    table = pd.read_csv(StringIO(done.stdout), keep_default_na=False)
+    assert list(table.columns[-2:]) == ["note", "error"]
+    assert "hydrogen is missing" in table["note"][0]
+    assert table["error"][0] == ""
+    assert "1 with a remark" in done.stderr
+
+
+def test_files_passed_over_are_counted_and_named(trained: Trained, crystals: Path) -> None:
+    (crystals / "README.txt").write_text("about")
+    done = run(crystals, "--model", trained.model)
+    assert "1 files of other kinds passed over" in done.stderr
+    assert "README.txt" in done.stderr
+
+
+def test_names_with_commas_quotes_lines_and_bytes(trained: Trained, crystals: Path, tmp_path: Path) -> None:
+    source = (crystals / "JVASP-100.vasp").read_bytes()
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    names = ["a,b.vasp", 'say "x".vasp', "two\nlines.vasp", "$(rm x).vasp", "-dash.vasp"]
+    for name in names:
+        (folder / name).write_bytes(source)
+    with open(os.fsencode(folder) + b"/caf\xe9.vasp", "wb") as handle:
+        handle.write(source)
+    done = run(folder, "--model", trained.model, "--out", tmp_path / "t.csv")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
+    assert set(table["error"]) == {""}
+    found = set(table["id"])
+    assert {"a,b.vasp", 'say "x".vasp', "$(rm x).vasp", "-dash.vasp", r"caf\xe9.vasp"} <= found
+    assert len(found) == 6
+
+
+def test_equal_names_in_two_folders_are_two_ids(trained: Trained, crystals: Path, tmp_path: Path) -> None:
+    shutil.copytree(crystals, tmp_path / "other")
+    done = run(crystals, tmp_path / "other", "--model", trained.model)
+    table = pd.read_csv(StringIO(done.stdout))
+    assert len(table) == table["id"].nunique() == 12

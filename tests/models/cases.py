@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from crystalmatrix.config import CGCNNConfig, EquivariantConfig, GraphConfig, ModelConfig
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.geometry import distances_below
 from crystalmatrix.features.batch import Batch
@@ -17,6 +17,7 @@ from crystalmatrix.graphs.build import build
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.models.registry import ARCHITECTURES
+from crystalmatrix.tiers import CGCNNConfig, EquivariantConfig, ModelConfig
 
 GRAPH = GraphConfig()
 CONFIGS = {

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import eval_legendre
 
-from crystalmatrix.config import GraphConfig, ModelConfig
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.features.batch import Batch
+from crystalmatrix.tiers import ModelConfig
 
 from .cases import GRAPH, Crystal
 

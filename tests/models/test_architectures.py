@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from crystalmatrix.config import ModelConfig
 from crystalmatrix.models.registry import ANGLES, ARCHITECTURES, NEIGHBOURS
+from crystalmatrix.tiers import ModelConfig
 
 from . import checks
 from .cases import CONFIGS, SMOOTH, model_of, random_crystal, stored_batch

@@ -7,9 +7,9 @@ import pytest
 import torch
 from e3nn import o3
 
-from crystalmatrix.config import EquivariantConfig
 from crystalmatrix.features.dense import densify
 from crystalmatrix.models.products import DepthwiseProduct, density, invariant_norm, paths
+from crystalmatrix.tiers import EquivariantConfig
 
 from .cases import GRAPH, graphs_of, random_crystal
 

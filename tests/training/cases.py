@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from crystalmatrix.config import TierConfig
 from crystalmatrix.contracts.summary import DataSource
 from crystalmatrix.contracts.view import View
 from crystalmatrix.data.labels import NONE, TEST, TRAIN, VAL
 from crystalmatrix.features.features import Features
 from crystalmatrix.properties import as_read
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.held_out import HeldOut
 from crystalmatrix.training.labels import TrainingData
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from crystalmatrix.config import TierConfig, TrainingConfig
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.data.labels import NONE, TEST, TRAIN
@@ -22,6 +21,7 @@ from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.features import Features
 from crystalmatrix.models.crystal import HEADS, CrystalModel
 from crystalmatrix.models.registry import ARCHITECTURES
+from crystalmatrix.tiers import TierConfig, TrainingConfig
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 from crystalmatrix.trained.held_out import HeldOut
 from crystalmatrix.trained.table import predictions_table
@@ -218,7 +218,7 @@ def test_bfloat16_stays_near_float32(tmp_path):
 def test_what_is_predicted_is_what_was_validated(tmp_path, precision):
     """Steps may be in lower precision; validation, calibration and prediction are in float32, and agree."""
     checkpoint = fit(tmp_path, with_training(precision=precision))
-    table = predictions_table(checkpoint, training_data(["formation_energy"]), device=CPU).to_pandas()
+    table = predictions_table(checkpoint, held_out(["formation_energy"]), device=CPU).to_pandas()
     held = table[table["fold"] == "val"]
     error = (held["prediction"] - held["target"]).abs()
     best = min(entry.val_mae["formation_energy"] for entry in checkpoint.summary.history)

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 
 from pydantic import field_serializer
 
-from crystalmatrix.config import GraphConfig, ModelSection
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.section import Section
+from crystalmatrix.tiers import ModelSection
 
 
 class View(Section):

@@ -78,6 +78,7 @@ class Failure:
 
     id: str
     error: str
+    notes: tuple[str, ...] = ()  # as those of a Crystal
 
 
 def make_crystal(

@@ -21,13 +21,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crystalmatrix.config import GraphConfig, ModelSection
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts.view import View
 from crystalmatrix.graphs.compiled import compiled
 from crystalmatrix.graphs.edge_key import MAX_ATOMS, STEPS_PER_ANGSTROM, steps
 from crystalmatrix.graphs.geometry import length
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.graphs.shells import shell_start
+from crystalmatrix.tiers import ModelSection
 
 _ATOMS_PER_BLOCK = 32768
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crystalmatrix import files
-from crystalmatrix.config import GraphConfig, ModelSection
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts.features import CHECKSUM, FeaturesMetadata, features_schema
 from crystalmatrix.contracts.view import View
 from crystalmatrix.errors import DataError
@@ -20,6 +20,7 @@ from crystalmatrix.features.blocks import MemoryBlock, checksum, record_batch
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.mapped import MappedBlocks, MappedFile, open_file
 from crystalmatrix.graphs.shards import most_neighbours, shard_metadata, stream_shard
+from crystalmatrix.tiers import ModelSection
 
 BLOCK_BYTES = 16 << 20  # small enough to make and to verify at once, and few enough for any set
 _DELETE = "delete results/features and run again"

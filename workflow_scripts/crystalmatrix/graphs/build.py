@@ -4,7 +4,7 @@ In: many crystals as flat arrays, or rows of results/data/records.parquet.  Out:
 of that crystal and the settings alone, bit for bit, whatever stands beside it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix.config import CPU, TORCH_CLUSTER, GraphConfig
 from crystalmatrix.contracts import columns
+from crystalmatrix.crystals.crystal import Crystal
 from crystalmatrix.crystals.geometry import MIN_DISTANCE, wrap
 from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.graphs import neighbours
@@ -67,6 +68,18 @@ def from_records(table: pa.Table, *, settings: GraphConfig) -> Graphs:
     return graphs_of(crystals, edges_of(crystals, settings=settings))
 
 
+def from_crystals(crystals: Sequence[Crystal], *, settings: GraphConfig) -> Graphs:
+    """Graphs of at least one crystal, the bits that a shard would hold. Raises DataError as `build` does."""
+    many = Crystals(
+        jid=np.array([crystal.id for crystal in crystals], np.str_),
+        atom_pointer=running_sum(np.array([len(crystal.species) for crystal in crystals])),
+        species=np.concatenate([crystal.species for crystal in crystals]),
+        fractional=np.concatenate([crystal.fractional for crystal in crystals]),
+        lattice=np.stack([crystal.lattice for crystal in crystals]),
+    )
+    return graphs_of(many, edges_of(many, settings=settings))
+
+
 def edges_of(crystals: Crystals, *, settings: GraphConfig, search: str = CPU) -> Edges:
     """The edges of many crystals, the same by every `search`.
 
@@ -116,15 +129,13 @@ def graphs_of(crystals: Crystals, edges: Edges, *, cosine: NDArray[np.float32] |
 def _find_on_device() -> Callable[..., Edges]:
     """torch_cluster.find, on the GPU where there is one. Raises ConfigError where torch-cluster is not installed."""
     try:
-        import torch
-
         from crystalmatrix.graphs import torch_cluster
     except ImportError:
         raise ConfigError(
             f"graph.search: found {TORCH_CLUSTER!r}, which cannot be imported here; expected torch and torch-cluster "
             f"to be installed: pip install torch-cluster, or set graph.search to {CPU!r}, which finds the same graphs"
         ) from None
-    return partial(torch_cluster.find, device="cuda" if torch.cuda.is_available() else "cpu")
+    return partial(torch_cluster.find, device=torch_cluster.best_device())
 
 
 def _check(crystals: Crystals) -> None:

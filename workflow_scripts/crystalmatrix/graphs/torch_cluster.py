@@ -32,6 +32,11 @@ _ROOM = (
 )
 
 
+def best_device() -> str:
+    """The GPU where there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def find(
     atom_pointer: NDArray[np.int64],  # [n_crystals + 1]
     fractional: NDArray[np.float64],  # [n_atoms, 3] in [0, 1)

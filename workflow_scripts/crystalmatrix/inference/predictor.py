@@ -7,7 +7,8 @@ In: a checkpoint; files, folders or objects.  Out: a table with a row per crysta
 
 Columns: `id`, `formula`, `n_atoms`; per property `name`, `name_lower`, `name_upper` (split-conformal interval of 90 %),
 in the unit of `Predictor.units` and `table.attrs["units"]`; `novelty` (above 1: neighbourhoods unlike any in training,
-see trained/domain.py) and `in_domain`; `error`, empty or the reason why the row has no values.
+see trained/domain.py) and `in_domain`; `note`, what to know about how the crystal was read; `error`, empty or the
+reason why the row has no values.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,12 +28,13 @@ from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.features import Features
 from crystalmatrix.inference.prepare import Item, Prepared, chunked, prepare
+from crystalmatrix.inference.reading import with_warnings
 from crystalmatrix.targets.step import FloatArray
 from crystalmatrix.trained.checkpoint import load_checkpoint
 from crystalmatrix.trained.prediction import predict
 
 ID, FORMULA, N_ATOMS = "id", "formula", "n_atoms"
-NOVELTY, IN_DOMAIN, ERROR = "novelty", "in_domain", "error"
+NOVELTY, IN_DOMAIN, NOTE, ERROR = "novelty", "in_domain", "note", "error"
 
 
 class Predictor:
@@ -66,7 +68,7 @@ class Predictor:
 
     def stream(self, structures: Any) -> Iterator[pd.DataFrame]:
         """The same table in pieces, for more crystals than fit in memory."""
-        yield from map(self.predict_items, chunked(iterate(structures), size=self.batch_size))
+        yield from map(self.predict_items, chunked(with_warnings(iterate(structures)), size=self.batch_size))
 
     def predict_items(self, items: Iterable[Item]) -> pd.DataFrame:
         """The table of crystals that are read already, all at once."""
@@ -93,6 +95,7 @@ class Predictor:
         inside = pd.array(content[NOVELTY] <= 1, "boolean")
         inside[np.isnan(content[NOVELTY])] = pd.NA
         content[IN_DOMAIN] = inside
+        content[NOTE] = ["; ".join(row.notes) for row in rows]
         content[ERROR] = [row.error if isinstance(row, Failure) else "" for row in rows]
         return pd.DataFrame(content)
 

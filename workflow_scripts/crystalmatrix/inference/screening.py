@@ -1,50 +1,89 @@
-"""Many crystals to a CSV file, a chunk at a time, with a word on how far it is.
+"""Many crystals to a CSV table, a chunk at a time: what is written stays, and the same command goes on after it.
 
-In: a Predictor, files.  Out: CSV with a row per crystal, units in the names of its columns.
+In: a Predictor, files.  Out: CSV with a row per crystal, units in the names of its columns; a summary in one sentence.
 """
 
+import hashlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
-from typing import TextIO
 
 import pandas as pd
 from tqdm import tqdm
 
-from crystalmatrix.crystals.files import estimated_count, read_structures, structure_files
-from crystalmatrix.inference.predictor import ERROR, IN_DOMAIN, Predictor
+from crystalmatrix.contracts import columns
+from crystalmatrix.crystals.files import estimated_count, passed_over, structure_files
+from crystalmatrix.files import sha256
+from crystalmatrix.inference.output import Output, PartialTable
+from crystalmatrix.inference.predictor import ERROR, IN_DOMAIN, NOTE, Predictor
+from crystalmatrix.inference.prepare import chunked
+from crystalmatrix.inference.reading import Reading
 
 SECONDS_BETWEEN_LINES = 10.0
+SHOWN = 3  # names of files that were passed over
 
 
-def screen(predictor: Predictor, paths: list[Path], out: TextIO) -> str:
-    """Write the table of every crystal in `paths`; returns a summary in one sentence. Raises DataError."""
+def screen(predictor: Predictor, paths: list[Path], output: Output) -> str:
+    """Append the rows of every crystal in `paths` that `output` does not have yet; returns a summary. DataError."""
     files = structure_files(paths)
-    tables = predictor.stream(read_structures(files))
-    n_crystals = n_failed = n_outside = 0
-    for table in _with_progress(tables, total=estimated_count(files)):
-        table.rename(columns=_with_units(predictor.units)).to_csv(
-            out, header=n_crystals == 0, index=False, float_format="%.6g", lineterminator="\n"
+    reading = Reading(files, file=output.progress.file, crystal=output.progress.crystal)
+    tables = map(predictor.predict_items, chunked(reading, size=predictor.batch_size))
+    for table in _with_progress(tables, total=estimated_count(files), done=output.progress.rows):
+        done = output.progress
+        output.append(
+            _rows(table, units=predictor.units, header=done.rows == 0),
+            replace(
+                done,
+                rows=done.rows + len(table),
+                file=reading.file,
+                crystal=reading.crystal,
+                failed=done.failed + int((table[ERROR] != "").sum()),
+                noted=done.noted + int((table[NOTE] != "").sum()),
+                outside=done.outside + int((~table[IN_DOMAIN].fillna(True)).sum()),
+            ),
         )
-        n_crystals += len(table)
-        n_failed += int((table[ERROR] != "").sum())
-        n_outside += int((~table[IN_DOMAIN].fillna(True)).sum())
-    return (
-        f"{n_crystals:,} crystals, {n_failed:,} of them without values (column {ERROR}), "
-        f"{n_outside:,} outside the training domain (column {IN_DOMAIN})"
-    )
+    return _summary(output, passed_over(paths))
 
 
-def _with_units(units: dict[str, str]) -> dict[str, str]:
-    """{column: column with its unit}: band_gap [eV]; pure numbers keep their names."""
-    return {name: f"{name} [{unit}]" for name, unit in units.items() if unit != "1"}
+def partial_table(out: Path, *, model: Path, paths: list[Path], batch_size: int) -> PartialTable:
+    """The table of these structures with this model, to go on with if it was begun. Raises DataError."""
+    digest = hashlib.sha256(f"{columns.CHECKPOINT_VERSION} {columns.PREDICTIONS_VERSION} {batch_size}".encode())
+    digest.update(sha256(model).encode())
+    for identity, path in structure_files(paths):
+        state = path.stat()
+        digest.update(f"{identity}\0{state.st_size} {state.st_mtime_ns}\0".encode())
+    return PartialTable(out, made_from=digest.hexdigest())
 
 
-def _with_progress(tables: Iterable[pd.DataFrame], *, total: int) -> Iterator[pd.DataFrame]:
-    """A bar on a terminal; elsewhere a line now and then. `total` is an estimate."""
-    with tqdm(total=total, unit=" crystals", disable=not sys.stderr.isatty()) as bar:
-        done, started = 0, time.monotonic()
+def _rows(table: pd.DataFrame, *, units: dict[str, str], header: bool) -> bytes:
+    """UTF-8; what a file's name has beside it is shown as \\xe9."""
+    with_units = {name: f"{name} [{unit}]" for name, unit in units.items() if unit != "1"}
+    text = StringIO()
+    table.rename(columns=with_units).to_csv(text, header=header, index=False, float_format="%.6g", lineterminator="\n")
+    return text.getvalue().encode("utf-8", errors="backslashreplace")
+
+
+def _summary(output: Output, passed: list[Path]) -> str:
+    done = output.progress
+    parts = [
+        f"{done.rows:,} crystals",
+        f"{done.failed:,} of them without values (column {ERROR})",
+        f"{done.noted:,} with a remark on how they were read (column {NOTE})",
+        f"{done.outside:,} outside the training domain (column {IN_DOMAIN})",
+    ]
+    if passed:
+        named = ", ".join(str(path) for path in passed[:SHOWN]) + (" ..." if len(passed) > SHOWN else "")
+        parts.append(f"{len(passed):,} files of other kinds passed over ({named})")
+    return ", ".join(parts).encode("utf-8", errors="backslashreplace").decode()
+
+
+def _with_progress(tables: Iterable[pd.DataFrame], *, total: int, done: int) -> Iterator[pd.DataFrame]:
+    """A bar on a terminal; elsewhere a line now and then. `total` is an estimate; `done` were there before."""
+    with tqdm(total=total, initial=done, unit=" crystals", disable=not sys.stderr.isatty()) as bar:
+        first, started = done, time.monotonic()
         said = started
         for table in tables:
             yield table
@@ -52,6 +91,6 @@ def _with_progress(tables: Iterable[pd.DataFrame], *, total: int) -> Iterator[pd
             bar.update(len(table))
             now = time.monotonic()
             if bar.disable and now - said > SECONDS_BETWEEN_LINES:
-                said, rate = now, done / (now - started)
+                said, rate = now, (done - first) / (now - started)
                 left = max(total - done, 0) / rate
                 print(f"{done:,} of {total:,} crystals  {rate:,.0f}/s  {left:.0f} s left", file=sys.stderr, flush=True)

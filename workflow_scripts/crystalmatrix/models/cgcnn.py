@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import CGConv
 
-from crystalmatrix.config import CGCNNConfig
 from crystalmatrix.features.batch import N_SPECIES, Batch
 from crystalmatrix.models.bases import gaussians
+from crystalmatrix.tiers import CGCNNConfig
 
 
 class CGCNN(nn.Module):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from crystalmatrix.config import ModelConfig
 from crystalmatrix.features.batch import Batch
 from crystalmatrix.models.readout import READOUTS
 from crystalmatrix.models.registry import ARCHITECTURES
+from crystalmatrix.tiers import ModelConfig
 
 HEADS = "readout.heads."  # how the names of the weights of head k start: HEADS + "k."
 

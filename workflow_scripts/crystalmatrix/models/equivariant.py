@@ -15,10 +15,10 @@ import torch
 from e3nn import o3
 from torch import Tensor, nn
 
-from crystalmatrix.config import EquivariantConfig
 from crystalmatrix.features.batch import N_SPECIES, Batch
 from crystalmatrix.models.bases import envelope, gaussians
 from crystalmatrix.models.products import DegreeLinear, DepthwiseProduct, density, invariant_norm
+from crystalmatrix.tiers import EquivariantConfig
 
 
 class EquivariantNet(nn.Module):

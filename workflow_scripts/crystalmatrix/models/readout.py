@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from crystalmatrix.config import ModelConfig
 from crystalmatrix.features.batch import Batch
 from crystalmatrix.models.registry import SCALARS
+from crystalmatrix.tiers import ModelConfig
 
 
 class ScalarReadout(nn.Module):

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from crystalmatrix.config import CGCNNConfig, EquivariantConfig, ModelSection
+from crystalmatrix.tiers import CGCNNConfig, EquivariantConfig, ModelSection
 
 NEIGHBOURS, ANGLES = "neighbours", "angles"  # what a network may need: Batch.vector; Batch.angular
 SCALARS = "scalars"  # what it gives: invariant features of every atom, [n_atoms, channels]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from crystalmatrix.config import GraphConfig, TierConfig
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.document import Document
 from crystalmatrix.contracts.summary import ModelSummary
@@ -21,6 +21,7 @@ from crystalmatrix.files import atomic
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.targets.step import BoolArray, FloatArray
 from crystalmatrix.targets.target import Target
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.domain import Domain, domain_from_state, domain_state
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crystalmatrix import files
-from crystalmatrix.config import GraphConfig, TierConfig, TrainingConfig
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.summary import DataSource
 from crystalmatrix.contracts.tables import SplitsMetadata
@@ -21,6 +21,7 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.store import open_features
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES, as_read
+from crystalmatrix.tiers import TierConfig, TrainingConfig
 
 
 @dataclass(frozen=True)

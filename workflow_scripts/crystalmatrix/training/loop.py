@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from crystalmatrix.config import TierConfig
 from crystalmatrix.contracts.summary import Epoch
 from crystalmatrix.data.labels import VAL
 from crystalmatrix.errors import ConfigError, DataError
@@ -30,6 +29,7 @@ from crystalmatrix.files import write_text
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.targets.step import FloatArray
 from crystalmatrix.targets.target import Target
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.checkpoint import State
 from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.device import power_watts

@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from crystalmatrix.config import TrainingConfig
 from crystalmatrix.data.labels import TRAIN
 from crystalmatrix.features.dataset import to_device
 from crystalmatrix.features.sampling import resample
 from crystalmatrix.targets.loss import head_loss
 from crystalmatrix.targets.step import Crystals, FloatArray
 from crystalmatrix.targets.target import Target
+from crystalmatrix.tiers import TrainingConfig
 from crystalmatrix.training.labels import TrainingData
 
 

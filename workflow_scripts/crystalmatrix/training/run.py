@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from crystalmatrix.config import TierConfig
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.data.labels import TRAIN, VAL
 from crystalmatrix.features.dataset import Dataset
@@ -20,6 +19,7 @@ from crystalmatrix.models.crystal import HEADS, CrystalModel
 from crystalmatrix.properties import AUXILIARY_FIELDS
 from crystalmatrix.targets.step import Crystals, FloatArray
 from crystalmatrix.targets.target import Target
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.checkpoint import Checkpoint, build_model
 from crystalmatrix.trained.domain import fit_domain

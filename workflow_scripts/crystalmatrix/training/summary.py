@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 import crystalmatrix
-from crystalmatrix.config import TierConfig
 from crystalmatrix.contracts.summary import HoldOut, ModelSummary
 from crystalmatrix.machine import peak_memory_mb
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.targets.target import Target
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.calibration import LEVEL
 from crystalmatrix.trained.checkpoint import Checkpoint
 from crystalmatrix.training.labels import TrainingData

@@ -41,15 +41,16 @@ class Rejected(NamedTuple):
 def read_atoms(block: Block, lattice: NDArray[np.float64], sites: Sites, evidence: Evidence) -> Reading:
     """Raises InvalidCrystalError that says what contradicts what, or what is missing."""
     first: InvalidCrystalError | None = None
-    sources = list(read_sources(block))
+    sources = read_sources(block)
     for place, source in enumerate(sources):
         tried = [_read(operations, lattice, sites, evidence) for _, operations in source.choices]
         readings = [(k, found) for k, found in enumerate(tried) if isinstance(found, Reading)]
         if first is not None or source.doubtful:
             readings = [(k, found) for k, found in readings if found.confirmed]
         if readings:
-            k, reading = _pick(source, readings, lattice)
+            k, reading = _pick(source, readings, lattice, sites)
             notes = [] if first is None else [f"{source.said} is used, since {first.detail}"]
+            notes += [source.remark] if source.remark and not reading.confirmed else []
             if len(source.choices) > 1:
                 notes.append(f"{source.said} leaves the setting open; {source.choices[k][0]} fits the file and is used")
             notes += _disagreements(source, source.choices[k][1], sources[place + 1 :])
@@ -63,18 +64,22 @@ def read_atoms(block: Block, lattice: NDArray[np.float64], sites: Sites, evidenc
 
 
 def _disagreements(source: Source, used: Operations, others: list[Source]) -> list[str]:
-    """Less trusted sources that mean another space group, or another point group, than the one used."""
-    order = _n_rotations(used)
+    """Less trusted sources that mean another space group, or another setting of it, than the one used."""
     return [
         f"{other.said} disagrees with {source.said}, which is used"
         for other in others
         if (source.numbers and other.numbers and not source.numbers & other.numbers)
-        or all(_n_rotations(operations) != order for _, operations in other.choices)
+        or not any(
+            _agree(operations, used, exactly=other.n_standard == len(other.choices)) for _, operations in other.choices
+        )
     ]
 
 
-def _n_rotations(operations: Operations) -> int:
-    return len(np.unique(operations.rotation, axis=0))
+def _agree(one: Operations, other: Operations, *, exactly: bool) -> bool:
+    """A number leaves the axes and the origin open, so of its settings only the order counts."""
+    if exactly:
+        return one.group == other.group
+    return len(one.rotation) == len(other.rotation) and one.n_rotations == other.n_rotations
 
 
 def _read(operations: Operations, lattice: NDArray[np.float64], sites: Sites, evidence: Evidence) -> Reading | Rejected:
@@ -95,12 +100,15 @@ def _read(operations: Operations, lattice: NDArray[np.float64], sites: Sites, ev
     return Reading(atoms, notes, verdict.confirmed)
 
 
-def _pick(source: Source, readings: list[tuple[int, Reading]], lattice: NDArray[np.float64]) -> tuple[int, Reading]:
+def _pick(
+    source: Source, readings: list[tuple[int, Reading]], lattice: NDArray[np.float64], sites: Sites
+) -> tuple[int, Reading]:
     """The reading that convention and evidence support. Raises InvalidCrystalError where several are left."""
     if len(source.choices) == 1:
         return readings[0]
     if any(reading.confirmed for _, reading in readings):
         readings = [(k, reading) for k, reading in readings if reading.confirmed]
+    readings = [(k, reading) for k, reading in readings if _as_listed(reading.atoms, sites)] or readings
     sensible = [(k, reading) for k, reading in readings if shortest_bond(reading.atoms, lattice) > SENSIBLE]
     standard = [(k, reading) for k, reading in sensible if k < source.n_standard]
     left = standard or sensible or readings
@@ -111,3 +119,10 @@ def _pick(source: Source, readings: list[tuple[int, Reading]], lattice: NDArray[
             CONTRADICTORY, f"{source.said} leaves the setting open ({names}); give the symmetry operations"
         )
     return left[0]
+
+
+def _as_listed(atoms: Atoms, sites: Sites) -> bool:
+    """Whether each site has as many atoms as the block says."""
+    found = np.bincount(atoms.site, minlength=len(sites.multiplicity))
+    asked = (sites.multiplicity > 0) & (found > 0)
+    return bool(asked.any() and (found[asked] == sites.multiplicity[asked]).all())

@@ -4,27 +4,20 @@ In: Block; how many atoms of each element a reading has.  Out: Evidence; Verdict
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import gemmi
 
+from crystalmatrix.crystals.cif.formula import Formula, parse_formula, written
 from crystalmatrix.crystals.cif.numbers import number
 from crystalmatrix.crystals.cif.syntax import Block
-from crystalmatrix.crystals.crystal import InvalidCrystalError
-from crystalmatrix.crystals.symbols import HYDROGEN, Z_OF, element
+from crystalmatrix.crystals.symbols import HYDROGEN
 from crystalmatrix.elements import SYMBOLS
 
-Formula = dict[int, float]  # Z: atoms in a formula unit
-
 DALTON_PER_CUBIC_ANGSTROM = 1.66053907  # in g/cm3
-# An element with its count and perhaps a charge, a bracket, or a comma. Without small letters each word is an element.
-_REST = r"([\d.]*)(?:\d*[+-]\d*)?|([(\[{])|([)\]}])([\d.]*)|[,;])"
-_MIXED_CASE = re.compile(r"\s*(?:([A-Z][a-z]?)" + _REST)
-_CAPITALS = re.compile(r"\s*(?:([A-Z]{1,2})(?![A-Z])" + _REST)
 _COMMENT = re.compile(r"(?:chemical\s+)?(?:formula|composition)\s*(?:sum)?\s*[:=]?\s*(\S.*)$", re.IGNORECASE)
+_WORD = re.compile(r"[A-Z][\w()\[\].]*")
 _EQUAL = 0.02  # relative: formulas are rounded
 _DENSITY_OFF, _DENSITY_ODD = 0.12, 0.03  # relative: beyond the first atoms are missing, beyond the second it is said
 _VOLUME_OFF, _VOLUME_ODD = 0.05, 0.01
@@ -36,6 +29,7 @@ class Evidence:
 
     formula: Formula | None
     others: tuple[Formula, ...]  # further formulas, whose units Z may count: pymatgen's structural one is the reduced
+    remarked: tuple[Formula, ...]  # what words of comments look like
     units: float | None  # Z, formula units in the cell
     density: float | None  # g/cm3
     volume: float | None  # Å3
@@ -61,12 +55,20 @@ def read_evidence(block: Block) -> Evidence:
         "_chemical_formula_structural",
         "_chemical_formula_iupac",
     )
-    said = [block.value(tag) for tag in tags] + [found[1] for text in block.comments if (found := _COMMENT.match(text))]
+    said = [block.value(tag) for tag in tags]
     formulas = [formula for text in said if text and (formula := parse_formula(text))]
+    remarked: list[Formula] = []
+    if not formulas:
+        for text in block.comments:
+            found = _COMMENT.match(text)
+            formula = parse_formula(found[1]) if found else _looks_like_formula(text)
+            formulas += [formula] if formula else []
+            remarked += [formula for word in _WORD.findall(text) if (formula := _looks_like_formula(word))]
     density = _value(block, "_exptl_crystal_density_diffrn", "_exptl_crystal_density_meas", "_exptl_crystal_density")
     return Evidence(
         formula=formulas[0] if formulas else None,
         others=tuple(formulas[1:]),
+        remarked=tuple(remarked),
         units=_value(block, "_cell_formula_units_z"),
         density=density / 1000 if density and density > 50 else density,  # kg/m3, as the newer dictionary has it
         volume=_value(block, "_cell_volume"),
@@ -79,40 +81,10 @@ def _value(block: Block, *tags: str) -> float | None:
     return value if value and value > 0 else None
 
 
-def parse_formula(text: str) -> Formula | None:
-    """`Ca F2`, `Mg (O H)2`, `C2 H6 O, 2(H2 O)`; None for what is no formula of whole elements."""
-    stack: list[Counter[int]] = [Counter()]
-    at, text = 0, text.strip().strip("'\"")
-    token = _MIXED_CASE if re.search("[a-z]", text) else _CAPITALS
-    if token is _CAPITALS and not re.search(r"\s", text):
-        if any(pair.capitalize() in Z_OF for pair in map("".join, pairwise(text))):
-            return None  # CO2: cobalt, or carbon and oxygen
-        token = _MIXED_CASE
-    if not text or re.search(r"\d\s*\(", text):  # 2(H2 O): a factor before brackets; only the sum is sure
-        return None
-    while at < len(text):
-        found = token.match(text, at)
-        if not found or found.end() == at:
-            return None
-        at = found.end()
-        if found[3]:
-            stack.append(Counter())
-        elif found[4]:
-            if len(stack) < 2:
-                return None
-            factor = _count(found[5])
-            group = stack.pop()
-            stack[-1].update({z: n * factor for z, n in group.items()})
-        elif found[1]:
-            try:
-                stack[-1][element(found[1])[0]] += _count(found[2])  # type: ignore[assignment]  # counts may be broken
-            except InvalidCrystalError:
-                return None
-    return dict(stack[0]) if len(stack) == 1 and stack[0] else None
-
-
-def _count(text: str) -> float:
-    return number(text) or 1.0 if text else 1.0
+def _looks_like_formula(text: str) -> Formula | None:
+    """Of a remark, a formula of two elements and more, which is no word in capitals such as CIF."""
+    formula = parse_formula(text) if re.search("[a-z0-9]", text) else None
+    return formula if formula and len(formula) > 1 else None
 
 
 def judge(evidence: Evidence, counts: Mapping[int, int], *, volume: float, attached_hydrogens: int = 0) -> Verdict:
@@ -148,7 +120,7 @@ def judge(evidence: Evidence, counts: Mapping[int, int], *, volume: float, attac
 def _judge_formula(evidence: Evidence, counts: Mapping[int, int]) -> Verdict:
     formula = evidence.formula
     if formula is None:
-        return Verdict()
+        return Verdict(notes=tuple(_remarks(evidence, counts)))
     said = f"the formula says {written(formula)}"
     without = {z: n for z, n in formula.items() if z != HYDROGEN or HYDROGEN in counts}
     if other := set(counts) ^ set(without):
@@ -171,6 +143,17 @@ def _judge_formula(evidence: Evidence, counts: Mapping[int, int]) -> Verdict:
     return Verdict(confirmed=evidence.units is not None and not notes, notes=tuple(notes))
 
 
+def _remarks(evidence: Evidence, counts: Mapping[int, int]) -> list[str]:
+    """Formulas in comments that have the elements of the reading in its proportions, and further ones."""
+    notes = []
+    for formula in evidence.remarked:
+        factors = [n / formula[z] for z, n in counts.items() if z in formula]
+        if 1 < len(factors) == len(counts) < len(formula) and max(factors) <= (1 + _EQUAL) * min(factors):
+            lacking = ", ".join(sorted(SYMBOLS[z] for z in set(formula) - set(counts)))
+            notes.append(f"a comment says {written(formula)}: {lacking} may be missing")
+    return notes[:1]
+
+
 def _judge_units(evidence: Evidence, counts: Mapping[int, int], unit: float) -> tuple[str | None, list[str]]:
     """What Z says against `unit` formula units, and what should be said of it."""
     z = evidence.units
@@ -185,8 +168,3 @@ def _judge_units(evidence: Evidence, counts: Mapping[int, int], unit: float) -> 
     if whole or max(units) > z:  # a sum of the whole cell with Z of the reduced formula, or a Z that is too small
         return None, [said]
     return f"{said}: atoms or operations are missing", []
-
-
-def written(counts: Mapping[int, float]) -> str:
-    """Elements in alphabetical order with their counts: Ca4 F8."""
-    return " ".join(f"{symbol}{n:g}" for symbol, n in sorted((SYMBOLS[z], n) for z, n in counts.items()))

@@ -46,11 +46,13 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
     orbits = [_orbit(sites, k, operations, lattice, tolerance[k]) for k in range(len(sites.species))]
     site = np.repeat(np.arange(len(orbits)), [len(orbit) for orbit in orbits])
     fractional = np.concatenate(orbits)
+    touching = _touching(sites)
     i, j, distance = neighbour_list(
-        "ijd", positions=fractional @ lattice, cell=lattice, pbc=[True] * 3, cutoff=MIN_DISTANCE
+        "ijd", positions=fractional @ lattice, cell=lattice, pbc=[True] * 3, cutoff=max(MIN_DISTANCE, touching.max())
     )
+    near = distance < np.where(site[i] == site[j], np.maximum(touching[site[i]], MIN_DISTANCE), MIN_DISTANCE)
     kept = np.ones(len(orbits), bool)
-    for a, b, apart in zip(site[i], site[j], distance, strict=True):
+    for a, b, apart in zip(site[i][near], site[j][near], distance[near], strict=True):
         if a > b or (a == b and not kept[a]):
             continue
         if a != b and sites.species[a] == sites.species[b] and apart <= max(tolerance[a], tolerance[b]):
@@ -62,6 +64,12 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
     chosen = kept[site]
     merged = tuple(sites.label[k] for k in np.flatnonzero(~kept))
     return Atoms(site[chosen], sites.species[site[chosen]], fractional[chosen], merged)
+
+
+def _touching(sites: Sites) -> NDArray[np.float64]:
+    """[n_sites] Å: nearer images of a site are parts of a split one. Half of a bond between them, at most 1."""
+    radius = {z: gemmi.Element(SYMBOLS[z]).covalent_r for z in set(sites.species.tolist())}
+    return np.minimum([radius[z] for z in sites.species.tolist()], 1.0)
 
 
 def _orbit(

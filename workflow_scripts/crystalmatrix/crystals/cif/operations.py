@@ -4,8 +4,8 @@ In: triplets such as -x+1/2,y,z.  Out: Operations; positions x' = W x + w as col
 """
 
 import re
-from functools import lru_cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import gemmi
 import numpy as np
@@ -15,16 +15,35 @@ from crystalmatrix.crystals.crystal import MALFORMED, InvalidCrystalError
 
 _TERM = re.compile(r"([+-]?)(?:(\d+)/(\d+)|(\d*\.\d+|\d+\.?))?\*?([xyz])?")
 _GRID = 24  # every translation of a space group in a usual setting is a multiple of 1/24
-_SNAP = 2e-3  # how far a decimal may be off: 0.333 for 1/3
+_SNAP = 4e-3  # how far a decimal may be off: 0.33 for 1/3
 _SAME = 1e-3
 _ENTRIES = 7  # of a rotation in any usual cell: -3 to 3
 
 
-class Operations(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Operations:
     """`n` operations of a space group, pure translations (centrings) included."""
 
     rotation: NDArray[np.int64]  # [n, 3, 3]
     translation: NDArray[np.float64]  # [n, 3] in [0, 1)
+
+    @cached_property
+    def keys(self) -> NDArray[np.int64]:
+        """[n] a number for each operation, equal for equal ones; its last digits are the rotation."""
+        steps = np.rint(self.translation / _SAME).astype(np.int64) % round(1 / _SAME)
+        radix = [_ENTRIES**k for k in range(9)] + [_ENTRIES**9 * round(1 / _SAME) ** k for k in range(3)]
+        digits = np.concatenate([self.rotation.reshape(-1, 9) + _ENTRIES // 2, steps], axis=1)
+        return digits @ np.array(radix, np.int64)
+
+    @cached_property
+    def group(self) -> frozenset[int]:
+        """The same for the same operations in any order."""
+        return frozenset(self.keys.tolist())
+
+    @cached_property
+    def n_rotations(self) -> int:
+        """The order of the point group."""
+        return len({key % _ENTRIES**9 for key in self.group})
 
     def fit(self, metric: NDArray[np.float64], *, tolerance: float = 0.03) -> bool:
         """Whether the rotations leave the metric tensor [3, 3] of a cell as it is; `tolerance` relative."""
@@ -109,16 +128,8 @@ def _snapped(translation: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.mod(snapped, 1.0) % 1.0
 
 
-def _keys(operations: Operations) -> NDArray[np.int64]:
-    """[n] a number for each operation, equal for equal ones."""
-    steps = np.rint(operations.translation / _SAME).astype(np.int64) % round(1 / _SAME)
-    radix = [_ENTRIES**k for k in range(9)] + [_ENTRIES**9 * round(1 / _SAME) ** k for k in range(3)]
-    digits = np.concatenate([operations.rotation.reshape(-1, 9) + _ENTRIES // 2, steps], axis=1)
-    return digits @ np.array(radix, np.int64)
-
-
 def _unique(operations: Operations) -> Operations:
-    _, first = np.unique(_keys(operations), return_index=True)
+    _, first = np.unique(operations.keys, return_index=True)
     kept = np.sort(first)
     return Operations(operations.rotation[kept], operations.translation[kept])
 
@@ -130,7 +141,7 @@ def _is_group(operations: Operations) -> bool:
     translation = np.einsum("aij,bj->abi", operations.rotation, operations.translation)
     translation = (translation + operations.translation[:, None]).reshape(n * n, 3)
     products = _unique(Operations(rotation, _snapped(translation)))
-    return len(products.rotation) == n and set(_keys(products)) == set(_keys(operations))
+    return len(products.rotation) == n and products.group == operations.group
 
 
 def _unreadable(text: str) -> InvalidCrystalError:

@@ -52,7 +52,8 @@ def _parsed(name: str, line: int, text: str) -> Block | InvalidCrystalError | No
 def _crystal(block: Block, identity: str) -> Crystal:
     if not has_atoms(block):
         raise InvalidCrystalError(NO_STRUCTURE, f"{block.where}: sites without coordinates")
-    if block.value("_cell_modulation_dimension") not in (None, "0"):
+    modulated = any("_ssg_operation_" in tag for tag in (*block.values, *block.columns))
+    if modulated or block.value("_cell_modulation_dimension") not in (None, "0"):
         raise InvalidCrystalError(NOT_PERIODIC, f"{block.where}: a modulated structure, expected one that repeats")
     lattice = read_lattice(block)
     evidence = read_evidence(block)

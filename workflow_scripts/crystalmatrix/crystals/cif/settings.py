@@ -15,11 +15,12 @@ MONOCLINIC, CUBIC = range(3, 16), range(195, 231)
 # What ICSD and others write behind a name, and what it means: origin choice 1 or 2, hexagonal or rhombohedral axes.
 _SUFFIX = re.compile(
     r"(?:\s*:\s*([12hrsz])"  # F d -3 m:2
-    r"|\s*[(\[]?\s*(?:origin\s*(?:choice|no\.?)?|choice|setting)\s*([12])\s*[)\]]?"  # (origin choice 2)
-    r"|\s*([hrsz]))$"  # R -3 m H
+    r"|\s*[(\[]?\s*(?:origin\s*(?:choice|no\.?)?|choice|setting|o)\s*([12])\s*[)\]]?"  # (origin choice 2), O2
+    r"|\s*(hr?|[rsz]))$"  # R -3 m H
 )
-_NUMBERED = re.compile(r"\s*(?:#|[(\[]\s*(?:#|no\.?)?)\s*\d{1,3}\s*[)\]]?$", re.IGNORECASE)  # Fm-3m (No. 225)
-_MEANING = {"s": "1", "z": "2"}
+_NUMBERED = re.compile(r"\s*(?:#\s*\d{1,3}$|[(\[]\s*(?:#|no\.?)?\s*\d{1,3}\s*[)\]])", re.IGNORECASE)  # Fm-3m (No. 225)
+_REMARK = re.compile(r"\s*[(\[]\s*origin at [^)\]]*[)\]]", re.IGNORECASE)  # whichever that is: the file's evidence says
+_MEANING = {"s": "1", "z": "2", "hr": "h"}
 
 
 class Setting(NamedTuple):
@@ -53,12 +54,14 @@ def of_name(name: str) -> list[Setting]:
                 return chosen
             if found and extension and not any(setting.extension for setting in found):
                 return found
+        if full := _full_names().get(text.replace(" ", "")):
+            return [setting for setting in full if not extension or setting.extension.lower() == extension]
     return []
 
 
 def _readings(spelled: str) -> list[tuple[str, str]]:
     """(name, extension): as it stands, and with a suffix taken off."""
-    readings = [(spelled, "")]
+    readings = [(f"r{spelled[1:]}", "h")] if spelled.startswith("h") else [(spelled, "")]  # H 3: R 3, hexagonal axes
     if found := _SUFFIX.search(spelled):
         extension = found[1] or found[2] or found[3]
         readings.append((spelled[: found.start()].strip(), _MEANING.get(extension, extension)))
@@ -66,7 +69,8 @@ def _readings(spelled: str) -> list[tuple[str, str]]:
 
 
 def _folded(name: str) -> str:
-    spelled = _NUMBERED.sub("", name).lower().replace("_", "").replace("\u2212", "-").replace("~", " ")
+    spelled = _REMARK.sub("", _NUMBERED.sub("", re.sub(r"(\d)\((\d)\)", r"\1\2", name)))  # P 2(1)/n
+    spelled = spelled.lower().replace("_", "").replace("~", " ")
     return re.sub(r"\s+", " ", spelled).strip(" '\"")
 
 
@@ -111,6 +115,20 @@ def _with_e_glides(spelled: str, number: int) -> list[str]:
     centring, *parts = spelled.split(" ")
     axis = "abc".index(centring) if centring in "abc" else 2  # the e stands for the mirror across the centred axis
     return [" ".join([centring, *(part if k != axis else "e" for k, part in enumerate(parts))])]
+
+
+@cache
+def _full_names() -> dict[str, list[Setting]]:
+    """By the full names without blanks, p21/n21/m21/a, which nothing but a table can tell apart."""
+    import spglib  # late: hardly any file needs it
+
+    table: dict[str, list[Setting]] = defaultdict(list)
+    by_hall = {setting.hall: setting for setting in all_settings()[:IN_INTERNATIONAL_TABLES]}
+    for hall_number in range(1, IN_INTERNATIONAL_TABLES + 1):
+        group = spglib.get_spacegroup_type(hall_number)
+        if group and (setting := by_hall.get(group.hall_symbol)):
+            table[re.sub("[ _]", "", group.international_full).lower()].append(setting)
+    return dict(table)
 
 
 def _shortened(spelled: str) -> str:

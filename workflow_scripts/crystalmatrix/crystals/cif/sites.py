@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from crystalmatrix.crystals.cif.numbers import number, step
 from crystalmatrix.crystals.cif.syntax import UNKNOWN, Block
 from crystalmatrix.crystals.crystal import DISORDERED, MALFORMED, NO_STRUCTURE, UNKNOWN_ELEMENT, InvalidCrystalError
-from crystalmatrix.crystals.symbols import HYDROGEN, element, element_of_label
+from crystalmatrix.crystals.symbols import HYDROGEN, Z_OF, element, element_of_label
 
 FULL = 0.995  # an occupancy below this is a partial one; 0.9995 and 0.999(2) are full
 AXES = ("x", "y", "z")
@@ -25,6 +25,7 @@ class Sites:
     species: NDArray[np.int64]  # [n] Z
     fractional: NDArray[np.float64]  # [n, 3] as given
     step: NDArray[np.float64]  # [n] unit of the last digit given, in lattice vectors; 0: exact
+    multiplicity: NDArray[np.int64]  # [n] atoms of each site in the cell, as the block says; 0: not said
     attached_hydrogens: int  # said to sit on the sites and not listed
     notes: tuple[str, ...]
 
@@ -77,11 +78,15 @@ def read_sites(block: Block, lattice: NDArray[np.float64], *, known: frozenset[i
     fractional, steps = _coordinates(block, lattice, names, real)
     _check_occupancies(block, names, real)
     _check_groups(block, names, real)
+    mixed_case = any(label[:2] in Z_OF and label[1].islower() for label in labels or () if len(label) > 1)
     notes: dict[str, None] = {}
     species = []
     for k in real:
         try:
-            z, note = _element(types[k] if types else "?", labels[k] if labels else "?", known)
+            if types and types[k] not in UNKNOWN:
+                z, note = element(types[k])
+            else:
+                z, note = element_of_label(labels[k] if labels else "?", known=known, mixed_case=mixed_case)
         except InvalidCrystalError as invalid:
             raise InvalidCrystalError(UNKNOWN_ELEMENT, f"{block.where}, site {names[k]}: {invalid.detail}") from None
         species.append(z)
@@ -89,11 +94,17 @@ def read_sites(block: Block, lattice: NDArray[np.float64], *, known: frozenset[i
             notes[note] = None
     attached = [number(text) or 0 for text in block.column("_atom_site_attached_hydrogens") or []]
     hydrogens = 0 if HYDROGEN in species else int(sum(attached))
-    return Sites([names[k] for k in real], np.array(species, np.int64), fractional, steps, hydrogens, tuple(notes))
-
-
-def _element(kind: str, label: str, known: frozenset[int] | None) -> tuple[int, str | None]:
-    return element(kind) if kind not in UNKNOWN else element_of_label(label, known=known)
+    said = block.column("_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity")
+    multiplicity = [int(number(said[k]) or 0) if said else 0 for k in real]
+    return Sites(
+        label=[names[k] for k in real],
+        species=np.array(species, np.int64),
+        fractional=fractional,
+        step=steps,
+        multiplicity=np.array(multiplicity, np.int64),
+        attached_hydrogens=hydrogens,
+        notes=tuple(notes),
+    )
 
 
 def _coordinates(

@@ -6,6 +6,7 @@ In: text with line ends of \\n.  Out: Blocks, each parsed alone, so that a damag
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from gemmi import cif
 
@@ -21,7 +22,9 @@ _BARE_OPERATION = re.compile(
 )
 _BARE_WORDS = re.compile(r"^([ \t]*_\S+[ \t]+)([^\s'\"#;_]\S*(?:[ \t]+[^\s#_]\S*)+)[ \t]*(#.*)?$", re.MULTILINE)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_ASCII_OF = str.maketrans({"\u2212": "-", "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2032": "'", "\ufeff": " "})
+_ASCII_OF = str.maketrans(
+    "\u2212\u2010\u2011\u2013\u2032\u00b7\u22c5\ufeff", "----'** "
+)  # signs of minus, a prime, dots
 # Tags whose value would change the crystal: said twice, they must say the same.
 _DECISIVE = ("_cell_", "_atom_site_", "_space_group_", "_symmetry_", "_chemical_formula_")
 
@@ -111,7 +114,8 @@ def parse_block(name: str, line: int, text: str) -> Block:
     return block
 
 
-def _parsed(text: str, line: int) -> list[cif.Item]:
+def _parsed(text: str, line: int) -> list[Any]:
+    """The items of gemmi's block, whose types its stubs leave open."""
     try:
         document = cif.read_string(text, check_level=0)
     except Exception as error:  # of gemmi's parser; its words are for programmers
@@ -127,7 +131,7 @@ def _quoted(found: re.Match[str]) -> str:
     return f"{found[1]}{quote}{found[2]}{quote}"
 
 
-def _check_said_once(tag: str, again: bool, line: int, item: cif.Item) -> None:
+def _check_said_once(tag: str, again: bool, line: int, item: Any) -> None:
     if again and tag.startswith(_DECISIVE) and not tag.endswith("_id"):
         place = f"line {item.line_number + line - 1}"
         raise InvalidCrystalError(CONTRADICTORY, f"{place}: {tag} stands twice in the block, expected once")

@@ -1,0 +1,166 @@
+"""Whatever stops a screening, what is done is kept, and the same command ends with the same bytes."""
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from crystalmatrix.errors import DataError, DiskError
+from crystalmatrix.inference.output import PartialTable, Progress
+
+from .conftest import Trained
+from .test_predictor import to_ase
+
+SCRIPT = Path(__file__).parents[2] / "workflow_scripts/screen.py"
+
+
+@pytest.fixture(scope="module")
+def crystals(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 files, one of them with two crystals, one with none."""
+    folder = tmp_path_factory.mktemp("crystals")
+    for entry in trained.entries:
+        to_ase(entry).write(folder / f"{entry['jid']}.cif", format="cif")
+    one, two = ((folder / f"JVASP-10{k}.cif").read_text() for k in (0, 1))
+    (folder / "JVASP-105.cif").write_text(one + two)
+    (folder / "JVASP-110.cif").write_text("nothing")
+    return folder
+
+
+def command(trained: Trained, crystals: Path, out: Path | None) -> list[str]:
+    arguments = [sys.executable, str(SCRIPT), str(crystals), "--model", str(trained.model), "--batch-size", "3"]
+    return [*arguments, "--device", "cpu", *(["--out", str(out)] if out else [])]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(trained: Trained, crystals: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    out = tmp_path_factory.mktemp("whole") / "values.csv"
+    done = subprocess.run(command(trained, crystals, out), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in out.parent.iterdir()) == ["values.csv"]
+    return out.read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_killed_and_run_again(
+    trained: Trained, crystals: Path, uninterrupted: bytes, tmp_path: Path, number: signal.Signals
+) -> None:
+    out, part = tmp_path / "values.csv", tmp_path / "values.csv.part"
+    after = random.Random(int(number)).randint(1, 30)  # rows that are there when the signal comes
+    process = subprocess.Popen(command(trained, crystals, out), stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and (not part.exists() or part.read_bytes().count(b"\n") <= after):
+        time.sleep(0.002)
+    process.send_signal(number)
+    _, said = process.communicate()
+    assert process.returncode != 0, "it was done before the signal came"
+    assert "Traceback" not in said
+    assert not out.exists()
+    kept = part.read_bytes()
+    assert uninterrupted.startswith(kept[: kept.rfind(b"\n") + 1])
+    assert number == signal.SIGKILL or "goes on after them" in said
+    again = subprocess.run(command(trained, crystals, out), capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert "going on after" in again.stderr
+    assert out.read_bytes() == uninterrupted
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["values.csv"]
+
+
+def test_other_structures_start_afresh(trained: Trained, crystals: Path, uninterrupted: bytes, tmp_path: Path) -> None:
+    """The control of going on: rows of another input are never joined."""
+    out = tmp_path / "values.csv"
+    (tmp_path / "values.csv.part").write_bytes(b"rows of something else\n")
+    (tmp_path / "values.csv.part.journal").write_bytes(b'{"made_from": "something else"}\n')
+    done = subprocess.run(command(trained, crystals, out), capture_output=True, text=True)
+    assert "starting afresh" in done.stderr
+    assert out.read_bytes() == uninterrupted
+
+
+def test_a_full_disk_keeps_the_rows(trained: Trained, crystals: Path, uninterrupted: bytes, tmp_path: Path) -> None:
+    """A limit on the size of files stands for a disk without room."""
+    out = tmp_path / "values.csv"
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(uninterrupted) // 2, resource.RLIM_INFINITY))
+
+    full = subprocess.run(command(trained, crystals, out), capture_output=True, text=True, preexec_fn=limit)
+    assert full.returncode == 2
+    assert "run the same command again" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert uninterrupted.startswith((tmp_path / "values.csv.part").read_bytes())
+    assert subprocess.run(command(trained, crystals, out), capture_output=True).returncode == 0
+    assert out.read_bytes() == uninterrupted
+
+
+def test_a_closed_pipe_ends_quietly(trained: Trained, crystals: Path) -> None:
+    process = subprocess.Popen(command(trained, crystals, None), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    said = process.stderr.read().decode()
+    process.stderr.close()
+    assert process.wait() in (0, 141)
+    assert "Traceback" not in said
+
+
+def test_places_that_cannot_be_written(trained: Trained, crystals: Path, tmp_path: Path) -> None:
+    done = subprocess.run(command(trained, crystals, tmp_path), capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "a folder, expected the name of a CSV file" in done.stderr
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"), PartialTable(tmp_path / "file/t.csv", made_from="x"):
+        pass
+
+
+def test_two_writers_of_one_table(tmp_path: Path) -> None:
+    with (
+        PartialTable(tmp_path / "t.csv", made_from="x"),
+        pytest.raises(DataError, match="another run"),
+        PartialTable(tmp_path / "t.csv", made_from="x"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("cut", range(0, 400, 23))
+def test_a_journal_or_table_cut_anywhere(tmp_path: Path, cut: int) -> None:
+    """Whatever a power cut left of the two files, what is taken up again is whole chunks."""
+    out = tmp_path / "t.csv"
+    chunks = [f"row {k}\n".encode() * 5 for k in range(4)]
+    for victim in ("t.csv.part", "t.csv.part.journal"):
+        table = PartialTable(out, made_from="x").__enter__()
+        for k, chunk in enumerate(chunks):
+            table.append(chunk, Progress(rows=5 * (k + 1)))
+        table.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+        path = tmp_path / victim
+        path.write_bytes(path.read_bytes()[:cut])
+        with PartialTable(out, made_from="x") as table:
+            done = table.progress.rows // 5
+            assert (tmp_path / "t.csv.part").read_bytes() == b"".join(chunks[:done])
+            for k, chunk in enumerate(chunks[done:], start=done):
+                table.append(chunk, Progress(rows=5 * (k + 1)))
+        assert out.read_bytes() == b"".join(chunks)
+
+
+def test_no_room_is_said_with_what_to_do(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists() or shutil.which("true") is None or os.name != "posix":
+        pytest.skip("no /dev/full on this system")
+    from crystalmatrix.inference.output import Stream
+
+    with open("/dev/full", "wb", buffering=0) as handle, pytest.raises(DiskError, match="--out"):
+        Stream(handle).append(b"x" * 10, Progress(rows=1))
+
+
+def test_the_whole_is_what_the_predictor_says(trained: Trained, crystals: Path, uninterrupted: bytes) -> None:
+    from io import BytesIO
+
+    table = pd.read_csv(BytesIO(uninterrupted))
+    assert len(table) == 41
+    assert table["error"].notna().sum() == 1

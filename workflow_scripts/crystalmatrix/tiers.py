@@ -1,0 +1,132 @@
+"""The sections of config.yaml that say what a tier is: the sizes of its network, and how it is trained.
+
+In: nested dictionaries.  Out: TierConfig with the settings of one of the architectures, and TrainingConfig.
+"""
+
+import json
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from crystalmatrix.properties import MULTITASK
+from crystalmatrix.section import Section
+
+KISSING_NUMBER = 12  # so many equal spheres can touch one; the 13th is farther away
+ARCHITECTURE = "architecture"  # the key of a tier's `model` section that says which of the following it is
+
+
+class ModelSection(Section):
+    """What the settings of every architecture have: the width of an atom's features, and how they are read out."""
+
+    where: ClassVar[str] = "tiers.*.model"
+    channels: int = Field(32, ge=1)  # features of an atom (of each irrep, where there are several)
+    neighbours: int | None = 16  # nearest so many, whole shells; null: all edges of the shards
+    pooling: Literal["mean", "attention"] = "mean"  # of the atoms of a crystal
+    dropout: float = Field(0.0, ge=0, lt=1)  # of the atoms' and the crystal's features before the heads, in training
+
+    @field_validator("neighbours")
+    @classmethod
+    def _check_neighbours(cls, n: int | None) -> int | None:
+        if n is not None and n < KISSING_NUMBER:
+            raise ValueError(
+                f"found {n}, expected at least {KISSING_NUMBER} (or null for all): so many equal neighbours can "
+                "surround an atom, and a shell that does not fit is left out whole, which would leave none"
+            )
+        return n
+
+    @property
+    def angular_basis(self) -> tuple[int, int]:
+        """Radial and angular functions of the 3-body fingerprint that the model reads; (0, 0): it reads none."""
+        return 0, 0
+
+
+class EquivariantConfig(ModelSection):
+    """Size of the equivariant network (models/equivariant.py)."""
+
+    architecture: Literal["equivariant"]
+    edge_channels: int = Field(32, ge=1)  # width of the invariant edge branch
+    layers: int = Field(2, ge=1)
+    l_max: int = Field(1, ge=0, le=4)  # highest degree of the spherical harmonics
+    n_radial: int = Field(8, ge=2)  # functions of the distance
+    angle_radial: int = Field(3, ge=0)  # radial x angular basis of the 3-body fingerprint; 0: no angles (ablation)
+    angle_angular: int = Field(6, ge=1)
+
+    @property
+    def angular_basis(self) -> tuple[int, int]:
+        return (self.angle_radial, self.angle_angular) if self.angle_radial else (0, 0)
+
+
+class CGCNNConfig(ModelSection):
+    """Size of the CGCNN baseline (Xie & Grossman, PRL 120, 145301 (2018)), built from PyG's CGConv."""
+
+    architecture: Literal["cgcnn"]
+    channels: int = Field(64, ge=1)
+    layers: int = Field(3, ge=1)
+    n_radial: int = Field(41, ge=2)
+
+
+# One entry an architecture; models/registry.py says which class each of them is the settings of.
+ModelConfig = Annotated[EquivariantConfig | CGCNNConfig, Field(discriminator="architecture")]
+
+
+class TrainingConfig(Section):
+    """How a model is trained (training/loop.py)."""
+
+    where: ClassVar[str] = "tiers.*.training"
+    crystals_seen: int = Field(100_000, ge=1)  # length of the schedule; epochs = crystals_seen / training set size ...
+    max_epochs: int = Field(100, ge=1)  # ... but no more epochs than this (small sets)
+    min_epochs: int = Field(5, ge=1)  # ... and no fewer than this (large sets)
+    patience: int = Field(50, ge=1)  # epochs without a better validation error after which training stops
+    batch_size: int = Field(32, ge=1)  # crystals
+    learning_rate: float = Field(2e-3, gt=0)  # peak; linear warm-up, then cosine to zero
+    warmup: float = Field(0.05, ge=0, lt=1)  # share of the steps
+    weight_decay: float = Field(1e-5, ge=0)
+    gradient_clip: float = Field(1.0, gt=0)  # norm
+    ema_decay: float = Field(0.99, ge=0, lt=1)  # weights that are evaluated and kept: moving average; 0: none
+    loss: Literal["l1", "huber", "mse"] = "l1"  # on the transformed target
+    transform: bool = True  # the property's own scale (log, asinh); false: identity for all (ablation)
+    hurdle: bool = False  # zero-inflated properties: one more output, the probability of a value that is not zero
+    composition_reference: bool = True  # subtract a per-element fit of the training fold, decode ehull
+    seeds: int = Field(1, ge=1)  # members of the ensemble inside the one checkpoint
+    init: Literal["scratch", "multitask"] = "scratch"  # single-task models: start from the tier's multi-task trunk
+    task_weights: Literal["uniform", "learned"] = (
+        "uniform"  # multi-task: 1 per task on standardised targets, or learned
+    )
+    sampling: Literal["uniform", "balanced"] = "balanced"  # multi-task: every crystal once an epoch, or by its labels
+    auxiliary: bool = True  # multi-task: also learn epsx, epsy, epsz, which JARVIS gives for free
+    hold_out: Literal["strict", "masked"] = "strict"  # multi-task: drop, or only mask, structures held out elsewhere
+    outliers: Literal["ignore", "report", "drop"] = "report"  # extreme training labels: see results/data/outliers.csv
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    compile: bool = False  # torch.compile: worth its minutes of warm-up in long runs only
+    window_gb: float = Field(8, gt=0)  # GB of features in use at a time; larger sets are shuffled in windows of it
+    save_every_seconds: float = Field(60, gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min_epochs > self.max_epochs:
+            raise ValueError(
+                f"min_epochs: found {self.min_epochs}, expected at most max_epochs = {self.max_epochs}; "
+                "lower the one or raise the other"
+            )
+        return self
+
+    @property
+    def window_bytes(self) -> int:
+        return round(self.window_gb * 1e9)
+
+
+class TierConfig(Section):
+    """One row of models: an architecture with its size, and how it is trained."""
+
+    where: ClassVar[str] = "tiers.*"
+    model: ModelConfig
+    training: TrainingConfig = TrainingConfig()
+
+    def for_task(self, task: str) -> str:
+        """JSON of the keys that concern the task: what a training is given, and what its card shows.
+
+        The others are left out, so that changing them trains nothing again. A reader finds them at their defaults.
+        """
+        foreign = {"init"} if task == MULTITASK else {"task_weights", "sampling", "auxiliary", "hold_out"}
+        content = self.model_dump(mode="json", exclude={"training": foreign})
+        return json.dumps(content, sort_keys=True, separators=(",", ":"))
