@@ -11,10 +11,10 @@ In: results/data and results/graphs of a run.  Out: a table, and a JSON object a
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,11 +32,13 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     parser.add_argument("--tier", default="lite")
     parser.add_argument("--tasks", nargs="+", default=["formation_energy", "dielectric", "multitask"])
-    parser.add_argument("--properties", nargs="+", help="what multitask learns; default: the others of --tasks")
+    parser.add_argument("--properties", nargs="+", help="what multitask learns; default: all nine")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--window-gb", type=float, help="training.window_gb")
+    parser.add_argument("--start", action="store_true", help="stop every training after its first step")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--job", choices=WAYS, help=argparse.SUPPRESS)  # one training, in a process of its own
+    # one training, in a process of its own
+    parser.add_argument("--job", choices=WAYS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.job:
         print(json.dumps(job(arguments, arguments.tasks[0])))
@@ -49,9 +51,8 @@ def main() -> None:
             print(line(rows[-1]), file=sys.stderr, flush=True)
     print(f"{platform.processor() or platform.machine()}, {arguments.threads} threads, load {os.getloadavg()[0]:.1f}")
     print(f"stage: {stage['seconds']:.1f} s, {stage['megabytes']:,.0f} MB\n")
-    print(
-        "| task | way | start s | of it data s | whole training s | peak MB | own MB |\n|---|---|---|---|---|---|---|"
-    )
+    print("| task | way | start s (CPU) | data s (CPU) | whole training s (CPU) | peak MB | own MB |")
+    print("|---|---|---|---|---|---|---|")
     print("\n".join(map(line, rows)))
     total = {
         way: {key: sum(row[key] for row in rows if row["way"] == way) for key in ("whole_seconds", "whole_cpu")}
@@ -100,68 +101,90 @@ def run_job(task: str, way: str) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1]) | {"whole_seconds": time.perf_counter() - started}
 
 
+class Finished(Exception):  # noqa: N818  # no error
+    """After the first step, with --start."""
+
+
 def job(arguments: argparse.Namespace, task: str) -> dict[str, float]:
     """Train for one epoch in this process, as workflow_scripts/train.py does."""
     import psutil
     import torch
-    from stage import features_for
 
-    from crystalmatrix import config
     from crystalmatrix.machine import peak_memory_mb
-    from crystalmatrix.properties import MULTITASK
-    from crystalmatrix.training.labels import load
     from crystalmatrix.training.loop import Trainer
     from crystalmatrix.training.run import train
 
     torch.set_num_threads(arguments.threads)
+    process = psutil.Process()
+    own = watched(process)
+    ends: list[tuple[float, float]] = []  # of steps: the clock, and seconds of the processor
+    step = Trainer._step
+
+    def timed_step(self: Trainer, crystals: object) -> None:
+        step(self, crystals)
+        ends.append((time.time(), time.process_time()))
+        if arguments.start:
+            raise Finished
+
+    Trainer._step = timed_step  # type: ignore[method-assign]
+    settings = one_epoch(arguments)
+    before, cpu_before = time.perf_counter(), time.process_time()
+    data = loaded(arguments, task, settings)
+    seconds, cpu_seconds = time.perf_counter() - before, time.process_time() - cpu_before
+    with tempfile.TemporaryDirectory() as run, contextlib.suppress(Finished):
+        train(data, tier=arguments.tier, task=task, settings=settings, run=Path(run), device=torch.device("cpu"))
+    return {
+        "start_seconds": ends[0][0] - process.create_time(),
+        "start_cpu": ends[0][1],
+        "data_seconds": seconds,
+        "data_cpu": cpu_seconds,
+        "whole_cpu": time.process_time(),
+        "peak_mb": peak_memory_mb(),
+        "own_mb": max(own),
+    }
+
+
+def watched(process) -> list[float]:  # type: ignore[no-untyped-def]
+    """A list that grows by the memory, in MiB, that no other process shares, five times a second."""
+    own = [0.0]
+
+    def watch() -> None:
+        while True:
+            own.append(process.memory_full_info().uss / 2**20)
+            time.sleep(0.2)
+
+    threading.Thread(target=watch, daemon=True).start()
+    return own
+
+
+def one_epoch(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]
+    """The tier, trained from scratch for one epoch."""
+    from crystalmatrix import config
+
     tier = config.load(ROOT / "config.yaml").tiers[arguments.tier]
     changes = {"max_epochs": 1, "min_epochs": 1, "init": "scratch"}
     if arguments.window_gb:
         changes["window_gb"] = arguments.window_gb
-    settings = tier.model_copy(update={"training": tier.training.model_copy(update=changes)})
-    process = psutil.Process()
-    own = [0.0]
-    first: list[tuple[float, float]] = []  # when steps ended: the clock, and seconds of the processor
-    step = Trainer._step
+    return tier.model_copy(update={"training": tier.training.model_copy(update=changes)})
 
-    def first_step(self: Trainer, crystals: object) -> None:
-        step(self, crystals)
-        first.append((time.time(), time.process_time()))
 
-    def watch() -> None:
-        while True:
-            own[0] = max(own[0], process.memory_full_info().uss / 2**20)
-            time.sleep(0.2)
+def loaded(arguments: argparse.Namespace, task: str, settings):  # type: ignore[no-untyped-def]
+    """The training data, one way or the other."""
+    from stage import features_for
 
-    threading.Thread(target=watch, daemon=True).start()
-    Trainer._step = first_step  # type: ignore[method-assign]
-    before, cpu_before = time.perf_counter(), time.process_time()
+    from crystalmatrix.properties import PROPERTIES
+    from crystalmatrix.training.labels import load
+
     data = load(
         arguments.results / "data/records.parquet",
         arguments.results / "data/splits.parquet",
         None,
         features_for(shards_of(arguments), settings.model),
         task=task,
-        properties=arguments.properties or [name for name in arguments.tasks if name != MULTITASK],
+        properties=arguments.properties or list(PROPERTIES),
         settings=settings,
     )
-    if arguments.job == "rebuilt":
-        data = rebuilt(data, shards_of(arguments))
-    seconds, cpu_seconds = time.perf_counter() - before, time.process_time() - cpu_before
-    folder = Path(tempfile.mkdtemp())
-    try:
-        train(data, tier=arguments.tier, task=task, settings=settings, run=folder, device=torch.device("cpu"))
-    finally:
-        shutil.rmtree(folder)
-    return {
-        "start_seconds": first[0][0] - process.create_time(),
-        "start_cpu": first[0][1],
-        "data_seconds": seconds,
-        "data_cpu": cpu_seconds,
-        "whole_cpu": time.process_time(),
-        "peak_mb": peak_memory_mb(),
-        "own_mb": own[0],
-    }
+    return data if arguments.job == "mapped" else rebuilt(data, shards_of(arguments))
 
 
 def rebuilt(data, shards: list[Path]):  # type: ignore[no-untyped-def]

@@ -67,22 +67,28 @@ print(config.TierConfig.parse(tier | {"training": tier["training"] | json.loads(
 PYTHON
 }
 
+# features TIER: the files that the tier sees, made where they are missing.
+features() {
+  # shellcheck disable=SC2086 # SHARDS is a list of patterns
+  "$PYTHON" benchmarks/stage.py --tier "$1" --shards $SHARDS
+}
+
 # train TIER TASK CHANGES NAME: $OUT/NAME.pt; the run folder resumes.
 train() {
   local wanted init=()
   wanted=$(settings "$1" "$3") || return
   if [ "$2" != multitask ] && [[ $wanted == *'"init":"multitask"'* ]]; then init=(--init "$OUT/$1-multitask.pt"); fi
-  # shellcheck disable=SC2086 # SHARDS is a list of patterns
+  # shellcheck disable=SC2046 # one word a file
   "$PYTHON" workflow_scripts/train.py --tier "$1" --task "$2" --settings "$wanted" --device "$DEVICE" "${init[@]}" \
-    --records "$RECORDS" --splits "$SPLITS" --shards $SHARDS --run "$OUT/runs/$4" --out "$OUT/$4.pt"
+    --records "$RECORDS" --splits "$SPLITS" --features $(features "$1") --run "$OUT/runs/$4" --out "$OUT/$4.pt"
 }
 
 # model TIER TASK: trained, and its errors on the test ids held in the records.
 model() {
   [ -e "$OUT/$1-$2.pt" ] || train "$1" "$2" "${CHANGES:-{\}}" "$1-$2" >&2 || return
-  # shellcheck disable=SC2086
+  # shellcheck disable=SC2046
   "$PYTHON" workflow_scripts/predict.py --model "$OUT/$1-$2.pt" --records "$RECORDS" --splits "$SPLITS" \
-    --shards $SHARDS --device "$DEVICE" --out "$OUT/$1-$2.predictions.parquet" >&2 || return
+    --features $(features "$1") --device "$DEVICE" --out "$OUT/$1-$2.predictions.parquet" >&2 || return
   "$PYTHON" - "$OUT/$1-$2.predictions.parquet" <<'PYTHON'
 import json
 import sys

@@ -1,11 +1,13 @@
 """Features for a model of a benchmark, beside the graphs that they are made from, where the workflow has none of them.
 
-In: results/graphs/shard-*.parquet, a model's settings.  Out: the paths of results/features/{view}/shard-*.arrow.
+In: results/graphs/shard-*.parquet, a model's settings.  Out: the paths of results/features/{view}/shard-*.arrow; as a
+command, for a tier of config.yaml, a line each.
 """
 
+import argparse
 from pathlib import Path
 
-from crystalmatrix import files
+from crystalmatrix import config, files
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.view import View
@@ -22,3 +24,16 @@ def features_for(shards: list[Path], model: ModelSection) -> list[Path]:
         if files.unreadable(path, version=columns.FEATURES_VERSION) or not path.exists():
             write_features(path, shard, view=view, all_shards=shards)
     return paths
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tier", required=True)
+    parser.add_argument("--shards", type=Path, nargs="+", required=True)
+    arguments = parser.parse_args()
+    model = config.load(Path(__file__).parents[1] / "config.yaml").tiers[arguments.tier].model
+    print("\n".join(map(str, features_for(arguments.shards, model))))
+
+
+if __name__ == "__main__":
+    main()

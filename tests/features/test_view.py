@@ -46,6 +46,7 @@ def test_nothing_else_does() -> None:
 def test_a_view_survives_the_command_line() -> None:
     view = View.of(GraphConfig(), LITE)
     assert View.from_json(view.to_json()) == view
+    assert "shards" not in view.to_json()
 
 
 def test_the_snakefile_names_views_without_numba_or_torch() -> None:

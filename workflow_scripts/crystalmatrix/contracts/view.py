@@ -5,7 +5,9 @@ Imports neither torch nor numba: the Snakefile names the folders.
 """
 
 import hashlib
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
+
+from pydantic import field_serializer
 
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.section import Section
@@ -27,6 +29,10 @@ class View(Section):
             graph=GraphConfig.parse(graph.identity), neighbours=model.neighbours, angular_basis=model.angular_basis
         )
 
+    @field_serializer("graph")
+    def _only_what_counts(self, graph: GraphConfig) -> dict[str, Any]:
+        return graph.identity
+
     @property
     def n_angular(self) -> int:
         """Length of the fingerprint of an edge."""
@@ -34,7 +40,7 @@ class View(Section):
 
     @property
     def name(self) -> str:
-        """Short and readable, and another one for every other view: k16-a3x6-1f8e02ac, k24-5b1d09e7, kall-..."""
+        """Short and readable, and another one for every other view: k16-a3x6-5c23fd73, k24-5b1d09e7, kall-..."""
         angles = "a{}x{}-".format(*self.angular_basis) if self.n_angular else ""
         digest = hashlib.sha256(self.to_json().encode()).hexdigest()[:8]
         return f"k{self.neighbours or 'all'}-{angles}{digest}"

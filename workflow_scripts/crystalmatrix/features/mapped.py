@@ -70,7 +70,9 @@ class MappedBlocks:
     def _hold(self, index: int, file: MappedFile, k: int) -> None:
         size = n_bytes(file.blocks[k])
         if self.held_bytes + size > self.limit:
-            self._let_go()
+            _give_back(self._files)
+            self._held.clear()
+            self.held_bytes = 0
         self._held.add(index)
         self.held_bytes += size
         if index in self._verified:
@@ -78,11 +80,11 @@ class MappedBlocks:
         if checksum(file.blocks[k]) != file.checksums[k]:
             raise DataError(f"{file.path}: block {k} is damaged (checksum); delete the file and run again")
         self._verified.add(index)
+        _give_back([file])  # the checksum read the whole block, of which a batch needs a few crystals
 
-    def _let_go(self) -> None:
-        """Give all pages back to the system, which may keep them cached. Windows takes them itself when it needs to."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            for file in self._files:
-                file.content.madvise(mmap.MADV_DONTNEED)
-        self._held.clear()
-        self.held_bytes = 0
+
+def _give_back(opened: list[MappedFile]) -> None:
+    """The pages, to the system, which may keep them cached. Windows takes them itself when it needs to."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        for file in opened:
+            file.content.madvise(mmap.MADV_DONTNEED)

@@ -22,7 +22,7 @@ from crystalmatrix.features.mapped import MappedBlocks, MappedFile, open_file
 from crystalmatrix.graphs.shards import most_neighbours, shard_metadata, stream_shard
 from crystalmatrix.tiers import ModelSection
 
-BLOCK_BYTES = 32 << 20  # small enough to make and to verify at once, and few enough for any set
+BLOCK_BYTES = 16 << 20  # small enough to make and to verify at once, and few enough for any set
 _DELETE = "delete results/features and run again"
 
 
