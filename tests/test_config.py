@@ -96,6 +96,13 @@ def test_config_yaml_spells_out_the_defaults() -> None:
         ({"data": {"split_fractions": [1, 1, 1]}}, "config: data.split_fractions: found (1.0, 1.0, 1.0), expected"),
         ({"graph": {"cutoff": 99}}, "config: graph.cutoff: found 99: Input should be less than or equal to 12"),
         ({"graph": {"three_body_cutoff": 6}}, "config: graph: three_body_cutoff: found 6.0 Å, expected at most"),
+        ({"graph": {"min_neighbours": 12}}, "config: graph.min_neighbours: found 12, expected at least 13: 12 equal"),
+        ({"graph": {"max_neighbours": 8}}, "config: graph.max_neighbours: found 8, expected at least 13: 12 equal"),
+        ({"graph": {"search": "gpu"}}, "config: graph.search: found 'gpu': Input should be 'cpu' or 'torch-cluster'"),
+        (
+            {"tiers": {"lite": CGCNN, "pro": {"model": {**CGCNN["model"], "neighbours": 11}}}},
+            "config: tiers.pro.model.neighbours: found 11, expected at least 12 (or null for all): so many equal",
+        ),
         ({"graph": None}, "config: graph: found None, expected a section with keys: cutoff, "),
         ({"matrix": {"tiers": ["prr"]}}, "config: matrix.tiers: unknown tier 'prr'; did you mean 'pro'?"),
         ({"matrix": {"tiers": []}}, "config: matrix.tiers: found []: "),

@@ -124,6 +124,10 @@ def test_the_number_of_shards_is_no_setting_of_the_graphs(paths: list[Path]) -> 
     assert read_shards(paths, settings=GraphConfig(shards=99)).n_crystals == len(CRYSTALS)
 
 
+def test_the_search_is_no_setting_of_the_graphs(paths: list[Path]) -> None:
+    assert read_shards(paths, settings=GraphConfig(search="torch-cluster")).n_crystals == len(CRYSTALS)
+
+
 def test_an_incomplete_set_is_refused(paths: list[Path]) -> None:
     refuses(paths[:2], SETTINGS, r"found shards \[0, 1\], expected each of 0 to 2")
     refuses([*paths, paths[1]], SETTINGS, r"found shards \[0, 1, 1, 2\]")
