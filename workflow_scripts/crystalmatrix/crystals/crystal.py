@@ -108,11 +108,28 @@ def make_crystal(
         raise InvalidCrystalError(MALFORMED, shapes, identity)
     if not (np.isfinite(cell).all() and np.isfinite(positions).all()):
         raise InvalidCrystalError(NOT_FINITE, "in the lattice or the coordinates", identity)
+    given = cell
+    cell, inverse_cell = sound_cell(given, identity)
+    if cell is not given:
+        positions, cartesian = (positions if cartesian else wrap(positions) @ given), True
+    fractional = wrap(positions @ inverse_cell if cartesian else positions)
+    closest = distances_below(MIN_DISTANCE, cell, fractional)
+    if len(closest):
+        raise InvalidCrystalError(ATOMS_TOO_CLOSE, f"{closest.min():.3f} Å", identity)
+    return Crystal(identity, z.astype(np.uint8), fractional, cell, notes)
+
+
+def sound_cell(
+    cell: NDArray[np.float64], identity: str | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The cell and its inverse, both [3, 3]; of a very skew one those of the reduced cell with the same points.
+
+    Raises InvalidCrystalError for a flat or an endless one: a search for neighbours would not come back from it.
+    """
     inverse_cell = inverse(cell)
     thinnest, longest = thickness(inverse_cell), np.abs(cell).max()
     very_skew = thinnest < MIN_THICKNESS and longest < MAX_REDUCED and abs(np.linalg.det(cell)) > MIN_THICKNESS**3
     if very_skew:  # or really flat, or really long
-        positions, cartesian = (positions if cartesian else wrap(positions) @ cell), True
         cell = reduced(cell)
         inverse_cell = inverse(cell)
         thinnest, longest = thickness(inverse_cell), np.abs(cell).max()
@@ -120,11 +137,7 @@ def make_crystal(
         raise InvalidCrystalError(ZERO_VOLUME, f"the cell is {thinnest:.3g} Å thick", identity)
     if longest > MAX_LENGTH:
         raise InvalidCrystalError(OVERSIZED, f"a lattice vector is {longest:.3g} Å long", identity)
-    fractional = wrap(positions @ inverse_cell if cartesian else positions)
-    closest = distances_below(MIN_DISTANCE, cell, fractional)
-    if len(closest):
-        raise InvalidCrystalError(ATOMS_TOO_CLOSE, f"{closest.min():.3f} Å", identity)
-    return Crystal(identity, z.astype(np.uint8), fractional, cell, notes)
+    return cell, inverse_cell
 
 
 def failure(identity: str, error: Exception) -> Failure:

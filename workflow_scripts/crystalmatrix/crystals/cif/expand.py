@@ -9,6 +9,7 @@ which is checked; so rounding neither doubles an atom nor merges two.
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import gemmi
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix.crystals.cif.operations import Operations
 from crystalmatrix.crystals.cif.sites import Sites
-from crystalmatrix.crystals.crystal import ATOMS_TOO_CLOSE, DISORDERED, MALFORMED, InvalidCrystalError
+from crystalmatrix.crystals.crystal import ATOMS_TOO_CLOSE, DISORDERED, MALFORMED, InvalidCrystalError, sound_cell
 from crystalmatrix.crystals.geometry import MIN_DISTANCE, wrap
 from crystalmatrix.elements import SYMBOLS
 
@@ -49,9 +50,7 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
     site = np.repeat(np.arange(len(orbits)), [len(orbit) for orbit in orbits])
     fractional = np.concatenate(orbits)
     touching = _touching(sites)
-    i, j, distance = neighbour_list(
-        "ijd", positions=fractional @ lattice, cell=lattice, pbc=[True] * 3, cutoff=max(MIN_DISTANCE, touching.max())
-    )
+    i, j, distance = _pairs(fractional, lattice, max(MIN_DISTANCE, touching.max()))
     near = distance < np.where(site[i] == site[j], np.maximum(touching[site[i]], MIN_DISTANCE), MIN_DISTANCE)
     kept = np.ones(len(orbits), bool)
     for a, b, apart in zip(site[i][near], site[j][near], distance[near], strict=True):
@@ -66,6 +65,12 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
     chosen = kept[site]
     merged = tuple(sites.label[k] for k in np.flatnonzero(~kept))
     return Atoms(site[chosen], sites.species[site[chosen]], fractional[chosen], merged)
+
+
+def _pairs(fractional: NDArray[np.float64], lattice: NDArray[np.float64], cutoff: float) -> tuple[NDArray[Any], ...]:
+    """Atoms i and j, and the Å between them, each [n_pairs]. Raises InvalidCrystalError for a flat or endless cell."""
+    cell, _ = sound_cell(lattice)
+    return neighbour_list("ijd", positions=fractional @ lattice, cell=cell, pbc=[True] * 3, cutoff=cutoff)
 
 
 def _touching(sites: Sites) -> NDArray[np.float64]:
@@ -148,9 +153,7 @@ def _place(position: NDArray[np.float64]) -> str:
 
 def shortest_bond(atoms: Atoms, lattice: NDArray[np.float64]) -> float:
     """The shortest distance over the sum of the two covalent radii: about 1 in a crystal, under 0.6 in none."""
-    i, j, distance = neighbour_list(
-        "ijd", positions=atoms.fractional @ lattice, cell=lattice, pbc=[True] * 3, cutoff=REACH
-    )
+    i, j, distance = _pairs(atoms.fractional, lattice, REACH)
     radius = np.array([gemmi.Element(SYMBOLS[z]).covalent_r for z in atoms.species])
     return float((distance / (radius[i] + radius[j])).min(initial=np.inf))
 
@@ -159,9 +162,7 @@ def alike(one: Atoms, other: Atoms, lattice: NDArray[np.float64]) -> bool:
     """Whether two readings are the same crystal as far as pairs of atoms within 5 Å tell."""
     pairs = []
     for atoms in (one, other):
-        i, j, distance = neighbour_list(
-            "ijd", positions=atoms.fractional @ lattice, cell=lattice, pbc=[True] * 3, cutoff=5.0
-        )
+        i, j, distance = _pairs(atoms.fractional, lattice, 5.0)
         kind = atoms.species[i] * 128 + atoms.species[j]
         order = np.lexsort((distance, kind))
         pairs.append((np.sort(atoms.species), kind[order], distance[order]))
