@@ -165,6 +165,8 @@ def _judge_units(evidence: Evidence, counts: Mapping[int, int], unit: float) -> 
         return None, []
     said = f"read {unit:g} formula units, but Z says {z:g}"
     whole = abs(unit - 1) <= _EQUAL and all(n % z == 0 for n in (evidence.formula or {}).values())
-    if whole or max(units) > z:  # a sum of the whole cell with Z of the reduced formula, or a Z that is too small
+    if whole:  # the sum of the whole cell, with Z of the reduced formula
+        return None, []
+    if max(units) > z:
         return None, [said]
     return f"{said}: atoms or operations are missing", []

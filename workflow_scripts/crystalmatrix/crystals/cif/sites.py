@@ -14,6 +14,8 @@ from crystalmatrix.crystals.crystal import DISORDERED, MALFORMED, NO_STRUCTURE, 
 from crystalmatrix.crystals.symbols import HYDROGEN, Z_OF, element, element_of_label
 
 FULL = 0.995  # an occupancy below this is a partial one; 0.9995 and 0.999(2) are full
+FLAT = 1e-6  # sine of an angle of a cell without volume
+FARTHEST = 1e6  # lattice vectors or Å from the origin: no coordinate
 AXES = ("x", "y", "z")
 
 
@@ -37,9 +39,9 @@ def read_lattice(block: Block) -> NDArray[np.float64]:
     cos = np.cos(np.radians([alpha, beta, gamma]))
     cos[np.abs(cos) < 1e-12] = 0.0
     sin_gamma = np.sqrt(1 - cos[2] ** 2)
-    y = (cos[0] - cos[1] * cos[2]) / sin_gamma
+    y = (cos[0] - cos[1] * cos[2]) / max(sin_gamma, FLAT)
     z_squared = 1 - cos[1] ** 2 - y**2
-    if z_squared <= 0:
+    if z_squared <= 0 or sin_gamma <= FLAT:
         angles = f"{alpha:g}, {beta:g}, {gamma:g}"
         raise InvalidCrystalError(MALFORMED, f"{block.where}: cell angles {angles} make no cell")
     return np.array([[a, 0, 0], [b * cos[2], b * sin_gamma, 0], [c * cos[1], c * y, c * np.sqrt(z_squared)]])
@@ -121,8 +123,9 @@ def _coordinates(
     texts = [[column[k] for column in complete] for k in real]
     read = [list(map(number, row)) for row in texts]
     for k, row, numbers in zip(real, texts, read, strict=True):
-        if None in numbers:
-            text = row[numbers.index(None)]
+        strange = [text for text, value in zip(row, numbers, strict=True) if value is None or abs(value) > FARTHEST]
+        if strange:
+            text = strange[0]
             found = "has no position" if text in UNKNOWN else f"has {text!r:.30} as a coordinate, expected a number"
             raise InvalidCrystalError(MALFORMED, f"{block.where}, site {names[k]} {found}")
     values = np.array(read, np.float64).reshape(-1, 3)
