@@ -50,9 +50,9 @@ def test_the_bits_of_a_shard() -> None:
 
 
 def test_another_bit_would_be_seen() -> None:
-    """The control: one coordinate, moved by a millionth of the cell."""
+    """The control: one atom, moved by a millionth of the cell."""
     some = crystals(3)
-    moved = replace(some[2], fractional=some[2].fractional + np.array([1e-6, 0, 0]))
+    moved = replace(some[2], fractional=some[2].fractional + np.array([[1e-6, 0, 0], [0, 0, 0], [0, 0, 0]]))
     assert not same(from_crystals([*some[:2], moved], settings=SETTINGS), through_a_table(some))
 
 
