@@ -25,7 +25,7 @@ demo: setup ## train a small matrix on 503 bundled crystals and compare it: minu
 	@echo "The page: $(CURDIR)/demo/results/report/comparison.html"
 
 test: check ## everything that must hold, a small run of the whole workflow among it
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
 
 check: setup ## linters and types
 	$(BIN)/ruff check .

@@ -42,6 +42,9 @@ GPU = int(any(map(shutil.which, ["nvidia-smi", "rocm-smi"])))
 # Trainings side by side use cores better than threads of one do: in small steps threads wait for each other.
 TRAIN_THREADS = min(4, max(1, (workflow.resource_settings.cores or 8) // 2))
 
+# No parameter of a rule: the graphs are the same, so that another search is no reason to build them again.
+os.environ.update(SEARCH=CONFIG.graph.search)
+
 # glibc hands large blocks back to the system after every step; keeping them takes 40 % off a training step on the CPU.
 os.environ.update(ALLOCATOR="MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=20000000000 MALLOC_TOP_PAD_=67108864")
 

@@ -1,6 +1,6 @@
 """From crystals to graphs with 3-body angles, one job per shard.
 
-`graph.search` is no parameter: it finds the same graphs, so that another one is no reason to build them again.
+`graph.search` is no parameter but a variable of the environment: it finds the same graphs, so that another one is no reason to build them again.
 """
 
 
@@ -25,7 +25,7 @@ rule graph_shard:
         "Building graphs, shard {wildcards.shard}"
     shell:
         'python "$SCRIPTS"/graphs.py --settings {params.settings:q} --records {input.records}'
-        " --shard {wildcards.shard} --search {CONFIG.graph.search} --out {output} &> {log}"
+        ' --shard {wildcards.shard} --search "$SEARCH" --out {output} &> {log}'
 
 
 rule graph_statistics:

@@ -24,9 +24,9 @@ def rows(name: str, content: bytes) -> list[Crystal | Failure]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)
-        start = time.monotonic()
+        start = time.process_time()
         found = list(read_file(path, name))
-        assert time.monotonic() - start < SECONDS
+        assert time.process_time() - start < SECONDS
     assert found
     for item in found:
         if isinstance(item, Failure):

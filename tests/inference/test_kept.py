@@ -1,13 +1,11 @@
 """Whatever stops a screening, what is done is kept, and the same command ends with the same bytes."""
 
 import os
-import random
 import resource
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -48,23 +46,41 @@ def uninterrupted(trained: Trained, crystals: Path, tmp_path_factory: pytest.Tem
     return out.read_bytes()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+# Runs the script, and sends its own process a signal in the middle of the n-th write: half a row, half a line.
+KILLED = """
+import os, runpy, sys
+number, n, script = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+sys.argv = sys.argv[3:]
+sys.path.insert(0, os.path.dirname(script))
+from crystalmatrix.inference import output
+write, left = output._write, [n]
+def killed(handle, content):
+    left[0] -= 1
+    if not left[0]:
+        write(handle, content[: len(content) // 2])
+        os.kill(os.getpid(), number)
+    write(handle, content)
+output._write = killed
+runpy.run_path(script, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(("number", "n"), [(signal.SIGKILL, 13), (signal.SIGTERM, 6), (signal.SIGINT, 18)])
 def test_killed_and_run_again(
-    trained: Trained, crystals: Path, uninterrupted: bytes, tmp_path: Path, number: signal.Signals
+    trained: Trained, crystals: Path, uninterrupted: bytes, tmp_path: Path, number: signal.Signals, n: int
 ) -> None:
     out, part = tmp_path / "values.csv", tmp_path / "values.csv.part"
-    after = random.Random(int(number)).randint(1, 30)  # rows that are there when the signal comes
-    process = subprocess.Popen(command(trained, crystals, out), stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and (not part.exists() or part.read_bytes().count(b"\n") <= after):
-        time.sleep(0.002)
-    process.send_signal(number)
-    _, said = process.communicate()
-    assert process.returncode != 0, "it was done before the signal came"
-    assert "Traceback" not in said
+    python, *arguments = command(trained, crystals, out)
+    killed = subprocess.run(
+        [python, "-c", KILLED, str(int(number)), str(n), *arguments], capture_output=True, text=True
+    )
+    assert killed.returncode != 0
+    assert "Traceback" not in killed.stderr
     assert not out.exists()
     kept = part.read_bytes()
-    assert uninterrupted.startswith(kept[: kept.rfind(b"\n") + 1])
-    assert number == signal.SIGKILL or "goes on after them" in said
+    assert kept.count(b"\n") > 3
+    assert uninterrupted.startswith(kept)
+    assert number == signal.SIGKILL or "goes on after them" in killed.stderr
     again = subprocess.run(command(trained, crystals, out), capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert "going on after" in again.stderr

@@ -46,19 +46,18 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
     Raises InvalidCrystalError, naming the sites, for shared or split ones.
     """
     tolerance = np.clip(ROUNDING * sites.step * np.linalg.norm(lattice, axis=1).max(), LEAST, MOST)  # [n_sites] Å
-    orbits = _orbits(sites, operations, lattice, tolerance)
-    site = np.repeat(np.arange(len(orbits)), [len(orbit) for orbit in orbits])
-    fractional = np.concatenate(orbits)
+    fractional, n_images = _orbits(sites, operations, lattice, tolerance)
+    site = np.repeat(np.arange(len(n_images)), n_images)
     touching = _touching(sites)
     i, j, distance = _pairs(fractional, lattice, max(MIN_DISTANCE, touching.max()))
     near = distance < np.where(site[i] == site[j], np.maximum(touching[site[i]], MIN_DISTANCE), MIN_DISTANCE)
-    kept = np.ones(len(orbits), bool)
+    kept = np.ones(len(n_images), bool)
     for a, b, apart in zip(site[i][near], site[j][near], distance[near], strict=True):
         if a > b or (a == b and not kept[a]):
             continue
         if a != b and sites.species[a] == sites.species[b] and apart <= max(tolerance[a], tolerance[b]):
             by_symmetry = len(operations.rotation) > 1 and not _same_place(sites, a, b, lattice, apart)
-            if (listed_twice or by_symmetry) and len(orbits[a]) == len(orbits[b]):
+            if (listed_twice or by_symmetry) and n_images[a] == n_images[b]:
                 kept[b] = False
                 continue
         raise _too_close(sites, int(a), int(b), float(apart))
@@ -85,11 +84,11 @@ def _covalent_radius(z: int) -> float:
 
 def _orbits(
     sites: Sites, operations: Operations, lattice: NDArray[np.float64], tolerance: NDArray[np.float64]
-) -> list[NDArray[np.float64]]:
-    """[n, 3] the atoms of each site, in [0, 1)."""
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """[n_atoms, 3] the atoms in [0, 1), site by site, and [n_sites] how many each site has."""
     n = len(operations.rotation)
     if n == 1:
-        return list(wrap(sites.fractional)[:, None])
+        return wrap(sites.fractional), np.ones(len(sites.species), np.int64)
     orbits: list[NDArray[np.float64]] = [np.empty((0, 3))] * len(sites.species)
     left = np.arange(len(sites.species))
     for share in (1.0, 0.25, 0.0625, 0.0):  # of the tolerance: a site may lie near a position that it is not on
@@ -105,7 +104,7 @@ def _orbits(
             orbits[left[row]] = wrap(moved[row, first])
         left = left[~fits]
         if not len(left):
-            return orbits
+            return np.concatenate(orbits), np.array([len(orbit) for orbit in orbits])
     place = _place(sites.fractional[left[0]])
     raise InvalidCrystalError(
         MALFORMED, f"site {sites.label[left[0]]} at {place} fits no position of the symmetry within its digits"
