@@ -38,6 +38,7 @@ class Atoms:
     species: NDArray[np.int64]  # [n] Z
     fractional: NDArray[np.float64]  # [n, 3] in [0, 1)
     merged: tuple[str, ...]  # sites left out, since another one has the same atoms
+    is_sound: bool  # atoms in a cell that is neither flat, endless nor very skew, none nearer than MIN_DISTANCE
 
 
 def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *, listed_twice: bool) -> Atoms:
@@ -49,7 +50,8 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
     fractional, n_images = _orbits(sites, operations, lattice, tolerance)
     site = np.repeat(np.arange(len(n_images)), n_images)
     touching = _touching(sites)
-    i, j, distance = _pairs(fractional, lattice, max(MIN_DISTANCE, touching.max()))
+    cell, _ = sound_cell(lattice)
+    i, j, distance = _pairs(fractional, cell, lattice, max(MIN_DISTANCE, touching.max()))
     near = distance < np.where(site[i] == site[j], np.maximum(touching[site[i]], MIN_DISTANCE), MIN_DISTANCE)
     kept = np.ones(len(n_images), bool)
     for a, b, apart in zip(site[i][near], site[j][near], distance[near], strict=True):
@@ -63,12 +65,13 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
         raise _too_close(sites, int(a), int(b), float(apart))
     chosen = kept[site]
     merged = tuple(sites.label[k] for k in np.flatnonzero(~kept))
-    return Atoms(site[chosen], sites.species[site[chosen]], fractional[chosen], merged)
+    return Atoms(site[chosen], sites.species[site[chosen]], fractional[chosen], merged, is_sound=cell is lattice)
 
 
-def _pairs(fractional: NDArray[np.float64], lattice: NDArray[np.float64], cutoff: float) -> tuple[NDArray[Any], ...]:
-    """Atoms i and j, and the Å between them, each [n_pairs]. Raises InvalidCrystalError for a flat or endless cell."""
-    cell, _ = sound_cell(lattice)
+def _pairs(
+    fractional: NDArray[np.float64], cell: NDArray[np.float64], lattice: NDArray[np.float64], cutoff: float
+) -> tuple[NDArray[Any], ...]:
+    """Atoms i and j, and the Å between them, each [n_pairs]; `cell`: that of the lattice which is sound to search."""
     return neighbour_list("ijd", positions=fractional @ lattice, cell=cell, pbc=[True] * 3, cutoff=cutoff)
 
 
@@ -152,7 +155,7 @@ def _place(position: NDArray[np.float64]) -> str:
 
 def shortest_bond(atoms: Atoms, lattice: NDArray[np.float64]) -> float:
     """The shortest distance over the sum of the two covalent radii: about 1 in a crystal, under 0.6 in none."""
-    i, j, distance = _pairs(atoms.fractional, lattice, REACH)
+    i, j, distance = _pairs(atoms.fractional, sound_cell(lattice)[0], lattice, REACH)
     radius = np.array([gemmi.Element(SYMBOLS[z]).covalent_r for z in atoms.species])
     return float((distance / (radius[i] + radius[j])).min(initial=np.inf))
 
@@ -161,7 +164,7 @@ def alike(one: Atoms, other: Atoms, lattice: NDArray[np.float64]) -> bool:
     """Whether two readings are the same crystal as far as pairs of atoms within 5 Å tell."""
     pairs = []
     for atoms in (one, other):
-        i, j, distance = _pairs(atoms.fractional, lattice, 5.0)
+        i, j, distance = _pairs(atoms.fractional, sound_cell(lattice)[0], lattice, 5.0)
         kind = atoms.species[i] * 128 + atoms.species[j]
         order = np.lexsort((distance, kind))
         pairs.append((np.sort(atoms.species), kind[order], distance[order]))

@@ -6,6 +6,8 @@ In: text.  Out: Crystal or Failure, one a block with atoms.
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from crystalmatrix.crystals.cif.choice import read_atoms
 from crystalmatrix.crystals.cif.evidence import read_evidence
 from crystalmatrix.crystals.cif.sites import has_atoms, read_lattice, read_sites
@@ -59,11 +61,9 @@ def _crystal(block: Block, identity: str) -> Crystal:
     evidence = read_evidence(block)
     sites = read_sites(block, lattice, known=evidence.elements)
     reading = read_atoms(block, lattice, sites, evidence)
+    atoms, notes = reading.atoms, (*sites.notes, *reading.notes)
+    if atoms.is_sound:  # `expand` has made the checks of make_crystal, which would be a fifth of the time
+        return Crystal(identity, atoms.species.astype(np.uint8), atoms.fractional, lattice, notes)
     return make_crystal(
-        identity,
-        numbers=reading.atoms.species,
-        lattice=lattice,
-        coordinates=reading.atoms.fractional,
-        cartesian=False,
-        notes=(*sites.notes, *reading.notes),
+        identity, numbers=atoms.species, lattice=lattice, coordinates=atoms.fractional, cartesian=False, notes=notes
     )
