@@ -111,7 +111,7 @@ def descriptors_by_hand(crystals: list[Crystal], config: ModelConfig) -> NDArray
         for crystal in crystals
         for distance, weight, envelope in _around(crystal)
     ]
-    return np.array(rows).reshape(-1, width)
+    return np.array(rows).reshape(len(rows), width)
 
 
 def _around(crystal: Crystal):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from crystalmatrix.models.registry import ANGLES, ARCHITECTURES, NEIGHBOURS
-from crystalmatrix.tiers import ModelConfig
+from crystalmatrix.tiers import BlendConfig, ModelConfig
 
 from . import checks
 from .cases import CONFIGS, SMOOTH, model_of, random_crystal, stored_batch
@@ -78,17 +78,19 @@ def test_what_is_stored_is_precise_enough(config):
     """
     crystals = [random_crystal(seed) for seed in range(3)]
     model, exact = model_of(config), exact_batch(crystals, config)
-    inputs = [exact.vector, exact.envelope_radius, exact.angular]
-    vector, radius, angular = (part.clone().requires_grad_() for part in inputs)
-    output = model(exact._replace(vector=vector, envelope_radius=radius, angular=angular))
+    inputs = [exact.vector, exact.envelope_radius, exact.angular, exact.descriptors]
+    vector, radius, angular, described = seen = [part.clone().requires_grad_() for part in inputs]
+    output = model(exact._replace(vector=vector, envelope_radius=radius, angular=angular, descriptors=described))
     # cosines are multiples of 1 / 32767, and a fingerprint sums dozens of polynomials of them: 1e-4 beside its rounding
-    rounding = (2.0**-23 * vector.abs() + 1e-6, 1e-6, 2.0**-11 * angular.abs() + 1e-4)
+    rounding = (
+        2.0**-23 * vector.abs() + 1e-6, 1e-6, 2.0**-11 * angular.abs() + 1e-4, 2.0**-11 * described.abs() + 1e-7
+    )  # fmt: skip
     bound = torch.stack(
         [
             sum(
                 (slope.abs() * error).sum()
                 for slope, error in zip(
-                    torch.autograd.grad(value, (vector, radius, angular), retain_graph=True, allow_unused=True),
+                    torch.autograd.grad(value, seen, retain_graph=True, allow_unused=True),
                     rounding,
                     strict=True,
                 )
@@ -120,7 +122,7 @@ def test_it_reads_what_the_registry_says(config):
 
 def test_every_architecture_of_the_configuration_is_registered_and_tested():
     settings = {union.model_fields["architecture"].annotation: union for union in get_args(get_args(ModelConfig)[0])}
-    assert {get_args(name)[0]: kind for name, kind in settings.items()} == {
-        name: architecture.settings for name, architecture in ARCHITECTURES.items()
-    }
+    kinds = {get_args(name)[0]: kind for name, kind in settings.items()}
+    assert kinds.pop("blend") is BlendConfig  # of the others, no network itself
+    assert kinds == {name: architecture.settings for name, architecture in ARCHITECTURES.items()}
     assert {config.architecture for config in CONFIGS.values()} == set(ARCHITECTURES)

@@ -90,9 +90,8 @@ def _member(
     rows = np.flatnonzero((data.fold[:, :n_properties] == VAL).any(axis=1))
     values, _ = predict([model], dataset, rows, targets=targets, formulas=formulas[rows], zero=data.zero[rows])
     errors, held = np.abs(values - data.values[rows]), data.fold[rows] == VAL
-    mae = {
-        t.name: float(errors[held[:, k], k].mean()) for k, t in enumerate(targets[:n_properties]) if held[:, k].any()
-    }
+    properties = [(k, target) for k, target in enumerate(targets[:n_properties]) if held[:, k].any()]
+    mae = {target.name: float(errors[held[:, k], k].mean()) for k, target in properties}
     score = float(np.mean([mae[t.name] / t.deviation for _, t in properties]))
     seconds = time.monotonic() - begun
     history = [
