@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from crystalmatrix.contracts.summary import ModelSummary
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.data.labels import TRAIN, VAL
 from crystalmatrix.features.dataset import Dataset
@@ -25,7 +26,7 @@ from crystalmatrix.trained.checkpoint import Checkpoint, build_model
 from crystalmatrix.trained.domain import fit_domain
 from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.labels import TrainingData, fit_arguments
-from crystalmatrix.training.loop import Trainer
+from crystalmatrix.training.loop import Member, Trainer
 from crystalmatrix.training.state import STATE_VERSION, run_lock
 from crystalmatrix.training.stop import StopRequest
 from crystalmatrix.training.summary import summarise
@@ -73,28 +74,18 @@ def train(
                 stop=stop,
             )
             members.append(trainer.train())
-    checkpoint = Checkpoint(
+    summary = summarise(
+        data,
+        members,
+        model,
+        tier=tier,
+        task=task,
+        targets=targets[: len(properties)],
+        device=device,
         settings=settings,
-        graph=data.graph,
-        targets=targets,
-        properties=properties,
-        elements=_elements(data),
-        members=[member.weights for member in members],
-        calibration={},
-        summary=summarise(
-            data,
-            members,
-            model,
-            tier=tier,
-            task=task,
-            targets=targets[: len(properties)],
-            device=device,
-            settings=settings,
-            init=init,
-        ),
-        seen={name: data.keys(np.flatnonzero(data.fold[:, i] == TRAIN)) for i, name in enumerate(properties)},
-        domain=fit_domain(data.features, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
+        init=init,
     )
+    checkpoint = _uncalibrated(data, members, targets, properties=properties, settings=settings, summary=summary)
     return replace(checkpoint, calibration=_calibrate(checkpoint, data, dataset, formulas))
 
 
@@ -125,6 +116,30 @@ def _for_fine_tuning(settings: TierConfig) -> TierConfig:
     """What the trainer uses; the checkpoint keeps what the user wrote."""
     rate = settings.training.learning_rate * FINE_TUNING_RATE
     return settings.model_copy(update={"training": settings.training.model_copy(update={"learning_rate": rate})})
+
+
+def _uncalibrated(
+    data: TrainingData,
+    members: list[Member],
+    targets: list[Target],
+    *,
+    properties: list[str],
+    settings: TierConfig,
+    summary: ModelSummary,
+) -> Checkpoint:
+    """The checkpoint as it is before its residuals are known, which it takes itself to find."""
+    return Checkpoint(
+        settings=settings,
+        graph=data.graph,
+        targets=targets,
+        properties=properties,
+        elements=_elements(data),
+        members=[member.weights for member in members],
+        calibration={},
+        summary=summary,
+        seen={name: data.keys(np.flatnonzero(data.fold[:, i] == TRAIN)) for i, name in enumerate(properties)},
+        domain=fit_domain(data.features, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
+    )
 
 
 def _calibrate(
