@@ -29,7 +29,8 @@ from crystalmatrix.trained.held_out import load_held_out
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training.device import claim_device
 from crystalmatrix.training.labels import TrainingData, load
-from crystalmatrix.training.run import train, weights_digest
+from crystalmatrix.training.members import weights_digest
+from crystalmatrix.training.run import train
 
 Change = dict[str, dict[str, Any]]
 Signed = dict[str, np.ndarray]  # property: prediction - target, [n_seeds, n] or [n], sorted by id

@@ -190,11 +190,15 @@ def loaded(arguments: argparse.Namespace, task: str, settings):  # type: ignore[
 def rebuilt(data, shards: list[Path]):  # type: ignore[no-untyped-def]
     """The way without a stage: all shards are read and what the network sees is computed, in memory, in every job."""
     import numpy as np
+    import pyarrow as pa
 
+    from crystalmatrix import files
+    from crystalmatrix.contracts import columns
     from crystalmatrix.features.features import Features
-    from crystalmatrix.graphs.shards import read_shards
+    from crystalmatrix.graphs.table import graphs_from_table
 
-    graphs = read_shards(shards, settings=data.features.view.graph)
+    tables = [files.read_table(path, version=columns.GRAPHS_VERSION)[0] for path in shards]
+    graphs = graphs_from_table(pa.concat_tables(tables))
     used = np.flatnonzero(np.isin(graphs.jid, data.features.jid))
     return replace(data, features=Features.of_graphs(graphs.select(used), data.features.view))
 

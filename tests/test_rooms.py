@@ -1,6 +1,7 @@
-"""The rooms of the package: imports go down only, files are short, and docs/map.md knows every room."""
+"""The rooms of the package: imports go down only, files and functions are short, and docs/map.md knows every room."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ LAYERS = (
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 WITHOUT_TORCH = {"crystals", "data", "graphs", "contracts", "evaluation", "report"}
 MOST_LINES = 350
+A_SCREEN = 60  # lines of a function, its docstring not counted; no exception was needed so far
 
 
 def sources() -> dict[str, str]:
@@ -95,6 +97,42 @@ def test_no_file_is_too_long() -> None:
     tracked = [*PACKAGE.rglob("*.py"), *(ROOT / "workflow_scripts").glob("*.py"), *(ROOT / "rules").glob("*.smk")]
     too_long = {path.name: lines for path in tracked if (lines := len(path.read_text().splitlines())) > MOST_LINES}
     assert too_long == {}
+
+
+def too_long_functions(path: str, text: str) -> list[str]:
+    """`path: name, n lines` for every function and method that is longer than a screen."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0]
+            docstring = first.end_lineno - first.lineno + 1 if ast.get_docstring(node) is not None else 0
+            if (lines := node.end_lineno - node.lineno + 1 - docstring) > A_SCREEN:
+                found.append(f"{path}: {node.name}, {lines} lines")
+    return found
+
+
+def python_of_rules(text: str) -> str:
+    """The functions of a Snakefile, which stand at its margin: what else is in it is not plain Python."""
+    return "\n".join(re.findall(r"^(?:async )?def .*\n(?:[ \t)].*\n|\n)*", text, flags=re.MULTILINE))
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    scripts = [*PACKAGE.rglob("*.py"), *(ROOT / "workflow_scripts").glob("*.py")]
+    files = {str(path.relative_to(ROOT)): path.read_text() for path in scripts}
+    rules = [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]
+    files |= {str(path.relative_to(ROOT)): python_of_rules(path.read_text()) for path in rules}
+    assert sum(len(re.findall(r"^def ", files[f"rules/{name}.smk"], re.MULTILINE)) for name in ("common", "start")) > 10
+    assert [wrong for path, text in sorted(files.items()) for wrong in too_long_functions(path, text)] == []
+
+
+@pytest.mark.parametrize(("n_lines", "n_wrong"), [(A_SCREEN - 1, 0), (A_SCREEN, 1)])
+@pytest.mark.parametrize("before", ["", "rule all:\n    input: 'a'\n\n\n"])
+def test_a_long_function_is_noticed(before: str, n_lines: int, n_wrong: int) -> None:
+    body = '    """Not counted,\n    whatever its length."""\n' + "    a = 1\n" * n_lines
+    text = f"{before}def long(a):\n{body}\n\nclass A:\n    def short(self):\n        return 1\n"
+    assert len(too_long_functions("rules/a.smk", python_of_rules(text))) == n_wrong
+    method = "class A:\n" + "".join(f"    {line}\n" for line in f"def long(a):\n{body}".splitlines())
+    assert len(too_long_functions("a.py", method)) == n_wrong
 
 
 def test_the_map_has_a_sentence_for_every_room() -> None:

@@ -22,11 +22,12 @@ from crystalmatrix.data.official import official_properties
 from crystalmatrix.data.records import build_records
 from crystalmatrix.data.splits import assign_folds, splits_table
 from crystalmatrix.files import write_table
-from crystalmatrix.graphs.shards import read_shards, write_shard
+from crystalmatrix.graphs.shards import write_shard
 from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training.run import train
 
+from .graphs.cases import ORIGIN, read_back
 from .training.cases import held_out, training_data
 
 VERSION = "version"
@@ -68,10 +69,10 @@ def splits_content(records: pa.Table) -> Content:
 
 
 def graphs_content(records: pa.Table, folder: Path) -> Content:
-    write_table(folder / "records.parquet", records, version=c.RECORDS_VERSION, metadata={"digest": "a test"})
+    write_table(folder / "records.parquet", records, version=c.RECORDS_VERSION, metadata=ORIGIN.to_dict())
     settings = GraphConfig(shards=1)
     write_shard(folder / "shard-0.parquet", folder / "records.parquet", settings=settings, shard=0)
-    graphs = read_shards([folder / "shard-0.parquet"], settings=settings)
+    graphs = read_back([folder / "shard-0.parquet"])
     return flatten(
         {name: moments(value) for name, value in vars(graphs).items() if np.asarray(value).dtype.kind in "iuf"}
     )

@@ -5,10 +5,9 @@ Out: comparison.html, comparison.json, comparison.csv and figures/*.svg in --out
 """
 
 import argparse
-import json
 from pathlib import Path
 
-from crystalmatrix.config import ReportConfig
+from crystalmatrix.config import Config, ReportConfig
 from crystalmatrix.errors import run
 from crystalmatrix.evaluation.summary import compare, comparison_table
 from crystalmatrix.files import write_text
@@ -30,7 +29,7 @@ def main() -> None:
     parser.add_argument("--dropped", type=Path, required=True, help="dropped.parquet")
     parser.add_argument("--outliers", type=Path, required=True, help="outliers.csv")
     parser.add_argument("--graphs", type=Path, help="statistics.json of the graphs; without it that part is left out")
-    parser.add_argument("--config-json", default="{}", help="the configuration of the run, shown on the page")
+    parser.add_argument("--config-json", help="the configuration of the run, shown on the page")
     parser.add_argument("--out-dir", type=Path, required=True, help="folder for the page, the tables and figures/")
     arguments = parser.parse_args()
 
@@ -45,7 +44,7 @@ def main() -> None:
         dropped=arguments.dropped,
         outliers=arguments.outliers,
         graphs=arguments.graphs,
-        config=json.loads(arguments.config_json),
+        config=Config.from_json(arguments.config_json) if arguments.config_json else None,
         settings=ReportConfig.from_json(arguments.settings),
     )
     out: Path = arguments.out_dir

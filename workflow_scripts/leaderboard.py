@@ -15,7 +15,7 @@ from crystalmatrix.errors import DataError, run
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.evaluation.published import archive_name, full_test, read_archive
 from crystalmatrix.evaluation.submission import check, contribution, pack
-from crystalmatrix.files import atomic, read_metadata, write_json, write_text
+from crystalmatrix.files import atomic, write_json, write_text
 from crystalmatrix.properties import PROPERTIES, as_read
 
 
@@ -35,8 +35,7 @@ def main() -> None:
         raise DataError(
             f"{arguments.predictions}: found {model.tier}/{model.task}, expected {arguments.tier} with {name}"
         )
-    metadata = read_metadata(arguments.records, version=c.RECORDS_VERSION)
-    fields = RecordsMetadata.parse(metadata, where=str(arguments.records)).fields
+    fields = RecordsMetadata.of_table(arguments.records).fields
     if full_test(as_read(name, fields)) is None:
         raise DataError(f"{name}: read from {as_read(name, fields).field}, which the leaderboard has no test for")
     fold = model.folds[name, c.TEST]

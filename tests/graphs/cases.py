@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from ase.data import atomic_numbers
 from hypothesis import strategies as st
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 from crystalmatrix import files
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
+from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.graphs.build import build
 from crystalmatrix.graphs.ragged import Graphs
+from crystalmatrix.graphs.table import graphs_from_table
 
 SHARED = Path(__file__).parents[2].parent / "shared/data/jarvis_dft_3d_part.json.zip"
 
@@ -93,10 +96,18 @@ def records_table(*some: Crystal) -> pa.Table:
     )
 
 
-def write_records(path: Path, *some: Crystal, digest: str = "0" * 64) -> Path:
+ORIGIN = RecordsMetadata(source="a test", release=None, raw_sha256="", digest="0" * 64, symprec=0.01, fields={})
+
+
+def write_records(path: Path, *some: Crystal) -> Path:
     """A records.parquet of some crystals."""
-    files.write_table(path, records_table(*some), version=columns.RECORDS_VERSION, metadata={"digest": digest})
+    files.write_table(path, records_table(*some), version=columns.RECORDS_VERSION, metadata=ORIGIN.to_dict())
     return path
+
+
+def read_back(paths: list[Path]) -> Graphs:
+    """The graphs of some shards, in their order."""
+    return graphs_from_table(pa.concat_tables([pq.read_table(path) for path in paths]))
 
 
 @functools.cache

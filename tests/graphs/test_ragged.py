@@ -1,11 +1,10 @@
-"""Choosing, joining and thinning graphs, against slow twins."""
+"""Choosing and thinning graphs, against slow twins."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crystalmatrix.graphs.ragged import Graphs, concatenate, nearest
+from crystalmatrix.graphs.ragged import Graphs, nearest
 from tests.graphs.cases import SHAPES, Crystal, crystals, graph, random_crystal
 
 
@@ -33,13 +32,6 @@ def test_selecting_nothing_gives_no_crystals() -> None:
     assert nothing.n_crystals == 0
     assert len(nothing.cosine) == len(nothing.neighbour) == 0
     assert nothing.edge_pointer.tolist() == [0]
-
-
-@pytest.mark.parametrize("cut", [0, 1, 5, len(SOME)])
-def test_joining_parts_gives_the_whole(cut: int) -> None:
-    whole = graph(*SOME)
-    parts = [whole.select(np.arange(cut)), whole.select(np.arange(cut, len(SOME)))]
-    assert_equal(concatenate(parts), whole)
 
 
 @given(crystals, st.integers(1, 40))

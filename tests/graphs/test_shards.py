@@ -8,19 +8,19 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
+from crystalmatrix.contracts.tables import GraphsMetadata
 from crystalmatrix.errors import DataError
+from crystalmatrix.files import read_metadata
 from crystalmatrix.graphs import shards
 from crystalmatrix.graphs.build import from_records
-from crystalmatrix.graphs.ragged import nearest
-from crystalmatrix.graphs.shards import read_shards, write_shard
-from crystalmatrix.graphs.table import WITHOUT_ANGLES, graphs_from_table
-from tests.graphs.cases import SHAPES, random_crystal, records_table, write_records
+from crystalmatrix.graphs.shards import shard_metadata, stream_shard, write_shard
+from crystalmatrix.graphs.table import graphs_from_table
+from tests.graphs.cases import ORIGIN, SHAPES, random_crystal, read_back, records_table, write_records
 from tests.graphs.test_ragged import assert_equal
 
 CRYSTALS = [random_crystal(shape, seed) for seed in range(8) for shape in SHAPES]
@@ -47,25 +47,17 @@ def paths(records: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
 
 def test_shards_are_read_back_exactly(paths: list[Path]) -> None:
     expected = from_records(records_table(*CRYSTALS), settings=SETTINGS)
-    assert_equal(read_shards(paths, settings=SETTINGS), expected)
-    assert_equal(read_shards(paths[::-1], settings=SETTINGS), expected)
-
-
-def test_stored_and_recomputed_angles_are_the_same_tensors(paths: list[Path]) -> None:
-    table = pa.concat_tables([pq.read_table(path) for path in paths])
-    recomputed = graphs_from_table(table.select(WITHOUT_ANGLES), recompute_angles=True)
-    assert_equal(graphs_from_table(table), recomputed)
+    assert_equal(read_back(paths), expected)
+    pieces = [graphs for path in paths for graphs in stream_shard(path)]
+    for name in ("jid", "species", "neighbour", "edge_vector", "cosine"):
+        joined = np.concatenate([getattr(piece, name) for piece in pieces])
+        np.testing.assert_array_equal(joined, getattr(expected, name), err_msg=name)
 
 
 def test_any_part_of_a_shard_can_be_read(paths: list[Path]) -> None:
     table, whole = pq.read_table(paths[0]), from_records(records_table(*CRYSTALS), settings=SETTINGS)
     assert_equal(graphs_from_table(table.slice(2, 3)), whole.select(np.arange(2, 5)))
     assert graphs_from_table(table.slice(0, 0)).n_crystals == 0
-
-
-def test_thinned_reading_is_reading_and_thinning(paths: list[Path]) -> None:
-    expected = nearest(read_shards(paths, settings=SETTINGS), 12)
-    assert_equal(read_shards(paths, settings=SETTINGS, neighbours=12), expected)
 
 
 def test_a_shard_has_the_documented_columns(paths: list[Path]) -> None:
@@ -86,7 +78,7 @@ def test_the_same_input_gives_the_same_bytes(
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
     monkeypatch.setattr(shards, "PIECE", 5)
     small = write_all(tmp_path / "small pieces", records)
-    assert_equal(read_shards(small, settings=SETTINGS), read_shards(paths, settings=SETTINGS))
+    assert_equal(read_back(small), read_back(paths))
 
 
 @pytest.mark.parametrize("row_group_size", [1, 7, 100])
@@ -96,20 +88,33 @@ def test_the_layout_of_the_records_does_not_matter(
     pq.write_table(pq.read_table(records), tmp_path / "records.parquet", row_group_size=row_group_size)
     monkeypatch.setattr(shards, "ROW_GROUP_BYTES", 4000)
     others = write_all(tmp_path / "graphs", tmp_path / "records.parquet")
-    assert_equal(read_shards(others, settings=SETTINGS), read_shards(paths, settings=SETTINGS))
+    assert_equal(read_back(others), read_back(paths))
 
 
 def test_more_shards_than_crystals(tmp_path: Path) -> None:
     settings = GraphConfig(shards=5)
     few = write_all(tmp_path, write_records(tmp_path / "records.parquet", *CRYSTALS[:2]), settings)
-    assert read_shards(few, settings=settings).jid.tolist() == ["crystal-0", "crystal-1"]
-    assert_equal(read_shards(few, settings=settings, neighbours=3), nearest(read_shards(few, settings=settings), 3))
+    assert read_back(few).jid.tolist() == ["crystal-0", "crystal-1"]
 
 
-def refuses(paths: list[Path], settings: GraphConfig, message: str) -> None:
+def refuses(path: Path, message: str, settings: GraphConfig = SETTINGS) -> None:
     with pytest.raises(DataError, match=message) as error:
-        read_shards(paths, settings=settings)
+        read_all(path, settings)
     assert "\n" not in str(error.value)
+
+
+def read_all(path: Path, settings: GraphConfig) -> GraphsMetadata:
+    """As the features stage does."""
+    metadata = shard_metadata(path, settings=settings)
+    assert sum(graphs.n_crystals for graphs in stream_shard(path))
+    return metadata
+
+
+def test_a_shard_says_what_it_holds(paths: list[Path]) -> None:
+    expected = {"graph": SETTINGS.identity, "shard": 1, "n_shards": 3, "records_digest": ORIGIN.digest}
+    metadata = read_all(paths[1], SETTINGS)
+    assert metadata.to_dict() == {"version": columns.GRAPHS_VERSION, **expected}
+    assert read_metadata(paths[1], version=columns.GRAPHS_VERSION) == metadata.to_dict()
 
 
 @pytest.mark.parametrize(
@@ -117,38 +122,26 @@ def refuses(paths: list[Path], settings: GraphConfig, message: str) -> None:
 )
 def test_other_settings_are_refused(paths: list[Path], change: dict[str, float]) -> None:
     (key,) = change
-    refuses(paths, SETTINGS.model_copy(update=change), rf"shard-0.parquet: graphs of {key} .* delete results/graphs")
+    other = SETTINGS.model_copy(update=change)
+    refuses(paths[0], rf"shard-0.parquet: graphs of {key} .* delete results/graphs", other)
 
 
-def test_the_number_of_shards_is_no_setting_of_the_graphs(paths: list[Path]) -> None:
-    assert read_shards(paths, settings=GraphConfig(shards=99)).n_crystals == len(CRYSTALS)
+@pytest.mark.parametrize("settings", [GraphConfig(shards=99), GraphConfig(search="torch-cluster")])
+def test_neither_the_number_of_shards_nor_the_search_is_a_setting_of_graphs(
+    paths: list[Path], settings: GraphConfig
+) -> None:
+    assert read_all(paths[0], settings).graph == GraphConfig()
 
 
-def test_the_search_is_no_setting_of_the_graphs(paths: list[Path]) -> None:
-    assert read_shards(paths, settings=GraphConfig(search="torch-cluster")).n_crystals == len(CRYSTALS)
+def test_another_schema_is_refused(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GraphsMetadata, "VERSION", columns.GRAPHS_VERSION + 1)
+    refuses(paths[0], "shard-0.parquet: schema .* this version reads")
 
 
-def test_an_incomplete_set_is_refused(paths: list[Path]) -> None:
-    refuses(paths[:2], SETTINGS, r"found shards \[0, 1\], expected each of 0 to 2")
-    refuses([*paths, paths[1]], SETTINGS, r"found shards \[0, 1, 1, 2\]")
-    refuses([], SETTINGS, "no graph shards")
-    refuses([*paths[:2], paths[2].with_name("shard-9.parquet")], SETTINGS, "shard-9.parquet: not found")
-
-
-def test_shards_of_different_records_are_refused(paths: list[Path], tmp_path: Path) -> None:
-    other = write_records(tmp_path / "records.parquet", *CRYSTALS, digest="1" * 64)
-    write_shard(tmp_path / "shard-1.parquet", other, settings=SETTINGS, shard=1)
-    refuses([paths[0], tmp_path / "shard-1.parquet", paths[2]], SETTINGS, "records_digest 1111.* expected 0000")
-
-
-def test_another_schema_is_refused(paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "GRAPHS_VERSION", columns.GRAPHS_VERSION + 1)
-    refuses(paths, SETTINGS, "shard-0.parquet: schema .* this version reads")
-
-
-def test_a_foreign_file_is_refused(paths: list[Path], tmp_path: Path) -> None:
+def test_a_foreign_or_missing_file_is_refused(tmp_path: Path) -> None:
     pq.write_table(records_table(*CRYSTALS), tmp_path / "shard-0.parquet")
-    refuses([tmp_path / "shard-0.parquet", *paths[1:]], SETTINGS, "not a file of this workflow")
+    refuses(tmp_path / "shard-0.parquet", "not a file of this workflow")
+    refuses(tmp_path / "shard-9.parquet", "shard-9.parquet: not found")
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", *range(5)])
@@ -160,7 +153,7 @@ def test_a_damaged_file_is_refused(paths: list[Path], tmp_path: Path, damage: st
     else:
         del content[len(content) // 2 if damage == "truncated" else 0 :]
     (tmp_path / "shard-1.parquet").write_bytes(content)
-    refuses([paths[0], tmp_path / "shard-1.parquet", paths[2]], SETTINGS, "shard-1.parquet: damaged")
+    refuses(tmp_path / "shard-1.parquet", "shard-1.parquet: damaged")
 
 
 def test_a_failed_job_leaves_no_file(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.graphs import shards
-from crystalmatrix.graphs.shards import read_shards, write_shard
+from crystalmatrix.graphs.shards import write_shard
 from crystalmatrix.graphs.statistics import drawing, shard_statistics, statistics
-from tests.graphs.cases import SHAPES, graph, ideal, random_crystal, write_records
+from tests.graphs.cases import SHAPES, graph, ideal, random_crystal, read_back, write_records
 
 
 def test_a_cubic_crystal_has_right_angles() -> None:
@@ -36,7 +36,7 @@ def test_the_sum_over_shards_counts_everything_once(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(shards, "ROW_GROUP_BYTES", 1000)
     for k, path in enumerate(paths):
         write_shard(path, records, settings=settings, shard=k)
-    graphs = read_shards(paths, settings=settings)
+    graphs = read_back(paths)
     counts = shard_statistics(paths).document(None).to_dict()
     assert counts == statistics(graphs).document(None).to_dict()
     assert counts["n_atoms"] == len(graphs.species)

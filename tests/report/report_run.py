@@ -7,9 +7,12 @@ import runpy
 import sys
 from pathlib import Path
 
+from crystalmatrix.config import load
+
 ROOT = Path(__file__).parents[2]
 N_TEST = {"formation_energy": 60, "band_gap": 60, "piezoelectric": 30}
 SETTINGS = '{"bootstrap": 200, "published": "%s"}'
+CONFIG = load(ROOT / "config.yaml", {"matrix": {"tiers": ["lite", "cgcnn"]}}).to_json("matrix", "tiers")
 HOSTILE = "<img src=x onerror=alert(1)>"  # a folder name that a page must not believe
 
 
@@ -51,5 +54,5 @@ def compare_options(results: Path, out: Path, *, settings: str, models: str = "*
         *("--quality", str(data / "quality.json"), "--coverage", str(data / "coverage.json")),
         *("--leakage", str(data / "leakage.parquet"), "--dropped", str(data / "dropped.parquet")),
         *("--outliers", str(data / "outliers.csv"), "--graphs", str(results / "graphs/statistics.json")),
-        *("--config-json", '{"matrix": {"tiers": ["lite", "cgcnn"]}}'),
+        *("--config-json", CONFIG),
     ]

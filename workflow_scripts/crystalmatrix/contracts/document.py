@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crystalmatrix.errors import DataError
-from crystalmatrix.files import read_json, write_json
+from crystalmatrix.files import read_json, read_metadata, write_json
 
 _VERSION = "version"
 _REMEDY = "delete it and run again"
@@ -56,6 +56,11 @@ class Document(Part):
     def read(cls, path: Path) -> Self:
         """Read a JSON file. Raises DataError for a missing, damaged or foreign one, or another version."""
         return cls.parse(read_json(path), where=str(path))
+
+    @classmethod
+    def of_table(cls, path: Path) -> Self:
+        """What a table of ours says of itself. Raises DataError as `read` does."""
+        return cls.parse(read_metadata(path, version=cls.VERSION), where=str(path))
 
     def write(self, path: Path) -> None:
         """Write a JSON file, atomically."""

@@ -1,10 +1,13 @@
-"""What the tables of the data stage say of themselves: the metadata of records.parquet, splits and leakage.parquet.
+"""What tables say of themselves: the metadata of records.parquet, of splits and leakage.parquet, and of graph shards.
 
-In: nothing.  Out: RecordsMetadata, SplitsMetadata.
+In: nothing.  Out: RecordsMetadata, SplitsMetadata, GraphsMetadata.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from pydantic import field_serializer
+
+from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.document import Document
 
@@ -31,3 +34,18 @@ class SplitsMetadata(Document):
     seed: int | None  # None: official
     source: str
     records_digest: str
+
+
+class GraphsMetadata(Document):
+    """Which graphs a shard holds."""
+
+    VERSION: ClassVar[int] = columns.GRAPHS_VERSION
+
+    graph: GraphConfig  # of which only the identity is written
+    shard: int
+    n_shards: int
+    records_digest: str  # see RecordsMetadata
+
+    @field_serializer("graph")
+    def _only_what_counts(self, graph: GraphConfig) -> dict[str, Any]:
+        return graph.identity

@@ -30,8 +30,7 @@ class Labels:
 
 def records_metadata(records: Path) -> RecordsMetadata:
     """Raises DataError for a missing, damaged or foreign file or another version."""
-    content = files.read_metadata(records, version=columns.RECORDS_VERSION)
-    return RecordsMetadata.parse(content, where=str(records))
+    return RecordsMetadata.of_table(records)
 
 
 def read_labels(records: Path, jid: NDArray[np.str_], names: Sequence[str]) -> Labels:

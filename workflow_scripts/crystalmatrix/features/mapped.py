@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from crystalmatrix import files
 from crystalmatrix.contracts.features import CHECKSUM, FeaturesMetadata
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.blocks import Block, MappedBlock, checksum, n_bytes
@@ -32,8 +31,7 @@ class MappedFile:
 
 def open_file(path: Path) -> MappedFile:
     """Map a file. Raises DataError, one line, for a missing, cut or foreign one or another version."""
-    described = files.read_metadata(path, version=FeaturesMetadata.VERSION)
-    metadata = FeaturesMetadata.parse(described, where=str(path))
+    metadata = FeaturesMetadata.of_table(path)
     with path.open("rb") as handle:
         content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
     reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(content)))

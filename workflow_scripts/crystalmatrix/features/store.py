@@ -45,9 +45,9 @@ def write_features(
     metadata = FeaturesMetadata(
         view=view,
         n_slots=view.neighbours or most_neighbours(all_shards),
-        shard=found["shard"],
-        n_shards=found["n_shards"],
-        records_digest=found["records_digest"],
+        shard=found.shard,
+        n_shards=found.n_shards,
+        records_digest=found.records_digest,
         shard_sha256=files.sha256(shard),
         descriptors_sha256=tuple(map(files.sha256, descriptors or [])),
     )

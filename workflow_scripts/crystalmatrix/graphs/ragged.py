@@ -56,21 +56,6 @@ class Graphs:
         )
 
 
-def concatenate(parts: list[Graphs]) -> Graphs:
-    """All crystals of `parts` (at least one), in order."""
-    return Graphs(
-        jid=np.concatenate([part.jid for part in parts]),
-        atom_pointer=_join_pointers([part.atom_pointer for part in parts]),
-        species=np.concatenate([part.species for part in parts]),
-        edge_pointer=_join_pointers([part.edge_pointer for part in parts]),
-        neighbour=np.concatenate([part.neighbour for part in parts]),
-        edge_vector=np.concatenate([part.edge_vector for part in parts]),
-        n_angle_edges=np.concatenate([part.n_angle_edges for part in parts]),
-        angle_pointer=_join_pointers([part.angle_pointer for part in parts]),
-        cosine=np.concatenate([part.cosine for part in parts]),
-    )
-
-
 def nearest(graphs: Graphs, n: int) -> Graphs:
     """Each centre's `n` nearest edges and the rest of the last one's shell (see shells.py), and their angles."""
     count = _count_nearest(graphs.edge_vector, graphs.edge_pointer, n)  # [n_atoms]
@@ -119,10 +104,6 @@ def running_sum(count: NDArray[np.integer]) -> NDArray[np.int64]:
     pointer = np.zeros(len(count) + 1, np.int64)
     np.cumsum(count, out=pointer[1:])
     return pointer
-
-
-def _join_pointers(pointers: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    return running_sum(np.concatenate([np.diff(pointer) for pointer in pointers]))
 
 
 def _take(values: NDArray, first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray:

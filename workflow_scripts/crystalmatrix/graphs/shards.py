@@ -1,12 +1,11 @@
 """Graph shards: one row per crystal with its neighbour edges and the cosine of every angle between them.
 
 In: results/data/records.parquet.  Out: results/graphs/shard-{k}.parquet (columns: see columns.GRAPHS).
-A shard knows the settings it was made with, its number and the digest of the records; the reader insists on all three.
+A shard knows the settings it was made with, its number and the digest of the records; whoever reads it checks them.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,11 +13,12 @@ import pyarrow.parquet as pq
 from crystalmatrix import files
 from crystalmatrix.config import CPU, GraphConfig
 from crystalmatrix.contracts import columns
+from crystalmatrix.contracts.tables import GraphsMetadata, RecordsMetadata
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.arrow import flat, to_numpy
 from crystalmatrix.graphs.assign import assign
-from crystalmatrix.graphs.ragged import Graphs, concatenate, nearest
-from crystalmatrix.graphs.table import WITHOUT_ANGLES, graph_table, graphs_from_table
+from crystalmatrix.graphs.ragged import Graphs
+from crystalmatrix.graphs.table import graph_table, graphs_from_table
 
 PIECE = 64  # crystals built at once: their arrays stay in the processor's cache, and memory does not grow with the set
 ROW_GROUP_BYTES = 32 << 20  # of arrays in memory, that are then written as one row group
@@ -41,12 +41,17 @@ def write_shard(path: Path, records: Path, *, settings: GraphConfig, shard: int,
 
     The file is the same, byte for byte, by every `search`. Raises DataError, and ConfigError for one not installed.
     """
-    digest = files.read_metadata(records, version=columns.RECORDS_VERSION)["digest"]
+    metadata = GraphsMetadata(
+        graph=settings,
+        shard=shard,
+        n_shards=settings.shards,
+        records_digest=RecordsMetadata.of_table(records).digest,
+    )
     with files.table_writer(
         path,
         columns.GRAPHS,
-        version=columns.GRAPHS_VERSION,
-        metadata={"graph": settings.identity, "shard": shard, "n_shards": settings.shards, "records_digest": digest},
+        version=GraphsMetadata.VERSION,
+        metadata=metadata.to_dict(),
         use_dictionary=_DICTIONARY,
         write_statistics=[columns.JID],
     ) as writer:
@@ -58,26 +63,13 @@ def write_shard(path: Path, records: Path, *, settings: GraphConfig, shard: int,
     return n_crystals
 
 
-def read_shards(paths: list[Path], *, settings: GraphConfig, neighbours: int | None = None) -> Graphs:
-    """The graphs of all crystals, in the order of the records.
-
-    `neighbours` gives `nearest(graphs, neighbours)` without ever holding all of the rest. Raises DataError, one line,
-    for a missing or damaged shard, other settings, another schema, shards of different records, an incomplete set.
-    """
-    metadata = [files.read_metadata(path, version=columns.GRAPHS_VERSION) for path in paths]
-    _check(paths, metadata, settings=settings)
-    order = sorted(range(len(paths)), key=lambda k: metadata[k]["shard"])
-    wanted = columns.GRAPHS.names if neighbours is None else WITHOUT_ANGLES
-    tables = (files.read_table(paths[k], version=columns.GRAPHS_VERSION, columns=wanted)[0] for k in order)
-    if neighbours is None:
-        return graphs_from_table(pa.concat_tables(tables))
-    return concatenate([nearest(graphs_from_table(table, recompute_angles=True), neighbours) for table in tables])
-
-
-def shard_metadata(path: Path, *, settings: GraphConfig) -> dict[str, Any]:
-    """What one shard says of itself. Raises DataError for other settings, as read_shards does."""
-    metadata = files.read_metadata(path, version=columns.GRAPHS_VERSION)
-    _check_settings(path, metadata, settings=settings)
+def shard_metadata(path: Path, *, settings: GraphConfig) -> GraphsMetadata:
+    """What one shard says of itself. Raises DataError, one line, also where its graphs have other settings."""
+    metadata = GraphsMetadata.of_table(path)
+    found = metadata.graph.identity
+    for key, expected in settings.identity.items():
+        if found[key] != expected:
+            raise DataError(f"{path}: graphs of {key} {found[key]}, expected {expected}; {_DELETE}")
     return metadata
 
 
@@ -137,23 +129,3 @@ def _pieces(records: Path, *, settings: GraphConfig, shard: int) -> Iterator[pa.
             row += batch.num_rows
             if piece.num_rows:
                 yield pa.Table.from_batches([piece])
-
-
-def _check(paths: list[Path], metadata: list[dict[str, Any]], *, settings: GraphConfig) -> None:
-    """Raise DataError unless the shards are one whole set with these settings."""
-    if not paths:
-        raise DataError("found no graph shards, expected results/graphs/shard-*.parquet; run snakemake to build them")
-    for path, found in zip(paths, metadata, strict=True):
-        _check_settings(path, found, settings=settings)
-        for key in ("records_digest", "n_shards"):
-            if found[key] != metadata[0][key]:
-                raise DataError(f"{path}: {key} {found[key]}, expected {metadata[0][key]} as in {paths[0]}; {_DELETE}")
-    numbers, n_shards = sorted(found["shard"] for found in metadata), metadata[0]["n_shards"]
-    if numbers != list(range(n_shards)):
-        raise DataError(f"{paths[0].parent}: found shards {numbers}, expected each of 0 to {n_shards - 1}; {_DELETE}")
-
-
-def _check_settings(path: Path, metadata: dict[str, Any], *, settings: GraphConfig) -> None:
-    for key, expected in settings.identity.items():
-        if metadata["graph"].get(key) != expected:
-            raise DataError(f"{path}: graphs of {key} {metadata['graph'].get(key)}, expected {expected}; {_DELETE}")

@@ -1,7 +1,7 @@
 """Rows of columns.GRAPHS from rows of columns.RECORDS, and Graphs from rows of columns.GRAPHS.
 
-In: pyarrow tables.  Out: pyarrow tables and Graphs. The way back gives bit for bit what build.py gives, whether it
-takes the angles from the table or computes them again (rates: docs/graphs.md).
+In: pyarrow tables.  Out: pyarrow tables and Graphs. The way back gives bit for bit what build.py gives (rates:
+docs/graphs.md).
 """
 
 import numpy as np
@@ -14,7 +14,6 @@ from crystalmatrix.graphs.build import Crystals, edges_of, graphs_of
 from crystalmatrix.graphs.neighbours import Edges
 from crystalmatrix.graphs.ragged import Graphs, running_sum
 
-WITHOUT_ANGLES = [name for name in columns.GRAPHS.names if name != columns.COSINE]
 _STORED = np.dtype("<i2")
 
 
@@ -40,8 +39,8 @@ def graph_table(records: pa.Table, *, settings: GraphConfig, search: str = CPU) 
     return pa.Table.from_arrays([values[name] for name in columns.GRAPHS.names], schema=columns.GRAPHS)
 
 
-def graphs_from_table(table: pa.Table, *, recompute_angles: bool = False) -> Graphs:
-    """Graphs of rows of columns.GRAPHS, of which WITHOUT_ANGLES suffice if the angles are computed again."""
+def graphs_from_table(table: pa.Table) -> Graphs:
+    """Graphs of rows of columns.GRAPHS."""
     edges = Edges(
         edge_pointer=running_sum(flat(table, columns.N_NEIGHBOURS)),
         neighbour=flat(table, columns.NEIGHBOUR),
@@ -49,8 +48,6 @@ def graphs_from_table(table: pa.Table, *, recompute_angles: bool = False) -> Gra
         n_angle_edges=flat(table, columns.N_ANGLE_EDGES).astype(np.int32),
         failed=-1,
     )
-    if recompute_angles:
-        return graphs_of(Crystals.from_table(table), edges)
     cosine = flat_bytes(table, columns.COSINE, _STORED).astype(np.float32)
     cosine /= np.float32(columns.COSINE_SCALE)
     return graphs_of(Crystals.from_table(table), edges, cosine=cosine)

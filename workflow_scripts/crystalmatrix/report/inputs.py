@@ -5,12 +5,11 @@ In: the paths of metrics, predictions and the data stage's tables.  Out: Inputs.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from crystalmatrix.config import ReportConfig
+from crystalmatrix.config import Config, ReportConfig
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.contracts.coverage import Coverage
 from crystalmatrix.contracts.quality import Quality
@@ -21,7 +20,7 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation.comparison import COMPOSITION, Board, build_boards, column_key
 from crystalmatrix.evaluation.predictions import ModelPredictions, read_predictions
 from crystalmatrix.evaluation.summary import Metrics
-from crystalmatrix.files import read_metadata, read_table
+from crystalmatrix.files import read_table
 
 _RECORD_COLUMNS = [c.JID, c.FORMULA, c.N_ATOMS, c.SPECIES, c.SPACE_GROUP, "band_gap"]
 
@@ -31,7 +30,7 @@ class Inputs:
     """The material of one comparison."""
 
     settings: ReportConfig
-    config: dict[str, Any]  # the configuration of the run
+    config: Config | None  # of the run, as far as the page was told
     models: list[ModelPredictions]
     metrics: Metrics
     boards: dict[str, Board]  # by property
@@ -68,7 +67,7 @@ def read_inputs(
     dropped: Path,
     outliers: Path,
     graphs: Path | None,
-    config: dict[str, Any],
+    config: Config | None,
     settings: ReportConfig,
 ) -> Inputs:
     """Read and check. Raises DataError for damaged files, or metrics and predictions that do not belong together."""
@@ -86,7 +85,7 @@ def read_inputs(
         boards=boards,
         records=table.to_pandas().set_index(c.JID),
         source=source,
-        splits=SplitsMetadata.parse(read_metadata(splits, version=c.SPLITS_VERSION), where=str(splits)),
+        splits=SplitsMetadata.of_table(splits),
         quality=Quality.read(quality),
         coverage=Coverage.read(coverage),
         leakage=read_table(leakage, version=c.SPLITS_VERSION)[0].to_pandas(),
@@ -96,9 +95,9 @@ def read_inputs(
     )
 
 
-def _in_matrix_order(models: list[ModelPredictions], config: dict[str, Any]) -> list[ModelPredictions]:
+def _in_matrix_order(models: list[ModelPredictions], config: Config | None) -> list[ModelPredictions]:
     """By tier as configured, single-task before multi-task; the composition baseline at the end."""
-    tiers = [*config.get("matrix", {}).get("tiers", []), *sorted({model.tier for model in models})]
+    tiers = [*(config.matrix.tiers if config else ()), *sorted({model.tier for model in models})]
     return sorted(models, key=lambda m: (m.tier == COMPOSITION, tiers.index(m.tier), m.is_multitask, m.task))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from crystalmatrix.config import Config
 from crystalmatrix.report.inputs import Inputs
 
 
@@ -16,7 +17,7 @@ def provenance(inputs: Inputs) -> dict[str, Any]:
     models = [model.model for model in inputs.models]
     raw, records = inputs.quality.source, inputs.source
     return {
-        "config": yaml.safe_dump(inputs.config, sort_keys=False, allow_unicode=True) if inputs.config else "",
+        "config": _as_yaml(inputs.config) if inputs.config else "",
         "versions": _merge([model.versions for model in models]),
         "facts": [
             ("Source", records.source),
@@ -37,6 +38,12 @@ def provenance(inputs: Inputs) -> dict[str, Any]:
         ],
         "data_digests": sorted({model.data_digest for model in models}),
     }
+
+
+def _as_yaml(config: Config) -> str:
+    """The sections that were given, as they stand in config.yaml."""
+    content = config.model_dump(mode="json", exclude_unset=True)
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
 def _merge(versions: list[dict[str, str]]) -> list[tuple[str, str]]:

@@ -93,7 +93,6 @@ def load(
     _check_labels(fold, names, labels.zero, splits)
     kept = (fold == TRAIN).any(axis=0)  # a source may have no auxiliary labels
     used = np.flatnonzero((fold != NONE).any(axis=1))
-    described = files.read_metadata(splits, version=columns.SPLITS_VERSION)
     return TrainingData(
         features=known.select(used),
         tasks=[name for name, taught in zip(names + auxiliary, kept, strict=True) if taught],
@@ -101,7 +100,7 @@ def load(
         fold=fold[used][:, kept],
         zero=labels.zero[used],
         data_digest=origin.digest,
-        source=DataSource.of(origin, SplitsMetadata.parse(described, where=str(splits))),
+        source=DataSource.of(origin, SplitsMetadata.of_table(splits)),
         companions={name: values[used] for name, values in companions.items()},
     )
 

@@ -3,8 +3,6 @@
 In: TrainingData, settings.  Out: Checkpoint.
 """
 
-import hashlib
-import json
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -13,26 +11,25 @@ from typing import Any
 import numpy as np
 import torch
 
+from crystalmatrix.contracts.summary import ModelSummary
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.data.labels import TRAIN, VAL
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.models.crystal import HEADS, REFERENCE, CrystalModel
 from crystalmatrix.properties import AUXILIARY_FIELDS
 from crystalmatrix.targets.step import Crystals, FloatArray
 from crystalmatrix.targets.target import Target
-from crystalmatrix.tiers import BlendConfig, KernelConfig, TierConfig
+from crystalmatrix.tiers import BlendConfig, TierConfig
 from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.checkpoint import Checkpoint, build_model
 from crystalmatrix.trained.domain import fit_domain
 from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.blend import fit_weights
-from crystalmatrix.training.descriptors import fit_inputs
 from crystalmatrix.training.labels import TrainingData, fit_arguments
-from crystalmatrix.training.loop import Member, Trainer
-from crystalmatrix.training.state import STATE_VERSION, run_lock
+from crystalmatrix.training.loop import Member
+from crystalmatrix.training.members import MemberTraining
+from crystalmatrix.training.state import run_lock
 from crystalmatrix.training.stop import StopRequest
 from crystalmatrix.training.summary import summarise
-from crystalmatrix.training.support import fit_support
 
 FINE_TUNING_RATE = 0.3  # of the tier's learning rate, when the weights come from the multi-task model
 
@@ -56,62 +53,21 @@ def train(
     stop = StopRequest()
     with run_lock(run), stop.listening():
         dataset = Dataset(data.features, device)
-        members: list[Member] = []
-        models: list[CrystalModel] = []
-        for k, seed in product(range(len(settings.members)), range(first_seed, first_seed + settings.training.seeds)):
-            torch.manual_seed(seed)
-            model = build_model(settings, targets, member=k)
-            if init is not None:
-                warm_start(model, init, member=seed, task=task)
-            fit_inputs(model, data, dataset, targets, formulas, inputs=init is None)
-            of_member = used.of_member(k)
-            _announce(tier, task, model, data, of_member, seed, member=len(members) + 1, of=settings.n_members)
-            if isinstance(of_member.model, KernelConfig):
-                members.append(
-                    fit_support(
-                        model, data, dataset, targets, formulas,
-                        config=of_member.model, n_properties=len(properties), seed=seed,
-                    )
-                )  # fmt: skip
-                models.append(model)
-                continue
-            trainer = Trainer(
-                model,
-                data,
-                dataset,
-                targets,
-                formulas,
-                settings=of_member,
-                n_properties=len(properties),
-                seed=seed,
-                run=run / (f"seed-{seed}" if len(settings.members) == 1 else f"member-{k}-seed-{seed}"),
-                digest=weights_digest(data, of_member, init, seed),
-                stop=stop,
-            )
-            members.append(trainer.train())
-            models.append(model)
-    checkpoint = Checkpoint(
+        one = MemberTraining(data, dataset, targets, formulas, tier, task, used, run, init, len(properties), stop)
+        seeds = range(first_seed, first_seed + settings.training.seeds)
+        members = [one.train(kind, seed) for kind, seed in product(range(len(settings.members)), seeds)]
+    summary = summarise(
+        data,
+        members,
+        [build_model(settings, targets, member=kind) for kind in range(len(settings.members))],
+        tier=tier,
+        task=task,
+        targets=targets[: len(properties)],
+        device=device,
         settings=settings,
-        graph=data.graph,
-        targets=targets,
-        properties=properties,
-        elements=_elements(data),
-        members=[member.weights for member in members],
-        calibration={},
-        summary=summarise(
-            data,
-            members,
-            models,
-            tier=tier,
-            task=task,
-            targets=targets[: len(properties)],
-            device=device,
-            settings=settings,
-            init=init,
-        ),
-        seen={name: data.keys(np.flatnonzero(data.fold[:, i] == TRAIN)) for i, name in enumerate(properties)},
-        domain=fit_domain(data.features, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
+        init=init,
     )
+    checkpoint = _uncalibrated(data, members, targets, properties=properties, settings=settings, summary=summary)
     if isinstance(settings.model, BlendConfig):
         ready = checkpoint.models(device)
         weights = fit_weights(ready, data, dataset, targets, formulas, n_properties=len(properties))
@@ -133,20 +89,34 @@ def fit_targets(data: TrainingData, formulas: FloatArray, *, settings: TierConfi
     return targets
 
 
-def warm_start(model: CrystalModel, source: Checkpoint, *, member: int, task: str) -> None:
-    """Copy everything but the heads, and the head of `task`, from a member of a multi-task checkpoint."""
-    weights = source.members[member % len(source.members)]
-    head = f"{HEADS}{source.properties.index(task)}."
-    kept = {name: value for name, value in weights.items() if not name.startswith((HEADS, REFERENCE))}
-    kept |= {f"{HEADS}0.{name.removeprefix(head)}": value for name, value in weights.items() if name.startswith(head)}
-    kept |= {name: value for name, value in model.state_dict().items() if name.startswith(REFERENCE)}  # fitted after
-    model.load_state_dict(kept)
-
-
 def _for_fine_tuning(settings: TierConfig) -> TierConfig:
     """What the trainer uses; the checkpoint keeps what the user wrote."""
     rate = settings.training.learning_rate * FINE_TUNING_RATE
     return settings.model_copy(update={"training": settings.training.model_copy(update={"learning_rate": rate})})
+
+
+def _uncalibrated(
+    data: TrainingData,
+    members: list[Member],
+    targets: list[Target],
+    *,
+    properties: list[str],
+    settings: TierConfig,
+    summary: ModelSummary,
+) -> Checkpoint:
+    """The checkpoint as it is before its residuals are known, which it takes itself to find."""
+    return Checkpoint(
+        settings=settings,
+        graph=data.graph,
+        targets=targets,
+        properties=properties,
+        elements=_elements(data),
+        members=[member.weights for member in members],
+        calibration={},
+        summary=summary,
+        seen={name: data.keys(np.flatnonzero(data.fold[:, i] == TRAIN)) for i, name in enumerate(properties)},
+        domain=fit_domain(data.features, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
+    )
 
 
 def _calibrate(
@@ -175,34 +145,6 @@ def _calibrate(
 def _elements(data: TrainingData) -> list[int]:
     crystals = data.of_fold(TRAIN)
     return sorted(int(z) for z in np.unique(data.features.select(crystals).species))
-
-
-def weights_digest(data: TrainingData, settings: TierConfig, init: Checkpoint | None, seed: int) -> str:
-    """Of everything that decides the weights, and of nothing else: a state with another digest is not continued."""
-    training = settings.training.model_copy(update={"seeds": 1, "save_every_seconds": 1.0})
-    content = hashlib.sha256(f"{STATE_VERSION}{settings.model_copy(update={'training': training}).to_json()}".encode())
-    content.update(json.dumps(data.graph.identity, sort_keys=True).encode())
-    content.update(data.data_digest.encode())
-    content.update(",".join(data.tasks).encode())
-    content.update(data.fold.tobytes())
-    if init is not None:
-        member = init.members[seed % len(init.members)]
-        content.update(",".join(init.properties).encode())
-        for name in sorted(member):
-            content.update(name.encode() + member[name].cpu().numpy().tobytes())
-    return f"{content.hexdigest()}-{seed}"
-
-
-def _announce(
-    tier: str, task: str, model: CrystalModel, data: TrainingData, settings: TierConfig, seed: int,
-    *, member: int, of: int,
-) -> None:  # fmt: skip
-    n_parameters = sum(parameter.numel() for parameter in model.parameters())
-    print(
-        f"{tier}/{task}: {n_parameters:,} parameters, {len(data.of_fold(TRAIN)):,} training crystals, "
-        f"{settings.members[0].architecture}, member {member} of {of}, seed {seed}",
-        flush=True,
-    )
 
 
 def _say_scale(name: str, transform: str, values: FloatArray) -> None:

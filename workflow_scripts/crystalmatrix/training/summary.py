@@ -32,13 +32,13 @@ def summarise(
     settings: TierConfig,
     init: Checkpoint | None,
 ) -> ModelSummary:
-    """`models`: the networks of the members; `targets`: of the properties, without auxiliary ones."""
+    """`models`: a network of each kind; `targets`: of the properties, without auxiliary ones."""
     on_gpu = device.type == "cuda"
     return ModelSummary(
         tier=tier,
         task=task,
         architecture=settings.model.architecture,
-        n_parameters=_n_parameters(models, settings),
+        n_parameters=sum(parameter.numel() for model in models for parameter in model.parameters()),
         device=torch.cuda.get_device_name(device) if on_gpu else f"CPU, {torch.get_num_threads()} threads",
         train_seconds=sum(member.seconds for member in members),
         energy_joules=_energy(members),
@@ -59,12 +59,6 @@ def summarise(
         hold_out=_hold_out(data, settings, init),
         interval_level=LEVEL,
     )
-
-
-def _n_parameters(models: list[CrystalModel], settings: TierConfig) -> int:
-    """Of one network; of a blend, those of one network of each kind together."""
-    kinds = models[:: settings.training.seeds]
-    return sum(parameter.numel() for model in kinds for parameter in model.parameters())
 
 
 def _hold_out(data: TrainingData, settings: TierConfig, init: Checkpoint | None) -> HoldOut:
