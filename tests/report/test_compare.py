@@ -15,6 +15,7 @@ from report_run import HOSTILE, N_TEST, SETTINGS, compare, evaluate
 from synthetic_results import write_results
 
 from crystalmatrix.evaluation.predictions import read_predictions
+from crystalmatrix.contracts.document import CHECKSUM
 from crystalmatrix.files import read_json, write_json, write_text
 
 
@@ -149,6 +150,7 @@ def test_the_payload_cannot_end_its_script(page: str) -> None:
 def test_one_model_no_published_no_official_fold(linked_results: Path, tmp_path: Path) -> None:
     coverage = read_json(linked_results / "data/coverage.json")
     coverage["properties"] = {name: row | {"official": None} for name, row in coverage["properties"].items()}
+    del coverage[CHECKSUM]
     write_json(linked_results / "data/coverage.json", coverage)
     assert compare(linked_results, tmp_path / "out", models="lite/band_gap") == 0
     page = (tmp_path / "out/comparison.html").read_text()
@@ -184,6 +186,7 @@ def test_a_file_with_another_key_or_version_is_refused(
 ) -> None:
     path = linked_results / name
     content = read_json(path)
+    del content[CHECKSUM]
     write_json(path, {other: value for other, value in content.items() if other != key})
     assert compare(linked_results, tmp_path / "out") == 2
     assert f"{name}: {key}: not found" in error_line()
@@ -210,6 +213,10 @@ def test_stale_metrics_are_refused(linked_results: Path, tmp_path: Path, error_l
     path = linked_results / "lite/band_gap.metrics.json"
     scores = read_json(path)
     scores["properties"]["band_gap"]["mae"] *= 1.01
+    write_json(path, scores)
+    assert compare(linked_results, tmp_path / "out") == 2
+    assert "metrics.json: damaged or edited (checksum)" in error_line()
+    del scores[CHECKSUM]
     write_json(path, scores)
     assert compare(linked_results, tmp_path / "out") == 2
     assert "delete the metrics and run again" in error_line()

@@ -26,6 +26,7 @@ NEIGHBOURHOOD_WIDTH = 16  # of graphs/neighbourhood.py
 SEEN_BY_NETWORKS = (SPECIES, NEIGHBOUR, VECTOR, ENVELOPE_RADIUS, ANGULAR)  # what a batch is gathered from
 PER_ATOM = (*SEEN_BY_NETWORKS, NEIGHBOURHOOD)
 CHECKSUM = b"crc32"  # key of a block's metadata: zlib.crc32 of its PER_ATOM arrays, one after the other
+ROWS_CHECKSUM = b"crc32.rows"  # the same of its ids and of where the atoms of each crystal start
 
 
 class Item(NamedTuple):
