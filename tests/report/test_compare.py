@@ -14,8 +14,8 @@ import pytest
 from report_run import HOSTILE, N_TEST, SETTINGS, compare, evaluate
 from synthetic_results import write_results
 
-from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.contracts.document import CHECKSUM
+from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.files import read_json, write_json, write_text
 
 

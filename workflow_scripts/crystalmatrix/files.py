@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: not found") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}, expected a file; delete it and run again") from None
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}); delete it and run again") from None
 
@@ -118,10 +120,10 @@ def write_table(path: Path, table: pa.Table, *, version: int, metadata: dict[str
         writer.write_table(table)
 
 
-def read_metadata(path: Path, *, version: int, whole: bool = False) -> dict[str, Any]:
+def read_metadata(path: Path, *, version: int, whole: bool = False, holds: Sequence[str] = ()) -> dict[str, Any]:
     """The metadata of a table of ours. Raises DataError for a missing or damaged file or another version.
 
-    `whole`: all of the file is checked, not the footer alone.
+    `whole`: all of the file is checked, not the footer alone. `holds`: columns without which it is another table.
     """
     try:
         wrong = broken(path, whole=whole)
@@ -129,6 +131,7 @@ def read_metadata(path: Path, *, version: int, whole: bool = False) -> dict[str,
             schema = pa.ipc.open_file(str(path)).schema if path.suffix == ARROW else pq.read_schema(path)
             raw = (schema.metadata or {}).get(_KEY)
             found = None if raw is None else json.loads(raw)["version"]
+            lacks = [name for name in holds if name not in schema.names]
     except FileNotFoundError:
         raise DataError(f"{path}: not found") from None
     except Exception as error:  # a damaged footer without a seal fails in many ways: memory, text, keys
@@ -139,23 +142,27 @@ def read_metadata(path: Path, *, version: int, whole: bool = False) -> dict[str,
         raise DataError(f"{path}: no schema version, so not a file of this workflow")
     if found != version:
         raise DataError(f"{path}: schema {found}, this version reads {version}; delete it and run again")
+    if lacks:
+        raise DataError(f"{path}: no column {lacks[0]}, so another table than its name says; delete it and run again")
     return json.loads(raw)
 
 
-def read_table(path: Path, *, version: int, columns: list[str] | None = None) -> tuple[pa.Table, dict[str, Any]]:
+def read_table(
+    path: Path, *, version: int, columns: list[str] | None = None, holds: Sequence[str] = ()
+) -> tuple[pa.Table, dict[str, Any]]:
     """Read a table of ours and its metadata. Raises DataError for a missing or damaged file or another version.
 
     Of a few `columns`, only their pages are checked.
     """
-    metadata = read_metadata(path, version=version, whole=columns is None)
+    metadata = read_metadata(path, version=version, whole=columns is None, holds=columns or holds)
     with _or_damaged(path):
         return pq.read_table(path, columns=columns, page_checksum_verification=True), metadata
 
 
 @contextmanager
-def open_table(path: Path, *, version: int) -> Iterator[pq.ParquetFile]:
+def open_table(path: Path, *, version: int, holds: Sequence[str]) -> Iterator[pq.ParquetFile]:
     """A table of ours, checked as a whole, to be read piece by piece. Raises DataError as read_table does."""
-    read_metadata(path, version=version, whole=True)
+    read_metadata(path, version=version, whole=True, holds=holds)
     with _or_damaged(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         yield file
 

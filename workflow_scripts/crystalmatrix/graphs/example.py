@@ -20,7 +20,7 @@ def smallest_example(paths: list[Path], *, n_atoms: range = range(4, 9)) -> Exam
     """
     best: tuple[int, str, pa.Table] | None = None
     for path in paths:
-        with files.open_table(path, version=columns.GRAPHS_VERSION) as file:
+        with files.open_table(path, version=columns.GRAPHS_VERSION, holds=columns.GRAPHS.names) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)
                 pairs = zip(table[columns.JID].to_pylist(), table[columns.N_ANGLE_EDGES].to_pylist(), strict=True)

@@ -82,7 +82,7 @@ def shard_metadata(path: Path, *, settings: GraphConfig) -> dict[str, Any]:
 
 def stream_shard(path: Path) -> Iterator[Graphs]:
     """The graphs of one shard, a row group (of about ROW_GROUP_BYTES) at a time. Raises DataError where damaged."""
-    with files.open_table(path, version=columns.GRAPHS_VERSION) as file:
+    with files.open_table(path, version=columns.GRAPHS_VERSION, holds=columns.GRAPHS.names) as file:
         for group in range(file.num_row_groups):
             yield graphs_from_table(file.read_row_group(group))
 
@@ -110,7 +110,8 @@ def _row_groups(pieces: Iterator[pa.Table], *, settings: GraphConfig, search: st
 
 def _pieces(records: Path, *, settings: GraphConfig, shard: int) -> Iterator[pa.Table]:
     """This shard's rows of the records, PIECE at a time; reads only the row groups that hold them."""
-    with files.open_table(records, version=columns.RECORDS_VERSION) as file:
+    needed = [columns.N_ATOMS, columns.VOLUME, columns.JID, columns.SPECIES, columns.FRACTIONAL, columns.LATTICE]
+    with files.open_table(records, version=columns.RECORDS_VERSION, holds=needed) as file:
         size = file.read(columns=[columns.N_ATOMS, columns.VOLUME])
         bounds = assign(
             to_numpy(size[columns.N_ATOMS]),

@@ -78,7 +78,7 @@ def shard_statistics(paths: list[Path]) -> GraphStatistics:
     """The statistics of all crystals in some shards, one row group at a time in memory."""
     parts = []
     for path in paths:
-        with files.open_table(path, version=columns.GRAPHS_VERSION) as file:
+        with files.open_table(path, version=columns.GRAPHS_VERSION, holds=columns.GRAPHS.names) as file:
             for group in range(file.num_row_groups):
                 parts.append(statistics(graphs_from_table(file.read_row_group(group))))
     return reduce(GraphStatistics.__add__, parts)
