@@ -31,7 +31,7 @@ def main() -> None:
     )
     check_targets(predictions, records.to_pandas())
     splits, _ = read_table(arguments.splits, version=c.SPLITS_VERSION, holds=c.SPLITS.names)
-    leakage, _ = read_table(arguments.leakage, version=c.SPLITS_VERSION, holds=c.LEAKAGE.names)
+    leakage, _ = read_table(arguments.leakage, version=c.SPLITS_VERSION, holds=[c.JID, c.PROPERTY, c.TWIN_JID])
     scores = model_scores(
         predictions,
         splits=splits.to_pandas(),

@@ -1,5 +1,6 @@
 """compare.py and evaluate.py on a synthetic run: complete, honest, always the same bytes, plain about bad input."""
 
+import html
 import json
 import re
 import shutil
@@ -17,6 +18,7 @@ from synthetic_results import write_results
 from crystalmatrix.contracts.document import CHECKSUM
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.files import read_json, write_json, write_text
+from crystalmatrix.report.page import content_security_policy
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +147,18 @@ def test_the_payload_cannot_end_its_script(page: str) -> None:
     payload = re.search(r'<script type="application/json" id="payload">(.*?)</script>', page, re.S)
     assert payload is not None
     assert json.loads(payload.group(1))["prefix"] == "JVASP-"
+
+
+def test_the_page_runs_its_own_script_and_no_other(page: str) -> None:
+    """Its policy names the script by the digest of its text, as a browser computes it."""
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="(.*?)"', page)
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.S)
+    assert policy is not None
+    assert len(scripts) == 1
+    assert html.unescape(policy.group(1)) == content_security_policy(scripts[0])
+    assert content_security_policy(scripts[0] + " ") != content_security_policy(scripts[0])
+    assert "script-src 'unsafe" not in policy.group(1)
+    assert not re.search(r"<[^>]+ on[a-z]+=", page), "an attribute that is a script, which the policy would stop"
 
 
 def test_one_model_no_published_no_official_fold(linked_results: Path, tmp_path: Path) -> None:

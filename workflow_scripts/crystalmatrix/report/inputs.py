@@ -89,7 +89,7 @@ def read_inputs(
         splits=SplitsMetadata.parse(read_metadata(splits, version=c.SPLITS_VERSION), where=str(splits)),
         quality=Quality.read(quality),
         coverage=Coverage.read(coverage),
-        leakage=read_table(leakage, version=c.SPLITS_VERSION, holds=c.LEAKAGE.names)[0].to_pandas(),
+        leakage=read_table(leakage, version=c.SPLITS_VERSION, holds=[c.JID, c.PROPERTY, c.TWIN_JID])[0].to_pandas(),
         dropped=read_table(dropped, version=c.RECORDS_VERSION, holds=c.DROPPED.names)[0].to_pandas(),
         outliers=pd.read_csv(outliers, dtype={"id": str}, keep_default_na=False),
         graphs=Statistics.read(graphs) if graphs else None,
