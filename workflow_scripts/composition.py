@@ -24,7 +24,7 @@ def main() -> None:
         version=columns.RECORDS_VERSION,
         columns=[columns.JID, columns.SPECIES, arguments.property],
     )
-    splits, drawn = files.read_table(arguments.splits, version=columns.SPLITS_VERSION)
+    splits, drawn = files.read_table(arguments.splits, version=columns.SPLITS_VERSION, holds=columns.SPLITS.names)
     origin = RecordsMetadata.parse(metadata, where=str(arguments.records))
     fitted = predict_composition(
         records.to_pandas(),

@@ -30,8 +30,8 @@ def main() -> None:
         arguments.records, version=c.RECORDS_VERSION, columns=[c.JID, *predictions.properties]
     )
     check_targets(predictions, records.to_pandas())
-    splits, _ = read_table(arguments.splits, version=c.SPLITS_VERSION)
-    leakage, _ = read_table(arguments.leakage, version=c.SPLITS_VERSION)
+    splits, _ = read_table(arguments.splits, version=c.SPLITS_VERSION, holds=c.SPLITS.names)
+    leakage, _ = read_table(arguments.leakage, version=c.SPLITS_VERSION, holds=[c.JID, c.PROPERTY, c.TWIN_JID])
     scores = model_scores(
         predictions,
         splits=splits.to_pandas(),

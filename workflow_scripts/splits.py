@@ -9,7 +9,7 @@ import io
 from pathlib import Path
 
 from crystalmatrix.config import DataConfig
-from crystalmatrix.contracts.columns import RECORDS_VERSION, SPLITS_VERSION
+from crystalmatrix.contracts.columns import RECORDS, RECORDS_VERSION, SPLITS_VERSION
 from crystalmatrix.contracts.tables import RecordsMetadata, SplitsMetadata
 from crystalmatrix.data.leakage import leakage_table
 from crystalmatrix.data.outliers import COLUMNS, find_outliers
@@ -29,7 +29,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     config = DataConfig.from_json(arguments.settings)
-    records, metadata = read_table(arguments.records, version=RECORDS_VERSION)
+    records, metadata = read_table(arguments.records, version=RECORDS_VERSION, holds=RECORDS.names)
     splits = splits_table(records, assign_folds(records, config))
     origin = RecordsMetadata.parse(metadata, where=str(arguments.records))
     about = SplitsMetadata(

@@ -1,5 +1,6 @@
 """compare.py and evaluate.py on a synthetic run: complete, honest, always the same bytes, plain about bad input."""
 
+import html
 import json
 import re
 import shutil
@@ -14,8 +15,10 @@ import pytest
 from report_run import HOSTILE, N_TEST, SETTINGS, compare, evaluate
 from synthetic_results import write_results
 
+from crystalmatrix.contracts.document import CHECKSUM
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.files import read_json, write_json, write_text
+from crystalmatrix.report.page import content_security_policy
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +149,22 @@ def test_the_payload_cannot_end_its_script(page: str) -> None:
     assert json.loads(payload.group(1))["prefix"] == "JVASP-"
 
 
+def test_the_page_runs_its_own_script_and_no_other(page: str) -> None:
+    """Its policy names the script by the digest of its text, as a browser computes it."""
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="(.*?)"', page)
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.S)
+    assert policy is not None
+    assert len(scripts) == 1
+    assert html.unescape(policy.group(1)) == content_security_policy(scripts[0])
+    assert content_security_policy(scripts[0] + " ") != content_security_policy(scripts[0])
+    assert "script-src 'unsafe" not in policy.group(1)
+    assert not re.search(r"<[^>]+ on[a-z]+=", page), "an attribute that is a script, which the policy would stop"
+
+
 def test_one_model_no_published_no_official_fold(linked_results: Path, tmp_path: Path) -> None:
     coverage = read_json(linked_results / "data/coverage.json")
     coverage["properties"] = {name: row | {"official": None} for name, row in coverage["properties"].items()}
+    del coverage[CHECKSUM]
     write_json(linked_results / "data/coverage.json", coverage)
     assert compare(linked_results, tmp_path / "out", models="lite/band_gap") == 0
     page = (tmp_path / "out/comparison.html").read_text()
@@ -184,6 +200,7 @@ def test_a_file_with_another_key_or_version_is_refused(
 ) -> None:
     path = linked_results / name
     content = read_json(path)
+    del content[CHECKSUM]
     write_json(path, {other: value for other, value in content.items() if other != key})
     assert compare(linked_results, tmp_path / "out") == 2
     assert f"{name}: {key}: not found" in error_line()
@@ -210,6 +227,10 @@ def test_stale_metrics_are_refused(linked_results: Path, tmp_path: Path, error_l
     path = linked_results / "lite/band_gap.metrics.json"
     scores = read_json(path)
     scores["properties"]["band_gap"]["mae"] *= 1.01
+    write_json(path, scores)
+    assert compare(linked_results, tmp_path / "out") == 2
+    assert "metrics.json: damaged or edited (checksum)" in error_line()
+    del scores[CHECKSUM]
     write_json(path, scores)
     assert compare(linked_results, tmp_path / "out") == 2
     assert "delete the metrics and run again" in error_line()

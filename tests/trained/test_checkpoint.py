@@ -105,7 +105,7 @@ def test_labels_in_another_unit_are_refused(tmp_path):
 
 def test_damaged_checkpoint_is_one_line(tmp_path):
     (tmp_path / "model.pt").write_bytes(b"not a checkpoint")
-    with pytest.raises(DataError, match="not a checkpoint"):
+    with pytest.raises(DataError, match="damaged, or not a file of this workflow"):
         load_checkpoint(tmp_path / "model.pt")
     with pytest.raises(DataError, match="not found"):
         load_checkpoint(tmp_path / "other.pt")

@@ -9,11 +9,11 @@ from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.features import Features
 from crystalmatrix.models.crystal import CrystalModel
-from crystalmatrix.models.registry import ARCHITECTURES
+from crystalmatrix.models.registry import ARCHITECTURES, DESCRIPTORS
 from crystalmatrix.tiers import TierConfig
 from crystalmatrix.training import loop
 
-from ..models.cases import GRAPH, graphs_of
+from ..models.cases import GRAPH, described_by_hand, graphs_of
 from .cases import SETTINGS, rock_salts
 from .fitting import CPU, EAGER, assert_same_weights, fit
 
@@ -41,8 +41,11 @@ def test_out_of_memory_computes_in_parts(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_parts_of_a_batch_are_the_batch_unless_it_is_normalised(tmp_path, architecture):
     """Which models may be computed in parts: with batch statistics, the outputs depend on the other crystals."""
-    config = TierConfig.parse({"model": {"architecture": architecture}}).model
-    dataset = Dataset(Features.of_graphs(graphs_of(rock_salts(12)), View.of(GRAPH, config)), CPU)
+    reads = {"descriptors": ["chgnet"]} if DESCRIPTORS in ARCHITECTURES[architecture].needs else {}
+    config = TierConfig.parse({"model": {"architecture": architecture, **reads}}).model
+    crystals = rock_salts(12)
+    described = described_by_hand(crystals, config)
+    dataset = Dataset(Features.of_graphs(graphs_of(crystals), View.of(GRAPH, config), described), CPU)
     torch.manual_seed(0)
     model = CrystalModel(config, outputs_per_head=[1]).train()
     crystals = np.arange(12)

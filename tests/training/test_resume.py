@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from crystalmatrix.training import loop, run
+from crystalmatrix.training import loop, members
 from crystalmatrix.training.members import weights_digest
 from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
 from crystalmatrix.training.stop import TrainingStoppedError
@@ -104,7 +104,7 @@ def test_other_settings_start_afresh(tmp_path, capsys):
 
 
 def test_state_of_another_version_starts_afresh(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(run, "STATE_VERSION", run.STATE_VERSION - 1)
+    monkeypatch.setattr(members, "STATE_VERSION", members.STATE_VERSION - 1)
     fit(tmp_path)
     monkeypatch.undo()
     fit(tmp_path)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crystalmatrix.errors import DataError, DiskError
+from crystalmatrix.seal import EMPTY, KEY, broken, seal
 
 _KEY = b"crystalmatrix"
 ARROW = ".arrow"  # suffix of tables that are mapped; all others are parquet
@@ -67,6 +68,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: not found") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}, expected a file; delete it and run again") from None
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}); delete it and run again") from None
 
@@ -88,14 +91,27 @@ def table_writer(
 ) -> Iterator[pq.ParquetWriter]:
     """Write a parquet table atomically and piece by piece, with its schema version and metadata.
 
-    Pages carry checksums, so that a reader notices a damaged one; `options` go to pyarrow's writer.
+    Pages carry checksums and the file a seal, so that a reader notices a damaged one; `options` go to pyarrow's writer.
     """
     options = {"compression": "zstd", "write_page_checksum": True, **options}
-    with (
-        atomic(path) as temporary,
-        pq.ParquetWriter(temporary, described(schema, version=version, metadata=metadata), **options) as writer,
-    ):
-        yield writer
+    with atomic(path) as temporary:
+        with pq.ParquetWriter(temporary, described(schema, version=version, metadata=metadata), **options) as writer:
+            writer.add_key_value_metadata({KEY: EMPTY})
+            yield writer
+        seal(temporary)
+
+
+@contextmanager
+def arrow_writer(
+    path: Path, schema: pa.Schema, *, version: int, metadata: dict[str, Any]
+) -> Iterator[pa.ipc.RecordBatchFileWriter]:
+    """Write a table that readers map, atomically and block by block, with a seal on its footer."""
+    schema = described(schema, version=version, metadata=metadata)
+    schema = schema.with_metadata({**(schema.metadata or {}), KEY: EMPTY})
+    with atomic(path) as temporary:
+        with pa.ipc.new_file(str(temporary), schema) as writer:
+            yield writer
+        seal(temporary)
 
 
 def write_table(path: Path, table: pa.Table, *, version: int, metadata: dict[str, Any], **options: Any) -> None:
@@ -104,30 +120,59 @@ def write_table(path: Path, table: pa.Table, *, version: int, metadata: dict[str
         writer.write_table(table)
 
 
-def read_metadata(path: Path, *, version: int) -> dict[str, Any]:
-    """The metadata of a table of ours. Raises DataError for a missing or damaged file or another version."""
+def read_metadata(path: Path, *, version: int, whole: bool = False, holds: Sequence[str] = ()) -> dict[str, Any]:
+    """The metadata of a table of ours. Raises DataError for a missing or damaged file or another version.
+
+    `whole`: all of the file is checked, not the footer alone. `holds`: columns without which it is another table.
+    """
     try:
-        schema = pa.ipc.open_file(str(path)).schema if path.suffix == ARROW else pq.read_schema(path)
-        raw = (schema.metadata or {}).get(_KEY)
+        wrong = broken(path, whole=whole)
+        if wrong is None:
+            schema = pa.ipc.open_file(str(path)).schema if path.suffix == ARROW else pq.read_schema(path)
+            raw = (schema.metadata or {}).get(_KEY)
+            found = None if raw is None else json.loads(raw)["version"]
+            lacks = [name for name in holds if name not in schema.names]
     except FileNotFoundError:
         raise DataError(f"{path}: not found") from None
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again") from None
+    except Exception as error:  # a damaged footer without a seal fails in many ways: memory, text, keys
+        wrong = type(error).__name__
+    if wrong:
+        raise DataError(f"{path}: damaged ({wrong}); delete it and run again")
     if raw is None:
         raise DataError(f"{path}: no schema version, so not a file of this workflow")
-    metadata = json.loads(raw)
-    if metadata["version"] != version:
-        raise DataError(f"{path}: schema {metadata['version']}, this version reads {version}; delete it and run again")
-    return metadata
+    if found != version:
+        raise DataError(f"{path}: schema {found}, this version reads {version}; delete it and run again")
+    if lacks:
+        raise DataError(f"{path}: no column {lacks[0]}, so another table than its name says; delete it and run again")
+    return json.loads(raw)
 
 
-def read_table(path: Path, *, version: int, columns: list[str] | None = None) -> tuple[pa.Table, dict[str, Any]]:
-    """Read a table of ours and its metadata. Raises DataError for a missing or damaged file or another version."""
-    metadata = read_metadata(path, version=version)
-    try:
+def read_table(
+    path: Path, *, version: int, columns: list[str] | None = None, holds: Sequence[str] = ()
+) -> tuple[pa.Table, dict[str, Any]]:
+    """Read a table of ours and its metadata. Raises DataError for a missing or damaged file or another version.
+
+    Of a few `columns`, only their pages are checked.
+    """
+    metadata = read_metadata(path, version=version, whole=columns is None, holds=columns or holds)
+    with _or_damaged(path):
         return pq.read_table(path, columns=columns, page_checksum_verification=True), metadata
+
+
+@contextmanager
+def open_table(path: Path, *, version: int, holds: Sequence[str]) -> Iterator[pq.ParquetFile]:
+    """A table of ours, checked as a whole, to be read piece by piece. Raises DataError as read_table does."""
+    read_metadata(path, version=version, whole=True, holds=holds)
+    with _or_damaged(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        yield file
+
+
+@contextmanager
+def _or_damaged(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again") from None
+        raise DataError(f"{path}: damaged ({type(error).__name__}); delete it and run again") from None
 
 
 def unreadable(path: Path, *, version: int) -> str | None:

@@ -3,6 +3,8 @@
 In: parsed JSON, and where it stands.  Out: instances of a Part or Document, or DataError; JSON again.
 """
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -11,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import read_json, read_metadata, write_json
 
+CHECKSUM = "content_sha256"  # key of a file: of all others; a file of an older version has none
 _VERSION = "version"
 _REMEDY = "delete it and run again"
 
@@ -55,7 +58,10 @@ class Document(Part):
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a JSON file. Raises DataError for a missing, damaged or foreign one, or another version."""
-        return cls.parse(read_json(path), where=str(path))
+        content = read_json(path)
+        if isinstance(content, dict) and content.pop(CHECKSUM, _checksum(content)) != _checksum(content):
+            raise DataError(f"{path}: damaged or edited (checksum); {_REMEDY}")
+        return cls.parse(content, where=str(path))
 
     @classmethod
     def of_table(cls, path: Path) -> Self:
@@ -63,8 +69,14 @@ class Document(Part):
         return cls.parse(read_metadata(path, version=cls.VERSION), where=str(path))
 
     def write(self, path: Path) -> None:
-        """Write a JSON file, atomically."""
-        write_json(path, self.to_dict())
+        """Write a JSON file, atomically, with the checksum of its content."""
+        content = self.to_dict()
+        write_json(path, {**content, CHECKSUM: _checksum(content)})
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """The same for the values that were written and for those that are read."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _complaint(error: ValidationError) -> str:

@@ -30,6 +30,7 @@ NEIGHBOURHOOD_WIDTH = 16  # of graphs/neighbourhood.py
 OF_POTENTIALS = (DESCRIPTORS, SITE_ENERGIES)
 SEEN_BY_NETWORKS = (SPECIES, NEIGHBOUR, VECTOR, ENVELOPE_RADIUS, ANGULAR, *OF_POTENTIALS)
 CHECKSUM = b"crc32"  # key of a block's metadata: zlib.crc32 of its arrays, one after the other in their order here
+ROWS_CHECKSUM = b"crc32.rows"  # the same of its ids and of where the atoms of each crystal start
 
 
 class Item(NamedTuple):

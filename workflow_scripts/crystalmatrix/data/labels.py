@@ -45,7 +45,7 @@ def read_labels(records: Path, jid: NDArray[np.str_], names: Sequence[str]) -> L
 
 def read_folds(splits: Path, jid: NDArray[np.str_], names: Sequence[str], *, strict: bool = False) -> NDArray[np.int8]:
     """[n, n_names]; with `strict`, training rows whose structure is held out for another property count as NONE."""
-    table, _ = files.read_table(splits, version=columns.SPLITS_VERSION)
+    table, _ = files.read_table(splits, version=columns.SPLITS_VERSION, holds=columns.SPLITS.names)
     frame = table.to_pandas()
     frame = frame[frame[columns.PROPERTY].isin(names)]
     if strict:

@@ -26,6 +26,7 @@ from crystalmatrix.contracts.descriptors import (
     SITE_ENERGY,
     DescriptorsMetadata,
 )
+from crystalmatrix.contracts.tables import GraphsMetadata
 from crystalmatrix.crystals.crystal import Crystal
 from crystalmatrix.descriptors.describe import describe
 from crystalmatrix.descriptors.described import Described, Description, beside
@@ -44,7 +45,7 @@ def write_shard(
 
     `say` is given a line now and then, with the time left. Raises DataError.
     """
-    found = files.read_metadata(shard, version=columns.GRAPHS_VERSION)
+    found = GraphsMetadata.of_table(shard)
     facts = POTENTIALS[name]
     metadata = DescriptorsMetadata(
         potential=name,
@@ -54,9 +55,9 @@ def write_shard(
         licence=facts.licence,
         trained_on=facts.trained_on,
         layers=facts.layers,
-        shard=found["shard"],
-        n_shards=found["n_shards"],
-        records_digest=found["records_digest"],
+        shard=found.shard,
+        n_shards=found.n_shards,
+        records_digest=found.records_digest,
         shard_sha256=files.sha256(shard),
     )
     wanted = [columns.JID, columns.SPECIES, columns.FRACTIONAL, columns.LATTICE]
@@ -119,9 +120,8 @@ def open_descriptors(paths: list[Path], potentials: tuple[str, ...], *, shard_sh
             f"found {len(paths)} descriptor shards, expected one for each of {', '.join(potentials)}; run snakemake"
         )
     for path, name in zip(paths, potentials, strict=True):
-        found = DescriptorsMetadata.parse(
-            files.read_metadata(path, version=DescriptorsMetadata.VERSION), where=str(path)
-        )
+        with files.open_table(path, version=DescriptorsMetadata.VERSION, holds=DESCRIPTORS.names):
+            found = DescriptorsMetadata.of_table(path)
         facts = POTENTIALS[name]
         made_with = (found.potential, found.package_version, found.weights_sha256)
         if made_with != (name, facts.package_version, facts.sha256):

@@ -67,7 +67,7 @@ class ModelPredictions:
 
 def read_predictions(path: Path) -> ModelPredictions:
     """Read one predictions file. Raises DataError for a damaged one, repeated ids or numbers that are not finite."""
-    table, metadata = read_table(path, version=c.PREDICTIONS_VERSION)
+    table, metadata = read_table(path, version=c.PREDICTIONS_VERSION, holds=c.PREDICTIONS.names)
     folds = {}
     for name in PROPERTIES:
         of_property = table.filter(pa.compute.equal(table[c.PROPERTY], name))

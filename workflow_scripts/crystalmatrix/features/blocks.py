@@ -109,6 +109,11 @@ def checksum(block: Block) -> int:
     return total
 
 
+def rows_checksum(block: Block) -> int:
+    """Of which crystal is which: the ids, and where the atoms of each start."""
+    return zlib.crc32(block.dense.atom_pointer.astype("<i8").tobytes(), zlib.crc32("\n".join(block.dense.jid).encode()))
+
+
 def _items(values: NDArray, kind: pa.DataType) -> pa.Array:
     """[n_atoms, ...] as an arrow array of n_atoms items."""
     numbers = to_arrow(np.ascontiguousarray(values))

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from crystalmatrix.contracts.features import CHECKSUM, FeaturesMetadata
+from crystalmatrix.contracts.features import CHECKSUM, ROWS_CHECKSUM, FeaturesMetadata
 from crystalmatrix.errors import DataError
-from crystalmatrix.features.blocks import Block, MappedBlock, checksum, n_bytes
+from crystalmatrix.features.blocks import Block, MappedBlock, checksum, n_bytes, rows_checksum
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,26 @@ def open_file(path: Path) -> MappedFile:
     metadata = FeaturesMetadata.of_table(path)
     with path.open("rb") as handle:
         content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+    try:
+        blocks, checksums = _blocks(content, metadata)
+    except Exception as error:  # what describes a block may be damaged in any way
+        raise DataError(f"{path}: damaged ({type(error).__name__}); delete the file and run again") from None
+    return MappedFile(path, metadata, blocks=blocks, checksums=checksums, content=content)
+
+
+def _blocks(content: mmap.mmap, metadata: FeaturesMetadata) -> tuple[list[MappedBlock], list[int]]:
+    """The blocks, each of which holds the crystals that it was written with, and the checksums of their numbers."""
     reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(content)))
-    batches = [reader.get_batch_with_custom_metadata(k) for k in range(reader.num_record_batches)]
-    return MappedFile(
-        path,
-        metadata,
-        blocks=[MappedBlock(batch.batch, metadata.items) for batch in batches],
-        checksums=[int(batch.custom_metadata[CHECKSUM]) for batch in batches],
-        content=content,
-    )
+    blocks, checksums = [], []
+    for k in range(reader.num_record_batches):
+        found = reader.get_batch_with_custom_metadata(k)
+        found.batch.validate()  # no array reaches past the file
+        block = MappedBlock(found.batch, metadata.items)
+        if int(found.custom_metadata.get(ROWS_CHECKSUM, rows_checksum(block))) != rows_checksum(block):
+            raise ValueError(f"rows of block {k}")
+        blocks.append(block)
+        checksums.append(int(found.custom_metadata[CHECKSUM]))
+    return blocks, checksums
 
 
 class MappedBlocks:

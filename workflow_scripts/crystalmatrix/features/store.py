@@ -8,16 +8,15 @@ are one whole set, of the view that the model sees.
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from crystalmatrix import files
 from crystalmatrix.config import GraphConfig
-from crystalmatrix.contracts.features import CHECKSUM, FeaturesMetadata, features_schema
+from crystalmatrix.contracts.features import CHECKSUM, ROWS_CHECKSUM, FeaturesMetadata, features_schema
 from crystalmatrix.contracts.view import View
 from crystalmatrix.descriptors.shards import open_descriptors
 from crystalmatrix.errors import DataError
-from crystalmatrix.features.blocks import MemoryBlock, checksum, record_batch
+from crystalmatrix.features.blocks import MemoryBlock, checksum, record_batch, rows_checksum
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.mapped import MappedBlocks, MappedFile, open_file
 from crystalmatrix.graphs.shards import most_neighbours, shard_metadata, stream_shard
@@ -52,18 +51,18 @@ def write_features(
         descriptors_sha256=tuple(map(files.sha256, descriptors or [])),
     )
     schema = features_schema(metadata.items)
-    described = files.described(schema, version=FeaturesMetadata.VERSION, metadata=metadata.to_dict())
     with_slots = view.model_copy(update={"neighbours": metadata.n_slots})
     atoms_at_once = block_bytes // sum(item.n_bytes for item in metadata.items.values())
     known = open_descriptors(descriptors or [], view.descriptors, shard_sha256=metadata.shard_sha256)
     n_crystals = 0
-    with files.atomic(path) as temporary, pa.ipc.new_file(str(temporary), described) as writer:
+    with files.arrow_writer(path, schema, version=FeaturesMetadata.VERSION, metadata=metadata.to_dict()) as writer:
         for graphs in stream_shard(shard):
             for crystals in consecutive(np.diff(graphs.atom_pointer), atoms_at_once):
                 part = graphs.select(crystals)
                 described = known.of(part.jid.tolist(), np.diff(part.atom_pointer)) if known else None
                 block = MemoryBlock(part, with_slots, described)
-                writer.write_batch(record_batch(block, schema), custom_metadata={CHECKSUM: str(checksum(block))})
+                checksums = {CHECKSUM: str(checksum(block)), ROWS_CHECKSUM: str(rows_checksum(block))}
+                writer.write_batch(record_batch(block, schema), custom_metadata=checksums)
                 n_crystals += len(crystals)
     return n_crystals
 

@@ -6,8 +6,8 @@ In: the paths of shards.  Out: Example, its id and its drawing (see statistics.D
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from crystalmatrix import files
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.statistics import Example
 from crystalmatrix.graphs.statistics import drawing
@@ -20,7 +20,7 @@ def smallest_example(paths: list[Path], *, n_atoms: range = range(4, 9)) -> Exam
     """
     best: tuple[int, str, pa.Table] | None = None
     for path in paths:
-        with pq.ParquetFile(path) as file:
+        with files.open_table(path, version=columns.GRAPHS_VERSION, holds=columns.GRAPHS.names) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)
                 pairs = zip(table[columns.JID].to_pylist(), table[columns.N_ANGLE_EDGES].to_pylist(), strict=True)

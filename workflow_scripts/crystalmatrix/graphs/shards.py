@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from crystalmatrix import files
 from crystalmatrix.config import CPU, GraphConfig
@@ -75,12 +74,9 @@ def shard_metadata(path: Path, *, settings: GraphConfig) -> GraphsMetadata:
 
 def stream_shard(path: Path) -> Iterator[Graphs]:
     """The graphs of one shard, a row group (of about ROW_GROUP_BYTES) at a time. Raises DataError where damaged."""
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            for group in range(file.num_row_groups):
-                yield graphs_from_table(file.read_row_group(group))
-    except (pa.ArrowException, OSError):
-        raise DataError(f"{path}: damaged; delete it and run again") from None
+    with files.open_table(path, version=columns.GRAPHS_VERSION, holds=columns.GRAPHS.names) as file:
+        for group in range(file.num_row_groups):
+            yield graphs_from_table(file.read_row_group(group))
 
 
 def most_neighbours(paths: list[Path]) -> int:
@@ -106,7 +102,8 @@ def _row_groups(pieces: Iterator[pa.Table], *, settings: GraphConfig, search: st
 
 def _pieces(records: Path, *, settings: GraphConfig, shard: int) -> Iterator[pa.Table]:
     """This shard's rows of the records, PIECE at a time; reads only the row groups that hold them."""
-    with pq.ParquetFile(records) as file:
+    needed = [columns.N_ATOMS, columns.VOLUME, columns.JID, columns.SPECIES, columns.FRACTIONAL, columns.LATTICE]
+    with files.open_table(records, version=columns.RECORDS_VERSION, holds=needed) as file:
         size = file.read(columns=[columns.N_ATOMS, columns.VOLUME])
         bounds = assign(
             to_numpy(size[columns.N_ATOMS]),

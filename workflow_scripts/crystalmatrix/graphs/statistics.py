@@ -10,9 +10,9 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from crystalmatrix import files
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.statistics import Example, Statistics
 from crystalmatrix.graphs.build import Crystals
@@ -78,7 +78,7 @@ def shard_statistics(paths: list[Path]) -> GraphStatistics:
     """The statistics of all crystals in some shards, one row group at a time in memory."""
     parts = []
     for path in paths:
-        with pq.ParquetFile(path) as file:
+        with files.open_table(path, version=columns.GRAPHS_VERSION, holds=columns.GRAPHS.names) as file:
             for group in range(file.num_row_groups):
                 parts.append(statistics(graphs_from_table(file.read_row_group(group))))
     return reduce(GraphStatistics.__add__, parts)

@@ -88,8 +88,8 @@ def read_inputs(
         splits=SplitsMetadata.of_table(splits),
         quality=Quality.read(quality),
         coverage=Coverage.read(coverage),
-        leakage=read_table(leakage, version=c.SPLITS_VERSION)[0].to_pandas(),
-        dropped=read_table(dropped, version=c.RECORDS_VERSION)[0].to_pandas(),
+        leakage=read_table(leakage, version=c.SPLITS_VERSION, holds=[c.JID, c.PROPERTY, c.TWIN_JID])[0].to_pandas(),
+        dropped=read_table(dropped, version=c.RECORDS_VERSION, holds=c.DROPPED.names)[0].to_pandas(),
         outliers=pd.read_csv(outliers, dtype={"id": str}, keep_default_na=False),
         graphs=Statistics.read(graphs) if graphs else None,
     )

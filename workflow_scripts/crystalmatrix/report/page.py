@@ -3,6 +3,8 @@
 In: Inputs.  Out: HTML text, a function of the inputs alone (no clock, no network).
 """
 
+import base64
+import hashlib
 import json
 from importlib.resources import files
 
@@ -21,7 +23,7 @@ from crystalmatrix.report.neighbourhoods import neighbourhoods
 from crystalmatrix.report.provenance import provenance
 from crystalmatrix.report.training import training
 
-FILES = ("style.css", "page.js", "explorer.js")
+SCRIPTS = ("page.js", "explorer.js")
 SECTIONS = (
     answer,
     matrix,
@@ -47,10 +49,26 @@ def render(inputs: Inputs) -> str:
     environment.filters |= {"count": text.count, "number": text.number, "significant": text.significant}
     # "</" would end the script element that carries the payload
     payload = json.dumps(explorer(inputs), separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+    script = "\n".join(["", *map(_template, SCRIPTS), ""])
     return environment.get_template("page.html.j2").render(
         **{section.__name__: section(inputs) for section in SECTIONS},
         source=inputs.source,
         confidence=text.percent(inputs.settings.confidence),
         payload=payload,
-        files={name: files(__package__).joinpath("templates", name).read_text("utf-8") for name in FILES},
+        script=script,
+        policy=content_security_policy(script),
+        style=_template("style.css"),
     )
+
+
+def content_security_policy(script: str) -> str:
+    """Our script runs and no other; nothing is loaded from anywhere and nothing is sent."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _template(name: str) -> str:
+    return files(__package__).joinpath("templates", name).read_text("utf-8")

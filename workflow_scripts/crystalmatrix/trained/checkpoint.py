@@ -24,6 +24,7 @@ from crystalmatrix.targets.target import Target
 from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.domain import Domain, domain_from_state, domain_state
+from crystalmatrix.trained.torch_file import read_torch_file
 
 State = dict[str, torch.Tensor]
 
@@ -129,10 +130,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not path.exists():
         raise DataError(f"{path}: not found; build it with: snakemake {path}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_torch_file(path)
         read = json.loads(content["header"])
-    except Exception as error:  # a cut or foreign file fails in many ways: zip, pickle, keys
-        raise DataError(f"{path}: not a checkpoint of this workflow, or damaged ({type(error).__name__})") from None
+    except DataError as error:
+        raise DataError(f"{error}; delete it and train again, or copy it again") from None
+    except (OSError, KeyError, TypeError, ValueError) as error:  # a folder, another file of torch
+        raise DataError(f"{path}: not a checkpoint of this workflow ({type(error).__name__})") from None
     header = Header.parse(read, where=str(path))
     return Checkpoint(
         settings=header.settings,

@@ -14,6 +14,7 @@ import torch
 from crystalmatrix.contracts.summary import ModelSummary
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.data.labels import TRAIN, VAL
+from crystalmatrix.errors import DataError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.properties import AUXILIARY_FIELDS
 from crystalmatrix.targets.step import Crystals, FloatArray
@@ -84,6 +85,9 @@ def fit_targets(data: TrainingData, formulas: FloatArray, *, settings: TierConfi
         if name in data.companions:
             arguments["companion"] = data.companions[name][rows]
         values = data.values[rows, column]
+        if not np.isfinite(values).all():
+            bad = data.features.jid[np.flatnonzero(rows)[~np.isfinite(values)][0]]
+            raise DataError(f"{name}: the label of {bad} is not a finite number, expected one; correct the source")
         _say_scale(name, arguments["transform"], values)
         targets.append(Target.fit(values, Crystals(formulas[rows], data.zero[rows]), **arguments))
     return targets

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
+from crystalmatrix.errors import DataError
 from crystalmatrix.files import atomic
+from crystalmatrix.trained.torch_file import read_torch_file
 
 STATE = "state.pt"
 STATE_VERSION = 5  # of what the trainer saves: part of a run's digest, so that another version starts afresh
@@ -52,11 +54,13 @@ def load_state(run: Path, *, digest: str) -> dict[str, Any] | None:
         if not path.exists():
             continue
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a cut file fails in many ways: zip, pickle, tensor sizes
-            print(f"{path}: damaged ({type(error).__name__}), trying the one before", flush=True)
+            state = read_torch_file(path)
+            found = state["digest"]
+        except (DataError, OSError, KeyError, TypeError) as error:  # a folder, another file of torch
+            reason = str(error) if isinstance(error, DataError) else f"{path}: not a state ({type(error).__name__})"
+            print(f"{reason}; trying the one before", flush=True)
             continue
-        if state["digest"] == digest:
+        if found == digest:
             return state
         print(f"{path}: made with other settings, data or version, starting afresh", flush=True)
         return None
