@@ -3,6 +3,7 @@
 Needs Chromium and ChromeDriver (Debian: chromium, chromium-driver); skipped by name where they are absent.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,6 +187,27 @@ def test_a_crystal_is_found_by_its_formula(browser: Any) -> None:
     formula = column(browser, "#worst", 1)[0]
     browser.find_element(By.ID, "find").send_keys(formula)
     assert browser.execute_script("return document.getElementById('parity').toDataURL()") != before
+
+
+def test_a_formula_is_found_in_any_order_and_case(browser: Any) -> None:
+    def drawn(text: str) -> str:
+        script = """
+        const find = document.getElementById('find');
+        find.value = arguments[0];
+        find.dispatchEvent(new Event('input'));
+        return document.getElementById('parity').toDataURL();
+        """
+        return browser.execute_script(script, text)
+
+    written = next(text for text in column(browser, "#worst", 1) if len(re.findall("[A-Z]", text)) > 1)
+    atoms = re.findall(r"([A-Z][a-z]?)(\d*)", written)  # without brackets in these synthetic crystals
+    alphabetical = "".join(symbol + n for symbol, n in sorted(atoms))
+    bracketed = "".join(f"({symbol}{2 * int(n or 1)})2" for symbol, n in reversed(atoms))
+    found = drawn(written)
+    assert found != drawn("")
+    assert {drawn(text) for text in (alphabetical, bracketed, written.lower(), alphabetical.lower())} == {found}
+    for other in (f"{written}X", "(", "xyz", f"{written}O99"):  # the control
+        assert drawn(other) == drawn("")
 
 
 def test_the_theme_button_goes_round_and_is_remembered(browser: Any) -> None:
