@@ -6,9 +6,9 @@ The order of elements is that of IUPAC's Red Book (2005, table VI), the most ele
 Ni3Al. It departs from usage where two metals share an anion (TiPbO3, FeBiO3), so there the metals that usually are
 cations stand before those that usually form the oxoanion (PbTiO3, BiFeO3).
 
-An anion of several atoms is bracketed only where the composition alone makes it certain: the usual charges of all other
-elements balance it exactly, as in Ca(OH)2 and Al2(SO4)3. Not so for ammonium (N2H4O3 may be a nitrate or a hydroxylamine
-salt), acid salts, hydrates, and mixtures of anions: these keep the plain order.
+An anion of several atoms is bracketed only where the composition alone makes it certain: the usual charges of all
+other elements balance it exactly, as in Ca(OH)2 and Al2(SO4)3. Not so for ammonium (N2H4O3 may be a nitrate or a
+hydroxylamine salt), acid salts, hydrates, and mixtures of anions: these keep the plain order.
 """
 
 import math
@@ -20,22 +20,143 @@ from numpy.typing import NDArray
 
 from crystalmatrix.elements import N_SPECIES, SYMBOLS
 
-_IUPAC = """
+_ORDER = """
 Rn Xe Kr Ar Ne He Fr Cs Rb K Na Li Ra Ba Sr Ca Mg Be
 Lr No Md Fm Es Cf Bk Cm Am Pu Np U Pa Th Ac Lu Yb Tm Er Ho Dy Tb Gd Eu Sm Pm Nd Pr Ce La Y Sc
 Hf Zr Ti Ta Nb V W Mo Cr Re Tc Mn Os Ru Fe Ir Rh Co Pt Pd Ni Au Ag Cu Hg Cd Zn
 Tl In Ga Al B Pb Sn Ge Si C Bi Sb As P N H Po Te Se S O At I Br Cl F
-""".split()
-_USUAL_CATIONS = "Tl Ag Cu Hg Pb Bi Cd Zn Pd Pt Ni Co Mn Fe".split()  # in this order, right after group 3
+"""
+_IUPAC = _ORDER.split()
+    "Rn",
+    "Xe",
+    "Kr",
+    "Ar",
+    "Ne",
+    "He",
+    "Fr",
+    "Cs",
+    "Rb",
+    "K",
+    "Na",
+    "Li",
+    "Ra",
+    "Ba",
+    "Sr",
+    "Ca",
+    "Mg",
+    "Be",
+    "Lr",
+    "No",
+    "Md",
+    "Fm",
+    "Es",
+    "Cf",
+    "Bk",
+    "Cm",
+    "Am",
+    "Pu",
+    "Np",
+    "U",
+    "Pa",
+    "Th",
+    "Ac",
+    "Lu",
+    "Yb",
+    "Tm",
+    "Er",
+    "Ho",
+    "Dy",
+    "Tb",
+    "Gd",
+    "Eu",
+    "Sm",
+    "Pm",
+    "Nd",
+    "Pr",
+    "Ce",
+    "La",
+    "Y",
+    "Sc",
+    "Hf",
+    "Zr",
+    "Ti",
+    "Ta",
+    "Nb",
+    "V",
+    "W",
+    "Mo",
+    "Cr",
+    "Re",
+    "Tc",
+    "Mn",
+    "Os",
+    "Ru",
+    "Fe",
+    "Ir",
+    "Rh",
+    "Co",
+    "Pt",
+    "Pd",
+    "Ni",
+    "Au",
+    "Ag",
+    "Cu",
+    "Hg",
+    "Cd",
+    "Zn",
+    "Tl",
+    "In",
+    "Ga",
+    "Al",
+    "B",
+    "Pb",
+    "Sn",
+    "Ge",
+    "Si",
+    "C",
+    "Bi",
+    "Sb",
+    "As",
+    "P",
+    "N",
+    "H",
+    "Po",
+    "Te",
+    "Se",
+    "S",
+    "O",
+    "At",
+    "I",
+    "Br",
+    "Cl",
+    "F",
+]
+# in this order, right after group 3
+_USUAL_CATIONS = ("Tl", "Ag", "Cu", "Hg", "Pb", "Bi", "Cd", "Zn", "Pd", "Pt", "Ni", "Co", "Mn", "Fe")
+    "Tl",
+    "Ag",
+    "Cu",
+    "Hg",
+    "Pb",
+    "Bi",
+    "Cd",
+    "Zn",
+    "Pd",
+    "Pt",
+    "Ni",
+    "Co",
+    "Mn",
+    "Fe",
+]  # in this order, right after group 3
 _WITH_ANION = [
     *(early := _IUPAC[: _IUPAC.index("Sc") + 1]),
     *_USUAL_CATIONS,
     *(symbol for symbol in _IUPAC if symbol not in {*early, *_USUAL_CATIONS}),
 ]
-_ANIONS = frozenset("O S Se Te F Cl Br I".split())
+_ANIONS = frozenset(["O", "S", "Se", "Te", "F", "Cl", "Br", "I"])
 
-_DIATOMIC = frozenset("H N O F Cl Br I".split())
-_PEROXIDES = frozenset("H Li Na K Rb Cs".split())  # one atom of these to one O is M2O2
+_DIATOMIC = frozenset(["H", "N", "O", "F", "Cl", "Br", "I"])
+_PEROXIDES = frozenset(["H", "Li", "Na", "K", "Rb", "Cs"])  # one atom of these to one O is M2O2
 
 # Anion: its charge. The first element is the rarer one, H of hydroxide excepted.
 _GROUPS = {
@@ -53,14 +174,15 @@ _GROUPS = {
     "AsO4": ({"As": 1, "O": 4}, 3),
 }
 # Usual charges of cations: those of which others are rare in salts of these anions.
-_CHARGES = {
-    **dict.fromkeys("Li Na K Rb Cs Ag Tl".split(), (1,)),
-    **dict.fromkeys("Be Mg Ca Sr Ba Zn Cd Hg Mn Co Ni Cu Pb".split(), (2,)),
-    **dict.fromkeys("Al Ga In Sc Y La Pr Nd Pm Sm Gd Tb Dy Ho Er Tm Lu Cr Bi".split(), (3,)),
-    **dict.fromkeys("Zr Hf Th".split(), (4,)),
-    **dict.fromkeys("Fe Eu Yb".split(), (2, 3)),
-    "Ce": (3, 4),
+_WITH_CHARGE = {
+    (1,): "Li Na K Rb Cs Ag Tl",
+    (2,): "Be Mg Ca Sr Ba Zn Cd Hg Mn Co Ni Cu Pb",
+    (3,): "Al Ga In Sc Y La Pr Nd Pm Sm Gd Tb Dy Ho Er Tm Lu Cr Bi",
+    (4,): "Zr Hf Th",
+    (2, 3): "Fe Eu Yb",
+    (3, 4): "Ce",
 }
+_CHARGES = {symbol: charges for charges, symbols in _WITH_CHARGE.items() for symbol in symbols.split()}
 
 
 def reduced_formulas(species: NDArray[np.uint8], atom_pointer: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -80,7 +202,7 @@ def chemical_formula(species: NDArray[np.uint8]) -> str:
     counts = Counter(SYMBOLS[z] for z in species.tolist())
     divisor = math.gcd(*counts.values())
     unit = {symbol: n // divisor for symbol, n in counts.items()}
-    if unit.keys() <= _DIATOMIC and len(unit) == 1 or unit in [{symbol: 1, "O": 1} for symbol in _PEROXIDES]:
+    if (unit.keys() <= _DIATOMIC and len(unit) == 1) or unit in [{symbol: 1, "O": 1} for symbol in _PEROXIDES]:
         unit = {symbol: 2 * n for symbol, n in unit.items()}
     anion = _anion(unit)
     if anion is None:

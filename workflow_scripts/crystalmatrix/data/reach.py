@@ -54,7 +54,7 @@ def _try(url: str, found: dict[str, str | None], patience: float) -> None:
 
 
 def _endpoint(url: str) -> tuple[str, int]:
-    """The host and port that a request for `url` connects to: the address's own, or the proxy's. ValueError for none."""
+    """The host and port that a request for `url` connects to, which a proxy may change. ValueError for none."""
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme)
     if proxy and parts.hostname and not proxy_bypass(parts.hostname):
