@@ -297,7 +297,7 @@
       if (!found.has(index + 1)) return element("div", { class: "none", style: place, role: "listitem", title: `${symbol}: no test crystal` }, symbol);
       const [mae, n] = found.get(index + 1);
       const t = Math.max(-1, Math.min(1, Math.log2(mae / state.model.mae || 1) / 2));
-      return element("div", { class: n < 3 ? "few" : "", style: `${place};--t:${t.toFixed(3)}`, role: "listitem", title: `${symbol}: ${withUnit(format(mae))}, ${n} crystals` }, symbol, element("small", {}, format(mae)));
+      return element("div", { class: n < 3 ? "few" : "", style: `${place};--t:${t.toFixed(3)}`, role: "listitem", title: `${symbol}: ${withUnit(format(mae))}, ${n} crystal${n === 1 ? "" : "s"}` }, symbol, element("small", {}, format(mae)));
     }));
   }
 
@@ -344,5 +344,22 @@
   $("find").addEventListener("input", drawParity);
   document.addEventListener("theme", () => state.model && drawParity());
   new ResizeObserver(() => { if (canvas.clientWidth !== state.width) { state.width = canvas.clientWidth; drawParity(); } }).observe(canvas);
+
+  // #band_gap in the address: the explorer opens there, and the browser scrolls to its row of the answer
+  function follow() {
+    const name = location.hash.slice(1);
+    if (data.properties.some((row) => row.name === name)) {
+      $("pick-property").value = name;
+      choose(name);
+    }
+    const target = name && document.getElementById(name);
+    const folded = target && target.closest("details");
+    if (folded && !folded.open) {
+      folded.open = true;
+      target.scrollIntoView();
+    }
+  }
   choose(data.properties[0].name);
+  addEventListener("hashchange", follow);
+  follow();
 })();
