@@ -2,7 +2,7 @@
 
 In: the name of a bundled table of ids, or a file; entries of a data set.  Out: the entries with these ids.
 
-`part` is the 15,364 crystals of dft_3d_2021 on which the figures of docs/results.md were measured.
+`part` is the 15,343 crystals of dft_3d_2021 with labels on which the figures of docs/results.md were measured.
 """
 
 from collections.abc import Iterable, Iterator
