@@ -43,7 +43,9 @@ def keep(results: Path, *, about: dict[str, str]) -> dict[str, Any]:
 def table(content: dict[str, Any]) -> str:
     """Markdown: a row a property, a column a kind of model, the lowest error of a row in bold."""
     properties: dict[str, Cells] = content["properties"]
-    kinds = sorted({kind for cells in properties.values() for kind in cells}, key=lambda kind: kind != "composition")
+    kinds = sorted(
+        {kind for cells in properties.values() for kind in cells}, key=lambda kind: (kind != "composition", kind)
+    )
     lines = [_row(["property", "unit", "n", "constant", *kinds]), _row(["---"] * (4 + len(kinds)))]
     for name, cells in properties.items():
         first = next(iter(cells.values()))
