@@ -39,7 +39,7 @@ _ANIONS = frozenset(["O", "S", "Se", "Te", "F", "Cl", "Br", "I"])
 _DIATOMIC = frozenset(["H", "N", "O", "F", "Cl", "Br", "I"])
 _PEROXIDES = frozenset(["H", "Li", "Na", "K", "Rb", "Cs"])  # one atom of these to one O is M2O2
 
-# Anion: its charge. The first element is the rarer one, H of hydroxide excepted.
+# Anion: its atoms and its charge.
 _GROUPS = {
     "OH": ({"O": 1, "H": 1}, 1),
     "NO3": ({"N": 1, "O": 3}, 1),
