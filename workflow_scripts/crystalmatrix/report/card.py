@@ -63,7 +63,7 @@ def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, di
         "",
         "## How it was trained",
         "",
-        f"{counted(summary.epochs, 'epoch')}, {duration(summary.train_seconds)} on {summary.device}; "
+        f"{counted(summary.epochs or 0, 'epoch')}, {duration(summary.train_seconds)} on {summary.device}; "
         f"crystalmatrix {summary.versions['crystalmatrix']}, torch {summary.versions['torch']}.{_energy(summary)} "
         "Settings, without those that do not concern this model:",
         "",
