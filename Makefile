@@ -22,7 +22,13 @@ $(SET_UP): pyproject.toml envs/constraints.txt
 demo: setup ## train a small matrix on 503 bundled crystals and compare it: minutes, no GPU, no network after the set-up
 	@$(DEMO)
 	@$(BIN)/python workflow_scripts/summary.py demo/results
+	@echo
 	@echo "The page: $(CURDIR)/demo/results/report/comparison.html"
+	@echo
+	@echo "Next (after: source .venv/bin/activate):"
+	@echo "  python workflow_scripts/screen.py my_structures/ --model demo/results/lite/multitask.pt --out mine.csv"
+	@echo "  snakemake -n --resources gpu=1        what the whole matrix would train, on 55,723 crystals"
+	@echo "  snakemake --resources gpu=1           train it"
 
 test: check ## everything that must hold, a small run of the whole workflow among it
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile

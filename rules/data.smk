@@ -39,7 +39,7 @@ rule records:
     threads: 4
     params:
         version=[columns.RECORDS_VERSION, versions.QUALITY_VERSION],
-        settings=CONFIG.data.to_json("source", "id_key", "fields", "max_drop_rate"),
+        settings=CONFIG.data.to_json("source", "id_key", "ids", "fields", "max_drop_rate"),
     message:
         "Checking every crystal and label"
     shell:

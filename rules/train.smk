@@ -3,7 +3,7 @@
 
 onstart:
     if not GPU and workflow.local_exec:
-        print("no GPU found: models train on the CPU, side by side where there are cores for it", file=sys.stderr)
+        sys.stderr.write("no GPU found: models train on the CPU, side by side where there are cores for it\n")
 
 
 if PRETRAINED:

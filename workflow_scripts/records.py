@@ -5,7 +5,9 @@ that is not in the records.
 """
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts.columns import RECORDS_VERSION
@@ -16,6 +18,7 @@ from crystalmatrix.data.parallel import WORTH_WORKERS, available_cores
 from crystalmatrix.data.progress import tracked
 from crystalmatrix.data.quality import quality
 from crystalmatrix.data.records import build_records, check_records, records_metadata
+from crystalmatrix.data.selection import select, selected_ids
 from crystalmatrix.errors import run
 from crystalmatrix.files import write_table
 
@@ -34,7 +37,9 @@ def main() -> None:
     config = DataConfig.from_json(arguments.settings)
     origin = Origin.read(arguments.meta)
     fields = fields_of(config.fields)
-    entries = tracked(read_entries(arguments.raw), "checking crystals", origin.n_entries)
+    entries: Iterable[Any] = tracked(read_entries(arguments.raw), "checking crystals", origin.n_entries)
+    if config.ids:
+        entries = select(entries, selected_ids(config.ids), id_key=config.id_key, where=config.source)
     workers = arguments.workers if origin.n_entries > WORTH_WORKERS else 1
     records = build_records(entries, id_key=config.id_key, fields=fields, workers=workers)
     check_records(records, fields=fields, chosen=config.fields, max_drop_rate=config.max_drop_rate)
@@ -44,8 +49,14 @@ def main() -> None:
         arguments.out,
         records.table,
         version=RECORDS_VERSION,
-        metadata=records_metadata(records, origin, fields).to_dict(),
+        metadata=records_metadata(records, _named(origin, config), fields).to_dict(),
     )
+
+
+def _named(origin: Origin, config: DataConfig) -> Origin:
+    """The origin as pages and cards name it: `dft_3d_2021 (ids: part)` where only a part was taken."""
+    ids = f" (ids: {Path(config.ids).name})" if config.ids else ""
+    return origin.model_copy(update={"source": f"{origin.source}{ids}"})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ REASONS = {
     "section.py": "types it: Section",
     "config.py": "types it: Config",
     "trained/checkpoint.py": "the header is a Document; beside it are tensors, written and read here alone",
-    "training/state.py": "tensors and numbers of the optimiser, written and read by training/loop.py alone",
+    "trained/torch_file.py": "tensors of checkpoint.py, and of state.py, which training/loop.py alone writes and reads",
     "inference/output.py": "a journal written and read here alone, as Progress",
     "data/http.py": "a note beside a partial file, written and read here alone",
     "data/download.py": "checksums.json, written and read here alone",

@@ -3,8 +3,10 @@
 Needs Chromium and ChromeDriver (Debian: chromium, chromium-driver); skipped by name where they are absent.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,12 @@ def tip(browser: Any) -> list[str]:
 
 def background(browser: Any) -> str:
     return browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+
+
+def press(browser: Any, link: Any) -> None:
+    """Follow a link that may lie under the bar at the top."""
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", link)
+    link.click()
 
 
 def test_the_first_screen_is_the_answer(browser: Any) -> None:
@@ -188,6 +196,27 @@ def test_a_crystal_is_found_by_its_formula(browser: Any) -> None:
     assert browser.execute_script("return document.getElementById('parity').toDataURL()") != before
 
 
+def test_a_formula_is_found_in_any_order_and_case(browser: Any) -> None:
+    def drawn(text: str) -> str:
+        script = """
+        const find = document.getElementById('find');
+        find.value = arguments[0];
+        find.dispatchEvent(new Event('input'));
+        return document.getElementById('parity').toDataURL();
+        """
+        return browser.execute_script(script, text)
+
+    written = next(text for text in column(browser, "#worst", 1) if len(re.findall("[A-Z]", text)) > 1)
+    atoms = re.findall(r"([A-Z][a-z]?)(\d*)", written)  # without brackets in these synthetic crystals
+    alphabetical = "".join(symbol + n for symbol, n in sorted(atoms))
+    bracketed = "".join(f"({symbol}{2 * int(n or 1)})2" for symbol, n in reversed(atoms))
+    found = drawn(written)
+    assert found != drawn("")
+    assert {drawn(text) for text in (alphabetical, bracketed, written.lower(), alphabetical.lower())} == {found}
+    for other in (f"{written}X", "(", "xyz", f"{written}O99"):  # the control
+        assert drawn(other) == drawn("")
+
+
 def test_the_theme_button_goes_round_and_is_remembered(browser: Any) -> None:
     light = background(browser)
     button = browser.find_element(By.ID, "theme")
@@ -241,6 +270,67 @@ def test_a_narrow_screen_scrolls_only_within_its_tables(browser: Any, width: int
     first = browser.find_element(By.CSS_SELECTOR, "table.answer tbody tr")
     assert browser.execute_script("return arguments[0].getBoundingClientRect().top", first) < 844
     assert browser.execute_script("return document.getElementById('parity').clientWidth") > 0.4 * width
+
+
+AXE = """
+const done = arguments[arguments.length - 1];
+axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']}).then(
+  (found) => done(found.violations.map((v) => v.id + ': ' + v.help + '; ' + v.nodes[0].target + ' ' + v.nodes[0].html)),
+  (error) => done([String(error)]));
+"""
+
+
+def complaints(browser: Any) -> list[str]:
+    """What axe-core finds against WCAG 2.1 AA and its best practices."""
+    pytest.importorskip("axe_core_python")
+    browser.execute_script(files("axe_core_python").joinpath("axe.min.js").read_text("utf-8"))
+    return browser.execute_async_script(AXE)
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1300, "light"), (1300, "dark"), (390, "light")])
+def test_axe_finds_nothing_against_keyboard_and_screen_reader(browser: Any, width: int, theme: str) -> None:
+    metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 768}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_script(
+        "setTheme(arguments[0]); document.querySelectorAll('details').forEach(d => d.open = true)", theme
+    )
+    assert complaints(browser) == []
+
+
+def test_axe_finds_an_input_without_a_name(browser: Any) -> None:
+    """The control."""
+    browser.execute_script("document.querySelector('main').append(document.createElement('input'))")
+    assert any(text.startswith("label") for text in complaints(browser))
+
+
+def test_an_address_opens_the_page_at_a_property(chromium: Any, report: Path) -> None:
+    address = (report / "comparison.html").as_uri()
+    chromium.get("about:blank")
+    last = list(N_TEST)[-1]
+    chromium.get(f"{address}#{last}")
+    picked = "return document.getElementById('pick-property').value"
+    assert chromium.execute_script(picked) == last
+    row = chromium.find_element(By.ID, last)
+    top, height = chromium.execute_script("return [arguments[0].getBoundingClientRect().top, innerHeight]", row)
+    assert 0 <= top < height
+    for other in N_TEST:
+        press(chromium, chromium.find_element(By.CSS_SELECTOR, f"a[href='#{other}']"))
+        assert chromium.execute_script(picked) == other
+    chromium.execute_script("location.hash = 'no_such_property'")
+    assert chromium.execute_script(picked) == other
+    assert chromium.get_log("browser") == []
+
+
+def test_every_model_leads_to_its_log_and_card(browser: Any) -> None:
+    browser.execute_script("document.getElementById('models').open = false")
+    for link in browser.find_elements(By.CSS_SELECTOR, "table.answer .path a"):
+        model = link.text.removeprefix("results/").removesuffix(".pt")
+        press(browser, link)
+        row = browser.find_element(By.ID, link.get_attribute("href").partition("#")[2])
+        assert row.is_displayed()
+        files = [a.get_attribute("href") for a in row.find_elements(By.TAG_NAME, "a")]
+        ends = [] if model.startswith("composition") else [f"/logs/train/{model}.log", f"/release/{model}.md"]
+        assert [file.endswith(end) for file, end in zip(files, ends, strict=True)] == [True] * len(ends)
 
 
 def test_the_page_reads_without_scripts(chromium: Any, report: Path) -> None:

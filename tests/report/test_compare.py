@@ -54,7 +54,8 @@ def test_the_page_asks_nothing_of_the_network(page: str) -> None:
     links = _Links()
     links.feed(page)
     assert [target for target in links.loads if not target.startswith("data:")] == []
-    assert {target for target in links.leads if not target.startswith("#")} == {"comparison.csv", "comparison.json"}
+    outside = {target for target in links.leads if not target.startswith(("#", "../logs/train/", "../release/"))}
+    assert outside == {"comparison.csv", "comparison.json"}
     assert "@import" not in page
     assert not re.search(r"url\(", page)
     assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|EventSource|importScripts)\b", page)
@@ -273,3 +274,28 @@ def test_scores_of_one_model(results: Path) -> None:
     assert (
         read_json(results / "composition/band_gap.metrics.json")["properties"]["band_gap"]["interval_coverage"] is None
     )
+
+
+def test_the_better_model_of_a_pair_is_named(page: str) -> None:
+    section = page.partition('<section id="ablation">')[2].partition("</section>")[0]
+    words = re.findall(r"</i><b>([^<]+)</b><small>", section)
+    assert all(text == "no clear difference" or text.endswith(" better") for text in words)
+    assert {"lite better", "no clear difference"} & set(words)
+
+
+def test_a_table_of_twins_that_says_nothing_is_a_sentence(
+    results: Path, published: Path, page: str, tmp_path: Path
+) -> None:
+    sentence = "No test crystal has a near-identical structure"
+    assert sentence not in page
+    assert "With a twin" in page
+    shutil.copytree(results, tmp_path / "results")
+    for path in (tmp_path / "results").rglob("*.metrics.json"):
+        content = json.loads(path.read_text())
+        for scores in content["properties"].values():
+            scores["n_twins"] = 0
+        path.write_text(json.dumps(content))
+    assert compare(tmp_path / "results", tmp_path / "out", settings=SETTINGS % published) == 0
+    without = (tmp_path / "out" / "comparison.html").read_text()
+    assert sentence in without
+    assert "With a twin" not in without

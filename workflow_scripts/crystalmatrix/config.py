@@ -26,6 +26,7 @@ class DataConfig(Section):
     mirrors: tuple[str, ...] = ()  # URLs tried before the release's own link
     sha256: str | None = None  # of the raw file; recorded on first use when not given
     id_key: str = "jid"
+    ids: str | None = None  # only these crystals: `part` (bundled), or a file with an id a line
     fields: dict[str, str] = Field({})  # property: key in the data set, where it differs from JARVIS's
     max_drop_rate: float = Field(0.01, ge=0, le=1)  # share of invalid rows above which the run stops
     splits: Literal["official", "random", "grouped"] = "official"

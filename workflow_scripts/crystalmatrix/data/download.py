@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from crystalmatrix.data import http
 from crystalmatrix.data.archive import pack, read_entries
 from crystalmatrix.data.progress import tracked
+from crystalmatrix.data.reach import unreachable
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import raise_if_full, read_json, sha256, write_json
 
@@ -42,7 +43,8 @@ def fetch_remote(remote: Remote, out: Path, *, timeout: float = http.TIMEOUT, wa
     """Write `out`, complete and checked, and return its number of entries. A second run at once waits for the first.
 
     `timeout`: s without a byte; `wait`: s before the first repetition. Raises DataError, one line with the link, the
-    name and the folder for a download by hand, if every address fails; DiskError if there is no room.
+    name and the folder for a download by hand, if every address fails, within seconds if none of them answers;
+    DiskError if there is no room.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with _locked(out.with_name(f".{out.name}.lock")):
@@ -57,14 +59,16 @@ def fetch_remote(remote: Remote, out: Path, *, timeout: float = http.TIMEOUT, wa
         for by_hand in (out.with_name(remote.name), out.with_name(remote.name.removesuffix(".zip"))):
             if by_hand.exists() and by_hand != out:
                 return _accept(by_hand, remote, out)
-        failures = []
-        for url in remote.urls:
+        silent = unreachable(remote.urls)
+        failures = [f"{url}: {reason}" for url, reason in silent.items()]
+        for url in (url for url in remote.urls if url not in silent):
             try:
                 return _try_address(url, remote, out, timeout=timeout, wait=wait)
             except (http.TransientError, http.PermanentError, DataError) as error:
                 failures.append(f"{url}: {error}")
+    offline = ": is there no network, or is https_proxy missing?" if len(silent) == len(set(remote.urls)) else ""
     raise DataError(
-        f"could not fetch {remote.name} ({'; '.join(failures)}). "
+        f"could not fetch {remote.name} ({'; '.join(failures)}){offline or '.'} "
         f"Download {remote.link} by hand, name it {remote.name}, put it into {out.parent}/ and run again"
     )
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.crystals.formula import chemical_formula
 
 Floats = NDArray[np.float64]
 Groups = dict[str, tuple[float, int]]
@@ -52,7 +53,7 @@ def describe(records: pd.DataFrame, jid: NDArray[np.str_]) -> pd.DataFrame:
     rows = records.loc[jid]
     return pd.DataFrame(
         {
-            c.FORMULA: rows[c.FORMULA],
+            c.FORMULA: [chemical_formula(species) for species in rows[c.SPECIES]],
             c.SPECIES: [np.unique(species) for species in rows[c.SPECIES]],
             "system": [crystal_system(value) for value in rows[c.SPACE_GROUP]],
             "kind": [conductor(value) for value in rows["band_gap"]],

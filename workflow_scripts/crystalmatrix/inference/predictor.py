@@ -21,9 +21,8 @@ import torch
 
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.crystal import Crystal, Failure
-from crystalmatrix.crystals.formula import reduced_formulas
+from crystalmatrix.crystals.formula import chemical_formula, reduced_formulas
 from crystalmatrix.crystals.iterate import iterate
-from crystalmatrix.data.records import hill_formula
 from crystalmatrix.descriptors.potential import load_potential
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
@@ -88,7 +87,7 @@ class Predictor:
         good = np.array([isinstance(row, Crystal) for row in rows], bool)  # [n]
         content: dict[str, Any] = {
             ID: [row.id for row in rows],
-            FORMULA: [hill_formula(row.species) if isinstance(row, Crystal) else "" for row in rows],
+            FORMULA: [chemical_formula(row.species) if isinstance(row, Crystal) else "" for row in rows],
             N_ATOMS: [len(row.species) if isinstance(row, Crystal) else 0 for row in rows],
         }
         numbers = self._numbers(prepared) if prepared else {}

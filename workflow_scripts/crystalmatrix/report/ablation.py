@@ -9,6 +9,8 @@ from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board, mo
 from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
 
+_WORDS = {"better": "{first} better", "worse": "{second} better", "tied": "no clear difference"}
+
 
 def ablation(inputs: Inputs) -> dict[str, Any]:
     """Two tables: universal against specialist, and each tier's specialist against the others and the baselines."""
@@ -37,6 +39,11 @@ def _table(inputs: Inputs, name: str, title: str, pairs: list[tuple[str, str]]) 
     }
 
 
+def _short(key: str) -> str:
+    """The model's name within a sentence; the constant and the composition are called by what they are."""
+    return {CONSTANT: "the constant", COMPOSITION: "composition"}.get(key, model_label(key))
+
+
 def _cell(board: Board, first: str, second: str) -> dict[str, Any] | None:
     if first not in board.errors or second not in board.errors or board.mae(second) == 0:
         return None
@@ -48,6 +55,7 @@ def _cell(board: Board, first: str, second: str) -> dict[str, Any] | None:
         "percent": ("+" if difference.mean > 0 else "") + text.percent(difference.mean / reference, places),
         "interval": text.interval(low, high, places),
         "verdict": difference.verdict,
+        "words": _WORDS[difference.verdict].format(first=_short(first), second=_short(second)),
         "mark": text.VERDICT_MARKS[difference.verdict],
         "sort": difference.mean / reference,
     }

@@ -31,7 +31,7 @@ def answer(inputs: Inputs) -> dict[str, Any]:
         "ids_note": _ids_note(inputs),
         "training_note": _training_note(inputs),
         "ehull_median": _odd_hull(inputs),
-        "n_networks": sum(model.tier != "composition" for model in inputs.models),
+        "n_networks": text.counted(sum(model.tier != COMPOSITION for model in inputs.models), "network"),
     }
 
 
@@ -45,12 +45,14 @@ def _row(inputs: Inputs, name: str, board: Board, scale: Scale) -> dict[str, Any
     baselines = {"the best constant": _claim("the best constant", board.difference(key, CONSTANT), places)}
     if COMPOSITION in board.ours and key != COMPOSITION:
         baselines["the composition alone"] = _claim("the composition", board.difference(key, COMPOSITION), places)
+    path = key if "/" in key else f"{key}/{name}"
     return {
         "name": name,
         "label": board.quantity.label,
         "unit": board.quantity.unit,
         "model": model_label(key),
-        "path": f"results/{key}.pt" if "/" in key else f"results/{key}/{name}.pt",
+        "path": f"results/{path}.pt",
+        "anchor": path.replace("/", "-"),
         "mae": text.number(board.mae(key), places),
         "interval": text.interval(low, high, places),
         "strip": _strip(board, scale),
@@ -68,7 +70,7 @@ def _references(board: Board, places: int) -> str:
     common = board.common
     parts = []
     if best := common.best_published:
-        few = f" ({text.count(common.n)} crystals)" if common.n < board.n else ""
+        few = f" ({text.counted(common.n, 'crystal')})" if common.n < board.n else ""
         parts.append(f"{board.label(best)} {text.number(common.mae(best), places)}{few}")
     parts.append(f"constant {text.number(board.mae(CONSTANT), places)}")
     if COMPOSITION in board.ours:

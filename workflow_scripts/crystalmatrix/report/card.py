@@ -7,7 +7,7 @@ from crystalmatrix.contracts.scores import ModelScores, PropertyScores
 from crystalmatrix.contracts.summary import DataSource, HoldOut, ModelSummary
 from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.properties import PROPERTIES
-from crystalmatrix.report.text import JOULES_PER_KWH, count, duration, percent, significant
+from crystalmatrix.report.text import JOULES_PER_KWH, count, counted, duration, percent, significant
 from crystalmatrix.trained.checkpoint import Checkpoint
 
 _HOLD_OUT: dict[HoldOut, str] = {
@@ -63,7 +63,7 @@ def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, di
         "",
         "## How it was trained",
         "",
-        f"{summary.epochs} epochs, {duration(summary.train_seconds)} on {summary.device}; "
+        f"{counted(summary.epochs or 0, 'epoch')}, {duration(summary.train_seconds)} on {summary.device}; "
         f"crystalmatrix {summary.versions['crystalmatrix']}, torch {summary.versions['torch']}.{_energy(summary)} "
         "Settings, without those that do not concern this model:",
         "",

@@ -40,6 +40,7 @@ def datasheet(inputs: Inputs) -> dict[str, Any]:
         ],
         "has_official": any(entry.official for entry in inputs.coverage.properties.values()),
         "twins": [row for board in inputs.boards.values() if (row := _twins(inputs, board)) is not None],
+        "has_twins": any(property_metrics(b.recommended, b, inputs.metrics).n_twins for b in inputs.boards.values()),
         "labels": [_labels(board, entry) for board, entry in _qualities(inputs)],
         "histograms": [
             {

@@ -22,7 +22,7 @@ from crystalmatrix.evaluation.predictions import ModelPredictions, read_predicti
 from crystalmatrix.evaluation.summary import Metrics
 from crystalmatrix.files import read_table
 
-_RECORD_COLUMNS = [c.JID, c.FORMULA, c.N_ATOMS, c.SPECIES, c.SPACE_GROUP, "band_gap"]
+_RECORD_COLUMNS = [c.JID, c.N_ATOMS, c.SPECIES, c.SPACE_GROUP, "band_gap"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Inputs:
     models: list[ModelPredictions]
     metrics: Metrics
     boards: dict[str, Board]  # by property
-    records: pd.DataFrame  # indexed by id: formula, n_atoms, species, space_group, band_gap
+    records: pd.DataFrame  # indexed by id: n_atoms, species, space_group, band_gap
     source: RecordsMetadata
     splits: SplitsMetadata
     quality: Quality

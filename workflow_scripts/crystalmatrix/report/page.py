@@ -46,7 +46,12 @@ def render(inputs: Inputs) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"count": text.count, "number": text.number, "significant": text.significant}
+    environment.filters |= {
+        "count": text.count,
+        "counted": text.counted,
+        "number": text.number,
+        "significant": text.significant,
+    }
     # "</" would end the script element that carries the payload
     payload = json.dumps(explorer(inputs), separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
     script = "\n".join(["", *map(_template, SCRIPTS), ""])

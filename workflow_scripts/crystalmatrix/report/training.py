@@ -90,6 +90,8 @@ def _cost(inputs: Inputs, model: ModelPredictions) -> dict[str, Any]:
     energy = facts.energy_joules
     return {
         "tier": model.tier,
+        "path": f"{model.tier}/{model.task}",
+        "trained": model.tier != COMPOSITION,
         "task": "all properties" if model.is_multitask else inputs.boards[model.task].quantity.label,
         "architecture": facts.architecture,
         "parameters": facts.n_parameters,

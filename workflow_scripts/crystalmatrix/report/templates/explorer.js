@@ -136,9 +136,10 @@
       pen.fill();
     }
     pen.globalAlpha = 1;
-    const wanted = $("find").value.trim().toLowerCase();
+    const wanted = $("find").value.trim();
     if (wanted) {
-      state.points.forEach((point, i) => { if (matches(i, wanted)) ring(pen, point, 5); });
+      const isWanted = finder(wanted);
+      state.points.forEach((point, i) => { if (isWanted(i)) ring(pen, point, 5); });
     }
     if (state.current >= 0) ring(pen, state.points[state.current], 6);
     $("parity-title").textContent = `${property.label}, ${model.label}: MAE ${withUnit(format(model.mae))}, n = ${property.target.length.toLocaleString("en-US")}`;
@@ -159,8 +160,31 @@
     pen.stroke();
   }
 
-  function matches(i, wanted) {
-    return formulaOf(i).toLowerCase() === wanted || idOf(i).toLowerCase() === wanted || ids[state.property.row[i]] === wanted;
+  // atoms in alphabetical order, in lowest terms, whatever the order and brackets of the text; null for no formula
+  function composition(text) {
+    const sums = [{}];
+    for (const [all, symbol, n, open, close, times] of text.matchAll(/([A-Z][a-z]?)(\d*)|(\()|(\))(\d*)|./g)) {
+      if (symbol) sums.at(-1)[symbol] = (sums.at(-1)[symbol] ?? 0) + Number(n || 1);
+      else if (open) sums.push({});
+      else if (close && sums.length > 1) {
+        for (const [name, count] of Object.entries(sums.pop())) sums.at(-1)[name] = (sums.at(-1)[name] ?? 0) + count * Number(times || 1);
+      } else return null;
+    }
+    const counts = Object.entries(sums[0]).sort(([a], [b]) => (a < b ? -1 : 1));
+    if (sums.length > 1 || !counts.length) return null;
+    const common = counts.map(([, n]) => n).reduce(function gcd(a, b) { return b ? gcd(b, a % b) : a; });
+    return counts.map(([symbol, n]) => symbol + (n > common ? n / common : "")).join("");
+  }
+
+  const compositions = formulas.map(composition);
+
+  // SrTiO3, O3SrTi, srtio3 and o3srti all name the same crystals
+  function finder(text) {
+    const wanted = text.toLowerCase(), atoms = composition(text);
+    return (i) => {
+      const row = state.property.row[i];
+      return [formulas[row], compositions[row], ids[row], data.prefix + ids[row]].some((name) => name.toLowerCase() === wanted) || (atoms !== null && compositions[row] === atoms);
+    };
   }
 
   function nearestPoint(event) {
@@ -273,7 +297,7 @@
       if (!found.has(index + 1)) return element("div", { class: "none", style: place, role: "listitem", title: `${symbol}: no test crystal` }, symbol);
       const [mae, n] = found.get(index + 1);
       const t = Math.max(-1, Math.min(1, Math.log2(mae / state.model.mae || 1) / 2));
-      return element("div", { class: n < 3 ? "few" : "", style: `${place};--t:${t.toFixed(3)}`, role: "listitem", title: `${symbol}: ${withUnit(format(mae))}, ${n} crystals` }, symbol, element("small", {}, format(mae)));
+      return element("div", { class: n < 3 ? "few" : "", style: `${place};--t:${t.toFixed(3)}`, role: "listitem", title: `${symbol}: ${withUnit(format(mae))}, ${n} crystal${n === 1 ? "" : "s"}` }, symbol, element("small", {}, format(mae)));
     }));
   }
 
@@ -320,5 +344,22 @@
   $("find").addEventListener("input", drawParity);
   document.addEventListener("theme", () => state.model && drawParity());
   new ResizeObserver(() => { if (canvas.clientWidth !== state.width) { state.width = canvas.clientWidth; drawParity(); } }).observe(canvas);
+
+  // #band_gap in the address: the explorer opens there, and the browser scrolls to its row of the answer
+  function follow() {
+    const name = location.hash.slice(1);
+    if (data.properties.some((row) => row.name === name)) {
+      $("pick-property").value = name;
+      choose(name);
+    }
+    const target = name && document.getElementById(name);
+    const folded = target && target.closest("details");
+    if (folded && !folded.open) {
+      folded.open = true;
+      target.scrollIntoView();
+    }
+  }
   choose(data.properties[0].name);
+  addEventListener("hashchange", follow);
+  follow();
 })();

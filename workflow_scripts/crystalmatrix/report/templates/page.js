@@ -65,6 +65,15 @@ for (const input of document.querySelectorAll(".modes input")) {
   });
 }
 
+// tables wider than the screen scroll by the arrow keys too; those that fit are no stop of the tab key
+const scrolled = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const box of document.querySelectorAll(".scroll")) scrolled.observe(box);
+
 const themes = ["auto", "light", "dark"];
 const themeButton = document.getElementById("theme");
 

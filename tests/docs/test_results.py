@@ -1,0 +1,61 @@
+"""docs/results.md says what docs/data holds, and docs/data what a run's result files hold."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crystalmatrix.contracts.scores import ModelScores
+from crystalmatrix.errors import DataError
+from tests.contracts.cases import summary
+from tests.report.test_card import SCORES
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def results() -> Any:
+    """docs/results.py, which lies outside the package."""
+    spec = importlib.util.spec_from_file_location("docs_results", DOCS / "results.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_what_the_files_give(results: Any) -> None:
+    page = (DOCS / "results.md").read_text("utf-8")
+    assert "<!-- table: lite-part -->" in page
+    assert results.filled(page, DOCS / "data") == page
+
+
+def test_a_typed_figure_is_noticed(results: Any) -> None:
+    """The control."""
+    page = (DOCS / "results.md").read_text("utf-8")
+    typed = page.replace("**10.37** [8.609, 12.4]", "**9.37** [8.609, 12.4]")
+    assert typed != page
+    assert results.filled(typed, DOCS / "data") == page
+
+
+def test_a_run_is_kept_as_it_was_scored(results: Any, tmp_path: Path) -> None:
+    for task in ("ehull", "multitask"):
+        model = summary(tier="pro", task=task)
+        scores = ModelScores(
+            tier="pro", task=task, confidence=0.95, bootstrap=200, model=model, properties={"ehull": SCORES}
+        )
+        (tmp_path / "pro").mkdir(exist_ok=True)
+        scores.write(tmp_path / "pro" / f"{task}.metrics.json")
+    about = {"machine": "a machine", "command": "snakemake", "commit": "abc"}
+    text = results.table(results.keep(tmp_path, about=about))
+    assert "| property | unit | n | constant | pro | pro multi |" in text
+    assert "| ehull | eV/atom | 10 | 0.5 | **0.1** [0.05, 0.2] | **0.1** [0.05, 0.2] |" in text
+    assert "a machine, commit abc" in text
+
+
+def test_what_is_missing_is_a_sentence(results: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"found no <tier>/<task>.metrics.json"):
+        results.keep(tmp_path, about={})
+    with pytest.raises(DataError, match="expected one of: lite-part"):
+        results.filled("<!-- table: nothing -->\n<!-- end -->", DOCS / "data")
