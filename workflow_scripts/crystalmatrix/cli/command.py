@@ -29,4 +29,4 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_arguments(parser)
-    parser.set_defaults(run=command.run)
+    parser.set_defaults(run=command.run, parser=parser)

@@ -69,7 +69,7 @@ def config_text(
             *said,
             "",
             "data:",
-            f"  source: {json.dumps(str(data))} # the crystals with their labels in our units; moved: write its new place",
+            f"  source: {json.dumps(str(data))} # the crystals with their labels in our units",
             f"  max_drop_rate: {drop} # share of invalid rows above which the run stops; {dropped}",
             f"  splits: {splits.scheme} # {splits.reason}",
             f"  split_fractions: {list(splits.fractions)} # train, val, test; not read with official splits",

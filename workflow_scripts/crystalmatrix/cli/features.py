@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
-        help="checkpoint, or its name in `crystalmatrix models` (default: the shipped multi-task model, else the newest)",
+        help="checkpoint, or its name in `crystalmatrix models` (default: the shipped multi-task one, else the newest)",
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: auto, a free GPU")
 
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli.library import chosen_path, known_models, trunk_model
     from crystalmatrix.cli.output import check_out
+    from crystalmatrix.cli.text import count_of
     from crystalmatrix.crystals.files import structure_files
 
     found = structure_files(arguments.files)
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         embeddings.append(item)
     _write(arguments.out, embeddings, per=arguments.per, channels=embedder.channels)
     print(
-        f"{arguments.out}: {embedder.channels} features of {model}, {len(embeddings):,} crystals, {failed:,} without",
+        f"{arguments.out}: {embedder.channels} features of {model}, {count_of(len(embeddings), 'crystal')}, {failed:,} without",
         file=sys.stderr,
     )
     return 0

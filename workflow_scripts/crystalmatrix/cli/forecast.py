@@ -19,7 +19,6 @@ EVALUATION_SECONDS = 20.0  # of predicting the held-out folds with a model, its 
 BYTES_PER_WEIGHT = 4
 WEIGHTS_KEPT = 10  # in a checkpoint and the two states of its run: weights, averages, moments of the optimiser
 GRAPH_BYTES_PER_ATOM = 600  # of the shards, as 76 MB for the 15,364 crystals of the part
-MOST_EMPTY_SLOTS = 40  # neighbours K where the view takes all of them
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def default_models(wanted: Iterable[str], models: list[ModelFile]) -> list[Model
         chosen = [model for model in models if model.task == MULTITASK and model.origin != SHIPPED][:1]
     if not chosen:
         raise DataError(
-            f"no model here: found neither {MODELS}/*.pt of the project nor {RESULTS}/*/{MULTITASK}.pt in {Path.cwd()}; "
+            f"no model: found neither {MODELS}/*.pt of the project nor {RESULTS}/*/{MULTITASK}.pt in {Path.cwd()}; "
             "give one with --model, or train one: snakemake --cores all"
         )
     return chosen

@@ -42,12 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli import forecast as f
     from crystalmatrix.cli.sizes import sizes_of
+    from crystalmatrix.data.parallel import available_cores
 
     config = _config(arguments.configfile)
     targets = f.targets_of(config, arguments.targets)
     results = arguments.directory / "results"
     sizes = sizes_of(config, results)
-    cores = arguments.cores or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = arguments.cores or available_cores()
     on_gpu = arguments.device != "cpu" and any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
     parallel = 1 if on_gpu else max(1, cores // _threads(cores))
     rates = {}
@@ -68,9 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     how = "on the GPU, one at a time" if any(row.on_gpu for row in rows) else f"on the CPU, {parallel} side by side"
     print(f"\n{sizes.n_crystals:,} crystals of {sizes.mean_atoms:.1f} atoms, {sizes.origin}; trainings {how}.")
-    print(
-        "The time is to the last epoch of each; patience may end it sooner. Other work on this machine makes it longer."
-    )
+    print("To the last epoch of each: patience may end it sooner, other work on the machine later.")
     return 0
 
 

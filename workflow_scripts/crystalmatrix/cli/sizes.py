@@ -14,7 +14,7 @@ from crystalmatrix.contracts import columns as c
 from crystalmatrix.crystals.symmetry import zero_by_symmetry
 from crystalmatrix.data.minerals import mineral_structures
 from crystalmatrix.data.official import most_held_out, official_folds
-from crystalmatrix.data.releases import RELEASES
+from crystalmatrix.data.releases import PINNED
 from crystalmatrix.data.sources import MINERALS
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import read_table
@@ -40,7 +40,7 @@ def sizes_of(config: Config, results: Path) -> Sizes:
     data = results / "data"
     if (data / "splits.parquet").exists() and (data / "records.parquet").exists():
         return _of_folder(config, data)
-    if config.data.splits == "official" and config.data.source in (*RELEASES, MINERALS):
+    if config.data.splits == "official" and config.data.source in (*PINNED, MINERALS):
         return _of_official_folds(config)
     raise DataError(
         f"found no {data / 'splits.parquet'} and a source without official folds ({config.data.source}), so nobody "

@@ -2,8 +2,8 @@
 
 In: Predictors, each with the properties wanted of it.  Out: the table that one Predictor gives.
 
-A crystal is in the domain where it is in that of every model; its novelty is the largest of theirs. A model that refuses
-it leaves its own values empty and says so in `error`.
+A crystal is in the domain where it is in that of every model; its novelty is the largest of theirs. A model that
+refuses it leaves its own values empty and says so in `error`.
 """
 
 from collections.abc import Iterable, Sequence
