@@ -64,10 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
             continue
         embeddings.append(item)
     _write(arguments.out, embeddings, per=arguments.per, channels=embedder.channels)
-    print(
-        f"{arguments.out}: {embedder.channels} features of {model}, {count_of(len(embeddings), 'crystal')}, {failed:,} without",
-        file=sys.stderr,
-    )
+    said = f"{count_of(len(embeddings), 'crystal')}, {failed:,} without"
+    print(f"{arguments.out}: {embedder.channels} features of {model}, {said}", file=sys.stderr)
     return 0
 
 

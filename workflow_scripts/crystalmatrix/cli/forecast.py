@@ -65,7 +65,7 @@ def forecast(
     seconds, crystals = [], 0
     for task in left if rates else []:
         assert rates is not None
-        seen, one = _training(settings, sizes.n_train[task], sizes.n_val.get(task, 0), sizes.mean_atoms, rates)
+        seen, one = training(settings, task, sizes=sizes, rates=rates)
         seconds.append(one)
         crystals += seen
     features = n_atoms * rates.bytes_per_atom if rates else 0.0
@@ -100,11 +100,9 @@ def features_gb(config: Config, tiers: list[str], sizes: Sizes, rates: dict[str,
     return n_atoms * (GRAPH_BYTES_PER_ATOM + sum(views.values())) / 1e9
 
 
-def _training(settings: TierConfig, n_train: int, n_val: int, mean_atoms: float, rates: Rates) -> tuple[int, float]:
-    """Crystals seen and seconds of one training, all members, before patience ends it."""
-    training = settings.training
-    seen = training.epochs(n_train) * n_train * training.seeds
-    validated = training.epochs(n_train) * n_val * training.seeds
-    seconds = seen * mean_atoms / rates.training_atoms_per_second
-    seconds += validated * mean_atoms / rates.validation_atoms_per_second
-    return seen, START_SECONDS + seconds
+def training(settings: TierConfig, task: str, *, sizes: Sizes, rates: Rates) -> tuple[int, float]:
+    """Crystals seen and seconds of one training, all members, if patience does not end it."""
+    rounds = settings.training.epochs(sizes.n_train[task]) * settings.training.seeds
+    seen, validated = rounds * sizes.n_train[task], rounds * sizes.n_val.get(task, 0)
+    seconds = seen / rates.training_atoms_per_second + validated / rates.validation_atoms_per_second
+    return seen, START_SECONDS + seconds * sizes.train_atoms[task]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from crystalmatrix.config import Config
 from crystalmatrix.contracts import columns as c
@@ -20,8 +19,8 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.files import read_table
 from crystalmatrix.properties import MULTITASK, PROPERTIES
 
-# Of dft_3d: the mean of the 15,364 crystals of its part in the tests (`crystalmatrix plan` where the records exist).
-JARVIS_ATOMS = 10.0
+# Of a crystal of JARVIS-DFT: the mean of 15,364 of them, as `crystalmatrix plan` prints it where the records are here.
+JARVIS_ATOMS = 15.7
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,9 @@ class Sizes:
 
     n_train: dict[str, int]
     n_val: dict[str, int]
+    train_atoms: dict[str, float]  # of a training crystal, in the mean
     n_crystals: int  # of the data set
-    mean_atoms: float  # of a crystal
+    mean_atoms: float  # of its crystals
     origin: str  # for people
 
 
@@ -55,17 +55,17 @@ def _of_folder(config: Config, data: Path) -> Sizes:
     zero = zero_by_symmetry(records[c.HAS_INVERSION].to_pylist(), records[c.POINT_GROUP].to_pylist())
     zeros = set(pd.Series(records[c.JID].to_pylist())[zero])
     frame = splits.to_pandas()
-    return _sizes(config, frame, zeros=zeros, n_atoms=records[c.N_ATOMS], origin=f"the folds in {data}")
+    n_atoms = dict(zip(records[c.JID].to_pylist(), records[c.N_ATOMS].to_pylist(), strict=True))
+    return _sizes(config, frame, zeros=zeros, n_atoms=n_atoms, origin=f"the folds in {data}")
 
 
 def _of_official_folds(config: Config) -> Sizes:
     """As data/splits.py assigns them: a property that the leaderboard lacks is not counted on its own."""
     folds = {name: official_folds(name) for name in config.matrix.properties}
-    atoms = None
+    n_atoms: dict[str, int] = {}
     if config.data.source == MINERALS:
-        entries = {entry["jid"]: len(entry["atoms"]["elements"]) for entry in mineral_structures()}
-        folds = {name: {jid: fold for jid, fold in of.items() if jid in entries} for name, of in folds.items()}
-        atoms = pa.chunked_array([list(entries.values())])
+        n_atoms = {entry["jid"]: len(entry["atoms"]["elements"]) for entry in mineral_structures()}
+        folds = {name: {jid: fold for jid, fold in of.items() if jid in n_atoms} for name, of in folds.items()}
     held: dict[str, set[str]] = {}
     for of in folds.values():
         for jid, fold in of.items():
@@ -76,26 +76,29 @@ def _of_official_folds(config: Config) -> Sizes:
         for jid, fold in of.items()
     ]
     frame = pd.DataFrame(rows, columns=[c.JID, c.PROPERTY, c.FOLD, c.STRICT])
-    return _sizes(config, frame, zeros=set(), n_atoms=atoms, origin="the official folds, before any data is here")
+    return _sizes(config, frame, zeros=set(), n_atoms=n_atoms, origin="the official folds, before any data is here")
 
 
-def _sizes(
-    config: Config, frame: pd.DataFrame, *, zeros: set[str], n_atoms: pa.ChunkedArray | None, origin: str
-) -> Sizes:
+def _sizes(config: Config, frame: pd.DataFrame, *, zeros: set[str], n_atoms: dict[str, int], origin: str) -> Sizes:
+    """`n_atoms`: of each crystal; empty where nobody knows yet."""
     frame = frame[frame[c.PROPERTY].isin(config.matrix.properties)]
     trained = frame[(frame[c.FOLD] == c.TRAIN) & ~_taught_by_symmetry(frame, zeros)]
     validated = frame[frame[c.FOLD] == c.VAL]
-    n_train = trained.groupby(c.PROPERTY)[c.JID].nunique().to_dict()
-    n_val = validated.groupby(c.PROPERTY)[c.JID].nunique().to_dict()
-    n_train[MULTITASK] = int(trained[trained[c.STRICT]][c.JID].nunique())
-    n_val[MULTITASK] = int(validated[c.JID].nunique())
+    crystals = {str(name): set(rows[c.JID]) for name, rows in trained.groupby(c.PROPERTY)}
+    crystals[MULTITASK] = set(trained[trained[c.STRICT]][c.JID])
+    n_val = {str(name): rows[c.JID].nunique() for name, rows in validated.groupby(c.PROPERTY)}
     return Sizes(
-        n_train=n_train,
-        n_val=n_val,
-        n_crystals=len(n_atoms) if n_atoms is not None else int(frame[c.JID].nunique()),
-        mean_atoms=float(n_atoms.to_pandas().mean()) if n_atoms is not None else JARVIS_ATOMS,
+        n_train={name: len(ids) for name, ids in crystals.items()},
+        n_val=n_val | {MULTITASK: validated[c.JID].nunique()},
+        train_atoms={name: _mean([n_atoms[jid] for jid in ids if jid in n_atoms]) for name, ids in crystals.items()},
+        n_crystals=len(n_atoms) or frame[c.JID].nunique(),
+        mean_atoms=_mean(list(n_atoms.values())),
         origin=origin,
     )
+
+
+def _mean(n_atoms: list[int]) -> float:
+    return sum(n_atoms) / len(n_atoms) if n_atoms else JARVIS_ATOMS
 
 
 def _taught_by_symmetry(frame: pd.DataFrame, zeros: set[str]) -> "pd.Series[bool]":
