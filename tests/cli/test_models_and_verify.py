@@ -15,9 +15,9 @@ from .conftest import Run
 
 
 @pytest.fixture
-def shipped(trained: Trained, tmp_path: Path) -> Path:
-    """A model with its card, as the project ships them."""
-    models = tmp_path / "models"
+def shipped(run: Run, trained: Trained) -> Path:
+    """A model with its card, as the project ships them, in the folder where `run` runs."""
+    models = Path("models")
     models.mkdir()
     path = models / "formation_energy.pt"
     shutil.copy(trained.model, path)
@@ -79,7 +79,9 @@ def test_whole_files_pass_and_each_damaged_one_is_a_line(run: Run, trained: Trai
     n_files = int(whole.out.split()[0])
     features = next(results.rglob("*.arrow"))
     state = next(results.rglob("state.pt"))
-    damaged = [shipped, results / "data/records.parquet", graphs / "shard-0.parquet", features, state]
+    model = shutil.copy(trained.model, results / "data/other.pt")
+    assert run("verify", model).code == 0
+    damaged = [Path(model), shipped, results / "data/records.parquet", graphs / "shard-0.parquet", features, state]
     for path in damaged:
         flip_a_byte(path)
     ended = run("verify")
@@ -87,7 +89,7 @@ def test_whole_files_pass_and_each_damaged_one_is_a_line(run: Run, trained: Trai
     *lines, last = ended.out.splitlines()
     assert {line.split(": ")[0] for line in lines} == {str(path) for path in damaged}
     assert len(lines) == len(damaged)
-    assert last == f"{n_files} files read, {len(damaged)} damaged"
+    assert last == f"{n_files + 1} files read, {len(damaged)} damaged"
 
 
 def test_the_digest_of_a_card_is_compared(run: Run, trained: Trained, shipped: Path) -> None:

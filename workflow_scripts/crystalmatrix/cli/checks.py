@@ -3,6 +3,8 @@
 In: a path.  Out: None, or one line that says what is wrong with it.
 """
 
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -122,7 +124,8 @@ def _check_model(path: Path) -> None:
     card = next(_cards(path), None)
     if card is not None and (expected := card.expected_sha256):
         _compare(path, expected, card.card)
-    load_checkpoint(path)
+    load_checkpoint(path)  # says what is missing, foreign or of another version
+    _check_archive(path, remedy="get or make it again")
 
 
 def _cards(path: Path) -> Iterator[ModelFile]:
@@ -132,15 +135,18 @@ def _cards(path: Path) -> Iterator[ModelFile]:
 
 
 def _check_state(path: Path) -> None:
-    """A cut or foreign file fails in many ways, which torch tells apart by exceptions of its own."""
-    import torch
+    _check_archive(path, remedy="delete it, the training goes on from the one before")
 
+
+def _check_archive(path: Path, *, remedy: str) -> None:
+    """What torch saves is a zip archive, and torch does not look at the checksums of its members when it loads."""
     try:
-        torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise DataError(
-            f"{path}: damaged ({type(error).__name__}); delete it, the training goes on from the one before"
-        ) from None
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError):
+        raise DataError(f"{path}: no archive of torch, or damaged; {remedy}") from None
+    if bad is not None:
+        raise DataError(f"{path}: damaged in {bad} (checksum); {remedy}")
 
 
 def _compare(path: Path, expected: str, where: Path | None) -> None:
