@@ -1,6 +1,7 @@
 """`crystalmatrix init`: from a table and structures to a configuration that Snakemake runs as it is."""
 
 import shutil
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def own(run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Structures, and a table whose first column does not name them; gaps in meV."""
     monkeypatch.setattr("crystalmatrix.cli.library.PROJECT", ROOT)
     monkeypatch.setattr("crystalmatrix.cli.configuration.PROJECT", ROOT)
-    monkeypatch.setattr("crystalmatrix.cli.init.sys.stdin", open("/dev/null"))
+    monkeypatch.setattr("crystalmatrix.cli.init.sys.stdin", StringIO())
     folder = Path("structures")
     folder.mkdir()
     lines = ["number,file,Eg [meV],E_form,remark"]
