@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from crystalmatrix.contracts import columns
-from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.files import sha256, write_table
 
+from ..features.cases import ORIGIN
 from ..inference.conftest import Trained
 from .conftest import Run
 
@@ -104,9 +104,6 @@ def test_the_digest_of_a_card_is_compared(run: Run, trained: Trained, shipped: P
 def test_another_version_is_named(run: Run, trained: Trained) -> None:
     folder = Path("results/data")
     folder.mkdir(parents=True)
-    from ..features.cases import ORIGIN
-
-    assert isinstance(ORIGIN, RecordsMetadata)
     table = columns.RECORDS.empty_table()
     write_table(folder / "records.parquet", table, version=columns.RECORDS_VERSION + 1, metadata=ORIGIN.to_dict())
     ended = run("verify", folder)

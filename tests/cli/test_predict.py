@@ -110,7 +110,7 @@ def test_features_of_crystals_and_atoms_agree(run: Run, trained: Trained, crysta
         (["predict", "crystals", "--out", "file/t.csv"], "nothing can be written in file"),
         (["predict", "crystals", "--out", "t.cvs"], "did you mean '.csv'?"),
         (["predict", "crystals", "--model", "lite/gap"], "no model 'lite/gap' here"),
-        (["predict", "crystals", "--model", "none.pt"], "none.pt: not found"),
+        (["predict", "crystals", "--model", "none.pt"], "no model 'none.pt' here"),
         (["predict", "crystals", "--modle", "x"], "did you mean '--model'?"),
         (["predict", "crystals", "--device", "gpu"], "did you mean 'cpu'?"),
         (["predict", "crystals", "--batch-size", "0"], "expected at least 1"),

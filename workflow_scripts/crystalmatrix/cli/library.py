@@ -117,7 +117,7 @@ def trunk_model(models: list[ModelFile]) -> ModelFile:
 def chosen_path(text: str) -> Path:
     """The model that a user names: a path, or a name in the list. Raises DataError."""
     path = Path(text)
-    return path if path.exists() or path.suffix == ".pt" else find_model(text, known_models()).path
+    return path if path.is_file() else find_model(text, known_models()).path
 
 
 def _by_age(paths: Iterable[Path], origin: str) -> list[ModelFile]:
