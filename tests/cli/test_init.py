@@ -1,5 +1,6 @@
 """`crystalmatrix init`: from a table and structures to a configuration that Snakemake runs as it is."""
 
+import os
 import shutil
 from io import StringIO
 from pathlib import Path
@@ -106,7 +107,7 @@ def test_mistakes_are_one_line_and_make_nothing(run: Run, own: Path, arguments: 
     assert ended.err.startswith("error: ")
     assert ended.err.count("\n") == 1
     assert said in ended.err, ended.err
-    assert not Path("mine/config.yaml").exists()
+    assert not Path("mine").exists()
 
 
 def test_nothing_is_written_over(run: Run, own: Path) -> None:
@@ -116,6 +117,21 @@ def test_nothing_is_written_over(run: Run, own: Path) -> None:
     assert ended.code == 2
     assert "exists already" in ended.err
     assert Path("mine/config.yaml").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written(run: Run, own: Path) -> None:
+    Path("file").write_text("")
+    ended = run("init", "file/mine", "--from", "table.csv", "--structures", own)
+    assert ended.code == 2
+    assert "cannot be made there" in ended.err
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="this user may write everywhere")
+def test_a_folder_without_the_right_to_write(run: Run, own: Path) -> None:
+    Path("locked").mkdir(mode=0o555)
+    ended = run("init", "locked/mine", "--from", "table.csv", "--structures", own)
+    assert ended.code == 2
+    assert "cannot be made there" in ended.err
 
 
 @pytest.mark.workflow

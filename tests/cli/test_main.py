@@ -1,5 +1,6 @@
 """The command as a whole: help that comes at once, completion that knows what the help knows."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from crystalmatrix.cli.completion import subcommands
 from crystalmatrix.cli.main import COMMANDS, build_parser
 
+from ..workflow.running import ROOT
 from .conftest import Run
 
 HEAVY = ("torch", "pandas", "pyarrow", "numpy", "ase", "pydantic")
@@ -21,7 +23,8 @@ def loaded_by(*arguments: str) -> set[str]:
         f"atexit.register(lambda: print('LOADED', *[name for name in {HEAVY} if name in sys.modules]))\n"
         f"main({list(arguments)})"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    here = {**os.environ, "PYTHONPATH": str(ROOT / "workflow_scripts")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=here)
     return set(done.stdout.splitlines()[-1].split()[1:])
 
 

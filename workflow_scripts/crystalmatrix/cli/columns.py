@@ -61,14 +61,14 @@ class Column:
     """A column that holds a property."""
 
     column: str
-    property: str
+    quantity: str  # a name of PROPERTIES
     unit: str  # in the table
     remark: str = ""  # how the unit is known, where that is worth a word
 
     @property
     def factor(self) -> float:
         """From the table to the property's own unit."""
-        return UNITS[PROPERTIES[self.property].unit][self.unit]
+        return UNITS[PROPERTIES[self.quantity].unit][self.unit]
 
 
 def find_id_column(table: OwnTable, structures: Path) -> str:
@@ -114,11 +114,11 @@ def choose_columns(table: OwnTable, identity: str, said: list[str], *, ask: Ask 
         if (found := _property_named(bare)) is not None:
             chosen.append(_with_unit(table, name, found, unit, ask))
     for column in chosen:
-        twice = [other.column for other in chosen if other.property == column.property]
+        twice = [other.column for other in chosen if other.quantity == column.quantity]
         if len(twice) > 1:
             raise ConfigError(
-                f"{table.path}: columns {', '.join(map(repr, twice))} would all be {column.property}, expected one; "
-                f"say which: --property {twice[0]}={column.property}"
+                f"{table.path}: columns {', '.join(map(repr, twice))} would all be {column.quantity}, expected one; "
+                f"say which: --property {twice[0]}={column.quantity}"
             )
     if not chosen:
         example = f"--property {numbers[0]}=band_gap" if numbers else "a column of numbers"

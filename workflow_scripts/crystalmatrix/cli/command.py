@@ -6,6 +6,7 @@ In: nothing.  Out: Command, parser_of.
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Command:
     run: Callable[[argparse.Namespace], int]  # gives the exit code; raises UserError
 
 
-def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Command) -> None:
+def add_command(commands: "argparse._SubParsersAction[Any]", command: Command) -> None:
     """Make it known to the parser."""
     parser = commands.add_parser(
         command.name,

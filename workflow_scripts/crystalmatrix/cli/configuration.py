@@ -60,9 +60,9 @@ def config_text(
     drop = max(0.01, -(-bad * 100 // len(entries)) / 100)
     dropped = f"{bad:,} of {len(entries):,} files here are no crystal" if bad else "all files here are crystals"
     shards = min(MOST_SHARDS, 1 + len(entries) // CRYSTALS_PER_SHARD)
-    said = [f"#   {c.property}: column {c.column!r}, given in {c.unit}" for c in columns]
+    said = [f"#   {c.quantity}: column {c.column!r}, given in {c.unit}" for c in columns]
     said += [f"#   not used: {', '.join(unused)}"] if unused else []
-    names = [column.property for column in columns]
+    names = [column.quantity for column in columns]
     text = "\n".join(
         [
             f"# Made by `crystalmatrix init` from {origin}; what is not here is as in the project's config.yaml.",

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     identity = find_id_column(table, arguments.structures)
     chosen = choose_columns(table, identity, arguments.property, ask=_ask if sys.stdin.isatty() else None)
     entries = labelled_entries(table, identity, chosen, arguments.structures)
-    splits = choose_splits(entries, [column.property for column in chosen])
+    splits = choose_splits(entries, [column.quantity for column in chosen])
     text = config_text(
         (arguments.name / "data.json.zip").resolve(),
         chosen,
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     write_own(arguments.name, entries, text)
     for column in chosen:
         print(
-            f"column {column.column!r}: {column.property} in {column.unit}" + (column.remark and f" ({column.remark})")
+            f"column {column.column!r}: {column.quantity} in {column.unit}" + (column.remark and f" ({column.remark})")
         )
     print(f"splits: {splits.scheme}, {splits.reason}")
     print(f"wrote {arguments.name / 'config.yaml'}: {count_of(len(entries), 'crystal')}. Train and compare:")

@@ -29,8 +29,8 @@ def check_place(name: Path, *, table: Path, structures: Path) -> None:
     if name.exists() and (not name.is_dir() or any((name / file).exists() for file in (DATA, CONFIG))):
         raise DataError(f"{name}: exists already; choose another name, or remove it")
     try:
-        name.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=name):
+        existing = next(folder for folder in [name, *name.absolute().parents] if folder.exists())
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         raise DataError(f"{name}: cannot be made there ({error.strerror}); choose another place for it") from None
@@ -48,7 +48,7 @@ def read_own_table(path: Path) -> OwnTable:
 def labelled_entries(table: OwnTable, identity: str, chosen: list[Column], structures: Path) -> list[dict[str, Any]]:
     """The crystals with their labels, under our names and in our units. Raises DataError."""
     ids = table.values(identity)
-    labels = {column.property: [_in_our_unit(v, column) for v in table.values(column.column)] for column in chosen}
+    labels = {column.quantity: [_in_our_unit(v, column) for v in table.values(column.column)] for column in chosen}
     with tempfile.TemporaryDirectory() as scratch:
         ours = Path(scratch) / table.path.name  # what data/folder.py reads; its messages name the table
         with ours.open("w", newline="", encoding="utf-8") as handle:
