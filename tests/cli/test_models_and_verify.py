@@ -105,7 +105,9 @@ def test_another_version_is_named(run: Run, trained: Trained) -> None:
     folder = Path("results/data")
     folder.mkdir(parents=True)
     table = columns.RECORDS.empty_table()
-    write_table(folder / "records.parquet", table, version=columns.RECORDS_VERSION + 1, metadata=ORIGIN.to_dict())
+    newer = columns.RECORDS_VERSION + 1
+    metadata = {**ORIGIN.to_dict(), "version": newer}
+    write_table(folder / "records.parquet", table, version=newer, metadata=metadata)
     ended = run("verify", folder)
     assert ended.code == 1
     assert "this version reads" in ended.out
