@@ -18,7 +18,7 @@ START_SECONDS = 15.0  # of a training before its first step and after its last: 
 EVALUATION_SECONDS = 20.0  # of predicting the held-out folds with a model, its metrics and its part of the page
 BYTES_PER_WEIGHT = 4
 WEIGHTS_KEPT = 10  # in a checkpoint and the two states of its run: weights, averages, moments of the optimiser
-GRAPH_BYTES_PER_ATOM = 600  # of the shards, as 76 MB for the 15,364 crystals of the part
+GRAPH_BYTES_PER_ATOM = 315  # of the shards, as 76 MB for the 15,364 crystals of the part
 
 
 @dataclass(frozen=True)

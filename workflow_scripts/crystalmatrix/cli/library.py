@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crystalmatrix.config import RESERVED
 from crystalmatrix.errors import DataError, nearest
-from crystalmatrix.files import read_json, sha256
 from crystalmatrix.properties import MULTITASK, PROPERTIES
 
 SHIPPED, RELEASED, TRAINED = "shipped", "released", "trained"
@@ -56,6 +54,8 @@ class ModelFile:
 
     def digest_fits(self) -> bool | None:
         """None: no card says what to expect."""
+        from crystalmatrix.files import sha256  # late, as pyarrow comes with it
+
         expected = self.expected_sha256
         return None if expected is None else sha256(self.path) == expected
 
@@ -67,7 +67,7 @@ def known_models(folder: Path | None = None) -> list[ModelFile]:
     return [
         *shipped_models(folder),
         *_by_age(results.glob("release/*/*.pt"), RELEASED),
-        *_by_age((path for path in results.glob("*/*.pt") if path.parent.name not in RESERVED), TRAINED),
+        *_by_age(results.glob("*/*.pt"), TRAINED),
     ]
 
 
@@ -135,7 +135,10 @@ def _model(path: Path, origin: str) -> ModelFile:
 
 
 def _card(path: Path) -> dict[str, Any]:
-    content = read_json(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise DataError(f"{path}: no valid JSON, so damaged; get or make it again") from None
     if not isinstance(content, dict):
         raise DataError(f"{path}: found {json.dumps(content)[:40]}, expected an object with keys; delete it")
     return content
