@@ -7,6 +7,7 @@ import shutil
 
 from crystalmatrix.code import digest
 from crystalmatrix.contracts import columns, versions
+from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.contracts.view import View
 from crystalmatrix.config import load
 from crystalmatrix.crystals.formats import labelled_files, structure_files
@@ -95,6 +96,28 @@ def shard_viewed(wildcards):
     path = f"results/features/{viewed(wildcards).name}/shard-{wildcards.shard}.arrow"
     rebuilt_if_unreadable(path, columns.FEATURES_VERSION)
     return f"results/graphs/shard-{wildcards.shard}.parquet"
+
+
+def shard_described(wildcards):
+    """The descriptor shards of a graph shard, one for each potential that the view holds."""
+    return [
+        f"results/descriptors/{potential}/shard-{wildcards.shard}.parquet" for potential in viewed(wildcards).descriptors
+    ]
+
+
+def shard_to_describe(wildcards):
+    """The graph shard behind a descriptor shard; a number or a potential that does not exist is refused."""
+    or_exit(CONFIG.check_shard, wildcards.shard)
+    or_exit(CONFIG.check_potential, wildcards.potential, POTENTIALS)
+    path = f"results/descriptors/{wildcards.potential}/shard-{wildcards.shard}.parquet"
+    rebuilt_if_unreadable(path, columns.DESCRIPTORS_VERSION)
+    return f"results/graphs/shard-{wildcards.shard}.parquet"
+
+
+def facts_of(wildcards):
+    """What the descriptors of a potential depend on, as text; nothing of an unknown one, which the input refuses."""
+    facts = POTENTIALS.get(wildcards.potential)
+    return f"{facts.package} {facts.package_version} {facts.sha256}" if facts else ""
 
 
 def shards_compared(wildcards):

@@ -6,6 +6,7 @@ rule features:
     input:
         shard=shard_viewed,
         all_shards=shards_compared,
+        descriptors=shard_described,
     output:
         "results/features/{view}/shard-{shard}.arrow",
     log:
@@ -24,4 +25,4 @@ rule features:
         "Laying out shard {wildcards.shard} for {wildcards.view}"
     shell:
         'python "$SCRIPTS"/features.py --view {params.view:q} --shard {input.shard}'
-        " --all-shards {input.all_shards} --out {output} &> {log}"
+        " --all-shards {input.all_shards} --descriptors {input.descriptors} --out {output} &> {log}"

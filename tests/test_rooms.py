@@ -16,6 +16,7 @@ LAYERS = (
     {"contracts"},
     {"crystals"},
     {"data", "graphs"},
+    {"descriptors"},
     {"features", "targets"},
     {"models"},
     {"trained"},

@@ -18,11 +18,14 @@ def main() -> None:
     parser.add_argument("--view", required=True, help="JSON of contracts/view.py")
     parser.add_argument("--shard", type=Path, required=True, help="the graph shard to read")
     parser.add_argument("--all-shards", type=Path, nargs="*", default=[], help="where the view takes all neighbours")
+    parser.add_argument("--descriptors", type=Path, nargs="*", default=[], help="of the shard, for each potential read")
     parser.add_argument("--out", type=Path, required=True, help="the Arrow file to write")
     arguments = parser.parse_args()
     view = View.from_json(arguments.view)
     start = time.perf_counter()
-    n_crystals = write_features(arguments.out, arguments.shard, view=view, all_shards=arguments.all_shards)
+    n_crystals = write_features(
+        arguments.out, arguments.shard, view=view, all_shards=arguments.all_shards, descriptors=arguments.descriptors
+    )
     seconds = time.perf_counter() - start
     print(f"{arguments.out}: {n_crystals:,} crystals, {arguments.out.stat().st_size / 1e6:,.0f} MB in {seconds:.1f} s")
 

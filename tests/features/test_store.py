@@ -13,7 +13,7 @@ import pytest
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.columns import JID
-from crystalmatrix.contracts.features import NEIGHBOURHOOD_WIDTH, PER_ATOM, FeaturesMetadata
+from crystalmatrix.contracts.features import NEIGHBOURHOOD_WIDTH, FeaturesMetadata
 from crystalmatrix.contracts.view import View
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.blocks import array_of
@@ -61,7 +61,7 @@ def test_files_hold_what_memory_holds(tmp_path: Path, shards: list[Path], name: 
         assert found.n_slots == expected.n_slots
         np.testing.assert_array_equal(found.species, expected.species)
         np.testing.assert_array_equal(found.atom_pointer, expected.atom_pointer)
-        for key, values in found.gather(every, *PER_ATOM).items():
+        for key, values in found.gather(every, *expected.items).items():
             np.testing.assert_array_equal(values, expected.gather(every, key)[key], strict=True)
 
 
@@ -143,7 +143,7 @@ def test_a_cut_file_is_one_line(paths: list[Path], length: int) -> None:
 def test_one_flipped_bit_is_found_when_its_block_is_used(paths: list[Path]) -> None:
     """In whichever array: the file opens, its other blocks are used, and the damaged one reaches no network."""
     whole = paths[1].read_bytes()
-    for name in PER_ATOM:
+    for name in opened(paths).items:
         values = array_of(open_file(paths[1]).blocks[1], name)
         at = whole.index(np.ascontiguousarray(values).tobytes())
         paths[1].write_bytes(whole[: at + 3] + bytes([whole[at + 3] ^ 1]) + whole[at + 4 :])

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.contracts.descriptors import n_descriptors
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.geometry import distances_below
+from crystalmatrix.descriptors.described import Described
 from crystalmatrix.features.batch import Batch
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.features import Features
@@ -17,7 +19,8 @@ from crystalmatrix.graphs.build import build
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.models.registry import ARCHITECTURES
-from crystalmatrix.tiers import CGCNNConfig, EquivariantConfig, ModelConfig
+from crystalmatrix.models.support import KernelReadout
+from crystalmatrix.tiers import CGCNNConfig, EquivariantConfig, KernelConfig, ModelConfig, ReadoutConfig
 
 GRAPH = GraphConfig()
 CONFIGS = {
@@ -35,7 +38,13 @@ CONFIGS = {
     ),
     "no_angles": EquivariantConfig(architecture="equivariant", channels=6, edge_channels=7, layers=2, angle_radial=0),
     "cgcnn": CGCNNConfig(architecture="cgcnn", channels=8, layers=2, neighbours=16),
-}
+    "readout": ReadoutConfig(architecture="readout", channels=8, layers=1, descriptors=("chgnet",)),
+    "described": EquivariantConfig(
+        architecture="equivariant", channels=8, edge_channels=8, layers=2, l_max=2, pooling="moments",
+        descriptors=("chgnet",), components=16,
+    ),
+    "kernel": KernelConfig(architecture="kernel", descriptors=("chgnet",), components=16),
+}  # fmt: skip
 
 SMOOTH = [name for name, config in CONFIGS.items() if ARCHITECTURES[config.architecture].smooth]
 
@@ -82,13 +91,59 @@ def graphs_of(crystals: list[Crystal], settings: GraphConfig = GRAPH) -> Graphs:
 
 def stored_batch(crystals: list[Crystal], config: ModelConfig, settings: GraphConfig = GRAPH) -> Batch:
     """What a training sees: float32 vectors and float16 fingerprints, here as float64 numbers."""
-    features = Features.of_graphs(graphs_of(crystals, settings), View.of(settings, config))
+    described = described_by_hand(crystals, config)
+    features = Features.of_graphs(graphs_of(crystals, settings), View.of(settings, config), described)
     batch = Dataset(features, torch.device("cpu")).batch(np.arange(len(crystals)))
     return batch._replace(
         vector=batch.vector.double(),
         envelope_radius=batch.envelope_radius.double(),
         angular=batch.angular.double(),
+        descriptors=batch.descriptors.double(),
     )
+
+
+def descriptors_by_hand(crystals: list[Crystal], config: ModelConfig) -> NDArray[np.float64]:
+    """[n_atoms, n_descriptors] in place of a potential's: invariants of each atom, smooth in its neighbours."""
+    width = n_descriptors(config.descriptors)
+    centre = np.linspace(1, 5, width) if width else np.empty(0)
+    rows = [
+        (weight[:, None] * envelope * np.exp(-(((distance[:, None] - centre) / 0.5) ** 2))).sum(axis=0)
+        for crystal in crystals
+        for distance, weight, envelope in _around(crystal)
+    ]
+    return np.array(rows).reshape(-1, width)
+
+
+def _around(crystal: Crystal):
+    """For each atom the distances within 5 Å, a weight of the neighbour's element, and an envelope."""
+    spacing = 1 / np.linalg.norm(np.linalg.inv(crystal.lattice), axis=0)
+    n = np.ceil(5 / spacing).astype(int) + 1
+    images = np.stack(np.meshgrid(*(np.arange(-k, k + 1) for k in n), indexing="ij"), -1).reshape(-1, 1, 3)
+    for z, position in zip(crystal.species, crystal.fractional % 1, strict=True):
+        edge = (crystal.fractional % 1 - position + images) @ crystal.lattice
+        distance = np.linalg.norm(edge, axis=-1)  # [n_images, n_atoms]
+        near = (distance > 1e-6) & (distance < 5)
+        weight = np.broadcast_to(np.sin(crystal.species.astype(float)) + z / 100, distance.shape)
+        yield distance[near], weight[near], (1 - (distance[near] / 5)[:, None] ** 2) ** 3
+
+
+def described_by_hand(crystals: list[Crystal], config: ModelConfig) -> Described | None:
+    """The same, as a stage would store them."""
+    if not config.descriptors:
+        return None
+    values, n = descriptors_by_hand(crystals, config), len(config.descriptors)
+    return Described(values[:, :-n].astype(np.float16), values[:, -n:].astype(np.float32))
+
+
+def fit_by_hand(model: CrystalModel) -> None:
+    """Some support vectors for a kernel, and a linear reference: what training would fit."""
+    if isinstance(model.readout, KernelReadout):
+        random = torch.Generator().manual_seed(1)
+        n_features = len(model.trunk.mean)
+        model.readout.vectors = torch.randn(7, n_features, generator=random, dtype=torch.float64)
+        model.readout.coefficients = torch.randn(7, model.n_outputs, generator=random, dtype=torch.float64)
+    if model.reference is not None:
+        model.reference.weight = torch.randn_like(model.reference.weight)
 
 
 def model_of(config: ModelConfig, outputs: tuple[int, ...] = (1, 2)) -> CrystalModel:
@@ -103,6 +158,7 @@ def model_of(config: ModelConfig, outputs: tuple[int, ...] = (1, 2)) -> CrystalM
         model = CrystalModel(config, outputs_per_head=outputs).eval()
     finally:
         torch.set_default_dtype(torch.float32)
+    fit_by_hand(model)
     for weight in model.parameters():
         if weight.ndim > 1:
             nn.init.normal_(weight, std=2 / weight.shape[1] ** 0.5)

@@ -15,7 +15,7 @@ from crystalmatrix.config import GraphConfig
 from crystalmatrix.features.batch import Batch
 from crystalmatrix.tiers import ModelConfig
 
-from .cases import GRAPH, Crystal
+from .cases import GRAPH, Crystal, descriptors_by_hand
 
 STEP, SHELL = 1e-6, 1e-3  # Å
 
@@ -46,6 +46,7 @@ def exact_batch(
         vector=torch.from_numpy(vector),
         envelope_radius=torch.from_numpy(radius),
         angular=torch.from_numpy(angular),
+        descriptors=torch.from_numpy(descriptors_by_hand(crystals, config)),
         crystal=torch.from_numpy(np.repeat(np.arange(len(crystals)), counts)),
         n_crystals=len(crystals),
     )

@@ -153,6 +153,7 @@ RESERVED = (
     "benchmarks",
     "composition",
     "data",
+    "descriptors",
     "features",
     "graphs",
     "leaderboard",
@@ -221,6 +222,11 @@ class Config(Section):
                 f"results/graphs/shard-{shard}.parquet: no shard {shard} among the {self.graph.shards} of graph.shards "
                 f"(known: 0 to {self.graph.shards - 1})"
             )
+
+    def check_potential(self, name: str, known: Iterable[str]) -> None:
+        """Raise ConfigError, listing what exists, unless it is a potential that the workflow knows."""
+        if name not in known:
+            raise ConfigError(f"results/descriptors/{name}: no potential {name!r}{nearest(name, known)}")
 
     def check_view(self, view: str, known: Iterable[str]) -> None:
         """Raise ConfigError, listing what exists, unless results/features/<view>/ is what a tier of the matrix sees."""

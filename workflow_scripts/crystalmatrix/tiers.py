@@ -4,13 +4,14 @@ In: nested dictionaries.  Out: TierConfig with the settings of one of the archit
 """
 
 import json
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.section import Section
 
+PotentialName = Literal["7net-0", "chgnet"]  # of contracts/descriptors.POTENTIALS
 KISSING_NUMBER = 12  # so many equal spheres can touch one; the 13th is farther away
 ARCHITECTURE = "architecture"  # the key of a tier's `model` section that says which of the following it is
 
@@ -21,7 +22,9 @@ class ModelSection(Section):
     where: ClassVar[str] = "tiers.*.model"
     channels: int = Field(32, ge=1)  # features of an atom (of each irrep, where there are several)
     neighbours: int | None = 16  # nearest so many, whole shells; null: all edges of the shards
-    pooling: Literal["mean", "attention"] = "mean"  # of the atoms of a crystal
+    pooling: Literal["mean", "attention", "moments"] = "mean"  # of a crystal's atoms; moments: mean and deviation
+    descriptors: tuple[PotentialName, ...] = ()  # pretrained potentials whose features of the atoms it reads
+    components: int | None = Field(None, ge=1)  # principal components of the descriptors that it reads; null: all
     dropout: float = Field(0.0, ge=0, lt=1)  # of the atoms' and the crystal's features before the heads, in training
 
     @field_validator("neighbours")
@@ -33,6 +36,13 @@ class ModelSection(Section):
                 "surround an atom, and a shell that does not fit is left out whole, which would leave none"
             )
         return n
+
+    @field_validator("descriptors")
+    @classmethod
+    def _check_descriptors(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) != len(names):
+            raise ValueError(f"found {', '.join(names)}, expected each potential once")
+        return names
 
     @property
     def angular_basis(self) -> tuple[int, int]:
@@ -48,6 +58,7 @@ class EquivariantConfig(ModelSection):
     layers: int = Field(2, ge=1)
     l_max: int = Field(1, ge=0, le=4)  # highest degree of the spherical harmonics
     n_radial: int = Field(8, ge=2)  # functions of the distance
+    descriptors_enter: Literal["early", "late", "both"] = "both"  # before the layers, after them (where there are any)
     angle_radial: int = Field(3, ge=0)  # radial x angular basis of the 3-body fingerprint; 0: no angles (ablation)
     angle_angular: int = Field(6, ge=1)
 
@@ -65,8 +76,88 @@ class CGCNNConfig(ModelSection):
     n_radial: int = Field(41, ge=2)
 
 
+class ReadoutConfig(ModelSection):
+    """A perceptron on the descriptors of every atom (models/perceptron.py): no message passing, minutes on a CPU."""
+
+    architecture: Literal["readout"]
+    channels: int = Field(192, ge=1)
+    layers: int = Field(2, ge=0)  # residual perceptrons
+    pooling: Literal["mean", "attention", "moments"] = "moments"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        return _with_descriptors(self)
+
+
+class KernelConfig(ModelSection):
+    """Support vector regression on the pooled descriptors of a crystal (models/kernel.py)."""
+
+    architecture: Literal["kernel"]
+    cost: float = Field(10.0, gt=0)  # C, in deviations of the target
+    tube: float = Field(0.02, ge=0)  # epsilon, errors that cost nothing, in deviations of the target
+    width: float = Field(0.3, gt=0)  # gamma of the Gaussian times the number of features
+    most_crystals: int = Field(15_000, ge=2)  # of a larger training set so many, drawn at random: its time is quadratic
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        return _with_descriptors(self)
+
+
+AMember = Annotated[EquivariantConfig | CGCNNConfig | ReadoutConfig | KernelConfig, Field(discriminator="architecture")]
+
+
+class BlendConfig(Section):
+    """Members of different kinds in one model, weighted by what the validation fold says of each."""
+
+    where: ClassVar[str] = "tiers.*.model"
+    architecture: Literal["blend"]
+    members: tuple[AMember, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        networks = [member for member in self.members if not isinstance(member, ReadoutConfig | KernelConfig)]
+        for key in ("neighbours", "angular_basis"):
+            found = {getattr(member, key) for member in networks}
+            if len(found) > 1:
+                raise ValueError(
+                    f"members: found {key} {' and '.join(map(str, sorted(found, key=str)))}, expected one for all"
+                )
+        return self
+
+    @property
+    def _network(self) -> ModelSection:
+        """A member that reads neighbours, where there is one."""
+        return next((m for m in self.members if not isinstance(m, ReadoutConfig | KernelConfig)), self.members[0])
+
+    @property
+    def neighbours(self) -> int | None:
+        return self._network.neighbours
+
+    @property
+    def angular_basis(self) -> tuple[int, int]:
+        return self._network.angular_basis
+
+    @property
+    def descriptors(self) -> tuple[str, ...]:
+        """Of all members, in the order of their names."""
+        return tuple(sorted({name for member in self.members for name in member.descriptors}))
+
+
+Reader = TypeVar("Reader", bound=ModelSection)
+
+
+def _with_descriptors(config: Reader) -> Reader:
+    if not config.descriptors:
+        raise ValueError("descriptors: found none, expected at least one potential: the model reads nothing else")
+    return config
+
+
+Seeing = ModelSection | BlendConfig  # what knows which features it reads
+
 # One entry an architecture; models/registry.py says which class each of them is the settings of.
-ModelConfig = Annotated[EquivariantConfig | CGCNNConfig, Field(discriminator="architecture")]
+ModelConfig = Annotated[
+    EquivariantConfig | CGCNNConfig | ReadoutConfig | KernelConfig | BlendConfig, Field(discriminator="architecture")
+]
 
 
 class TrainingConfig(Section):
@@ -125,6 +216,26 @@ class TierConfig(Section):
     where: ClassVar[str] = "tiers.*"
     model: ModelConfig
     training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.training.hurdle and any(isinstance(member, KernelConfig) for member in self.members):
+            raise ValueError("training.hurdle: found true with architecture kernel, which has no such output")
+        return self
+
+    @property
+    def members(self) -> tuple["AMember", ...]:
+        """The kinds of networks in the model, in turn: one, or those of a blend."""
+        return self.model.members if isinstance(self.model, BlendConfig) else (self.model,)
+
+    def of_member(self, index: int) -> "TierConfig":
+        """The settings of kind `index` alone."""
+        return self.model_copy(update={"model": self.members[index]})
+
+    @property
+    def n_members(self) -> int:
+        """Networks in a checkpoint: all seeds of the first kind, then all of the next."""
+        return len(self.members) * self.training.seeds
 
     def for_task(self, task: str) -> str:
         """JSON of the keys that concern the task: what a training is given, and what its card shows.

@@ -14,18 +14,22 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crystalmatrix.contracts.columns import FEATURES_VERSION, JID, NEIGHBOUR, SPECIES
+from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.contracts.document import Document
 from crystalmatrix.contracts.view import View
 
 VECTOR = "vector"
 ENVELOPE_RADIUS = "envelope_radius"
 ANGULAR = "angular"
+DESCRIPTORS = "descriptors"
+SITE_ENERGIES = "site_energies"
 NEIGHBOURHOOD = "neighbourhood"
 NEIGHBOURHOOD_WIDTH = 16  # of graphs/neighbourhood.py
 
-SEEN_BY_NETWORKS = (SPECIES, NEIGHBOUR, VECTOR, ENVELOPE_RADIUS, ANGULAR)  # what a batch is gathered from
-PER_ATOM = (*SEEN_BY_NETWORKS, NEIGHBOURHOOD)
-CHECKSUM = b"crc32"  # key of a block's metadata: zlib.crc32 of its PER_ATOM arrays, one after the other
+# What a batch is gathered from; the last two only in a view with descriptors.
+OF_POTENTIALS = (DESCRIPTORS, SITE_ENERGIES)
+SEEN_BY_NETWORKS = (SPECIES, NEIGHBOUR, VECTOR, ENVELOPE_RADIUS, ANGULAR, *OF_POTENTIALS)
+CHECKSUM = b"crc32"  # key of a block's metadata: zlib.crc32 of its arrays, one after the other in their order here
 
 
 class Item(NamedTuple):
@@ -54,23 +58,28 @@ class FeaturesMetadata(Document):
     n_shards: int
     records_digest: str  # see RecordsMetadata
     shard_sha256: str  # of the shard that it was made from
+    descriptors_sha256: tuple[str, ...] = ()  # of the descriptor shards, one for each potential of the view
 
     @property
     def items(self) -> dict[str, Item]:
         """What the file holds of every atom."""
-        return layout(n_slots=self.n_slots, n_angular=self.view.n_angular)
+        return layout(self.view, n_slots=self.n_slots)
 
 
-def layout(*, n_slots: int, n_angular: int) -> dict[str, Item]:
-    """Of PER_ATOM, for K = `n_slots` neighbours of an atom and `n_angular` numbers of an edge's 3-body fingerprint."""
-    return {
+def layout(view: View, *, n_slots: int) -> dict[str, Item]:
+    """What is known of an atom of a view with K = `n_slots` neighbours, in the order of the file."""
+    items = {
         SPECIES: Item(np.dtype(np.uint8), ()),  # atomic number Z
         NEIGHBOUR: Item(np.dtype(np.int16), (n_slots,)),  # atom j, counted within its crystal
         VECTOR: Item(np.dtype(np.float32), (n_slots, 3)),  # Å, from the centre to its neighbour
         ENVELOPE_RADIUS: Item(np.dtype(np.float32), ()),  # Å
-        ANGULAR: Item(np.dtype(np.float16), (n_slots, n_angular)),
-        NEIGHBOURHOOD: Item(np.dtype(np.float32), (NEIGHBOURHOOD_WIDTH,)),  # for trained/domain.py
+        ANGULAR: Item(np.dtype(np.float16), (n_slots, view.n_angular)),
     }
+    if view.descriptors:
+        width = sum(POTENTIALS[name].width for name in view.descriptors)
+        items[DESCRIPTORS] = Item(np.dtype(np.float16), (width,))  # of all potentials; NaN: not described
+        items[SITE_ENERGIES] = Item(np.dtype(np.float32), (len(view.descriptors),))  # eV
+    return items | {NEIGHBOURHOOD: Item(np.dtype(np.float32), (NEIGHBOURHOOD_WIDTH,))}  # for trained/domain.py
 
 
 def features_schema(items: Mapping[str, Item]) -> pa.Schema:

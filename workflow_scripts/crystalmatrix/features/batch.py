@@ -21,5 +21,6 @@ class Batch(NamedTuple):
     vector: Tensor  # [n_atoms, K, 3] Å, from the centre to its neighbour
     envelope_radius: Tensor  # [n_atoms] Å, the distance at which a neighbour's weight is zero
     angular: Tensor  # [n_atoms, K, n_angular] fingerprint of the precomputed 3-body angles of each edge
+    descriptors: Tensor  # [n_atoms, n_descriptors] see contracts/descriptors.n_descriptors; NaN: not described
     crystal: Tensor  # [n_atoms] int64, crystal of each atom
     n_crystals: int

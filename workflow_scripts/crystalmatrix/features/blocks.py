@@ -5,6 +5,7 @@ In: Graphs and a View, or an Arrow record batch.  Out: Block. Both kinds hold th
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cached_property
 from typing import Protocol
 
@@ -13,8 +14,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crystalmatrix.contracts.columns import JID, SPECIES
-from crystalmatrix.contracts.features import NEIGHBOURHOOD, PER_ATOM, SEEN_BY_NETWORKS, Item
+from crystalmatrix.contracts.features import DESCRIPTORS, NEIGHBOURHOOD, OF_POTENTIALS, SITE_ENERGIES, Item
 from crystalmatrix.contracts.view import View
+from crystalmatrix.descriptors.described import Described
 from crystalmatrix.features.dense import DenseGraphs, densify
 from crystalmatrix.graphs.arrow import to_arrow, to_numpy
 from crystalmatrix.graphs.neighbourhood import neighbourhoods
@@ -31,13 +33,18 @@ class Block(Protocol):
     def neighbourhood(self) -> NDArray[np.float32]:
         """[n_atoms, NEIGHBOURHOOD_WIDTH], see graphs/neighbourhood.py."""
 
+    @property
+    def described(self) -> Described | None:
+        """What the view's potentials say of the atoms; None in a view without."""
+
 
 class MemoryBlock:
-    """Made here and now from graphs."""
+    """Made here and now from graphs, and what potentials say of their atoms."""
 
-    def __init__(self, graphs: Graphs, view: View) -> None:
+    def __init__(self, graphs: Graphs, view: View, described: Described | None = None) -> None:
         self._graphs = graphs
         self.dense = densify(graphs, graph=view.graph, model=view)
+        self.described = described
 
     @cached_property
     def neighbourhood(self) -> NDArray[np.float32]:
@@ -49,39 +56,55 @@ class MappedBlock:
 
     def __init__(self, batch: pa.RecordBatch, items: Mapping[str, Item]) -> None:
         pointer = to_numpy(batch.column(SPECIES).offsets).astype(np.int64)
-        arrays = {name: _numbers(batch.column(name)).reshape(pointer[-1], *items[name].shape) for name in PER_ATOM}
+        arrays = {name: _numbers(batch.column(name)).reshape(pointer[-1], *item.shape) for name, item in items.items()}
+        self.neighbourhood: NDArray[np.float32] = arrays.pop(NEIGHBOURHOOD)
+        of_potentials = {name: arrays.pop(name) for name in OF_POTENTIALS if name in arrays}
+        self.described = (
+            Described(features=of_potentials[DESCRIPTORS], site_energies=of_potentials[SITE_ENERGIES])
+            if of_potentials
+            else None
+        )
         self.dense = DenseGraphs(
             jid=np.array(batch.column(JID).to_pylist(), dtype=np.str_),
             atom_pointer=pointer,
-            **{name: arrays[name] for name in SEEN_BY_NETWORKS},
+            **arrays,
         )
-        self.neighbourhood: NDArray[np.float32] = arrays[NEIGHBOURHOOD]
 
 
 def record_batch(block: Block, schema: pa.Schema) -> pa.RecordBatch:
     """The rows that MappedBlock is made from."""
     offsets = to_arrow(block.dense.atom_pointer.astype(np.int32))
     columns = [pa.array(block.dense.jid.tolist(), pa.string())]
-    for name in PER_ATOM:
+    for name in names_of(block):
         kind = schema.field(name).type
         columns.append(pa.ListArray.from_arrays(offsets, _items(array_of(block, name), kind.value_type), type=kind))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
+def names_of(block: Block) -> list[str]:
+    """What the block knows of every atom, in the order of contracts/features.layout."""
+    dense = [field.name for field in fields(DenseGraphs)][2:]  # without jid and atom_pointer
+    return [*dense, *(OF_POTENTIALS if block.described else ()), NEIGHBOURHOOD]
+
+
 def array_of(block: Block, name: str) -> NDArray:
-    """One of PER_ATOM, [n_atoms, ...]."""
-    return block.neighbourhood if name == NEIGHBOURHOOD else getattr(block.dense, name)
+    """One of `names_of`, [n_atoms, ...]."""
+    if name == NEIGHBOURHOOD:
+        return block.neighbourhood
+    if block.described and name in OF_POTENTIALS:
+        return block.described.features if name == DESCRIPTORS else block.described.site_energies
+    return getattr(block.dense, name)
 
 
 def n_bytes(block: Block) -> int:
     """Size of the arrays."""
-    return sum(array_of(block, name).nbytes for name in PER_ATOM)
+    return sum(array_of(block, name).nbytes for name in names_of(block))
 
 
 def checksum(block: Block) -> int:
     """Of all numbers of the block; reads 2.5 GB/s."""
     total = 0
-    for name in PER_ATOM:
+    for name in names_of(block):
         total = zlib.crc32(np.ascontiguousarray(array_of(block, name)).reshape(-1).view(np.uint8).data, total)
     return total
 

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crystalmatrix.contracts.columns import NEIGHBOUR, SPECIES
-from crystalmatrix.contracts.features import ANGULAR, ENVELOPE_RADIUS, SEEN_BY_NETWORKS, VECTOR
+from crystalmatrix.contracts.features import (
+    ANGULAR,
+    DESCRIPTORS,
+    ENVELOPE_RADIUS,
+    SEEN_BY_NETWORKS,
+    SITE_ENERGIES,
+    VECTOR,
+)
 from crystalmatrix.features.batch import Batch
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.staging import Staging
@@ -36,7 +43,7 @@ class Dataset:
         self.n_atoms = features.n_atoms  # [n_crystals]
         self.window_atoms = features.window_atoms  # that should be in use at a time; None: all
         self.storage = storage or _choose_storage(features, device)
-        self._items = {name: features.items[name] for name in SEEN_BY_NETWORKS}
+        self._items = {name: item for name, item in features.items.items() if name in SEEN_BY_NETWORKS}
         self._staging = Staging(self._items, device) if device.type == "cuda" else None
         self._on_device = self._copy_all() if self.storage == "device" else None
 
@@ -58,6 +65,7 @@ class Dataset:
             vector=parts[VECTOR],
             envelope_radius=parts[ENVELOPE_RADIUS],
             angular=parts[ANGULAR],
+            descriptors=_described(parts),
             crystal=torch.from_numpy(crystal).to(self.device),
             n_crystals=len(crystals),
         )
@@ -87,10 +95,18 @@ class Dataset:
         return whole
 
 
+def _described(parts: dict[str, Tensor]) -> Tensor:
+    """[n_atoms, n_descriptors] in float32; no columns in a view without descriptors."""
+    if DESCRIPTORS not in parts:
+        return parts[VECTOR].new_empty(len(parts[VECTOR]), 0)
+    return torch.cat([parts[DESCRIPTORS].float(), parts[SITE_ENERGIES]], dim=-1)
+
+
 def _choose_storage(features: Features, device: torch.device) -> Storage:
     if device.type != "cuda":
         return "host"
-    needed = int(features.n_atoms.sum()) * sum(features.items[name].n_bytes for name in SEEN_BY_NETWORKS)
+    seen = [item for name, item in features.items.items() if name in SEEN_BY_NETWORKS]
+    needed = int(features.n_atoms.sum()) * sum(item.n_bytes for item in seen)
     return "device" if needed < SHARE_OF_DEVICE * torch.cuda.mem_get_info(device)[0] else "host"
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix.contracts.features import Item, layout
 from crystalmatrix.contracts.view import View
+from crystalmatrix.descriptors.described import Described
 from crystalmatrix.features.blocks import Block, MemoryBlock, array_of
 from crystalmatrix.graphs.ragged import Graphs, running_sum
 
@@ -55,9 +56,9 @@ class Features:
         )
 
     @classmethod
-    def of_graphs(cls, graphs: Graphs, view: View) -> Self:
-        """Made in memory, one block."""
-        block = MemoryBlock(graphs, view)
+    def of_graphs(cls, graphs: Graphs, view: View, described: Described | None = None) -> Self:
+        """Made in memory, one block; `described` where the view has descriptors."""
+        block = MemoryBlock(graphs, view, described)
         return cls.of_blocks(view, block.dense.neighbour.shape[1], [block])
 
     @property
@@ -79,7 +80,7 @@ class Features:
     @property
     def items(self) -> dict[str, Item]:
         """What is known of every atom."""
-        return layout(n_slots=self.n_slots, n_angular=self.view.n_angular)
+        return layout(self.view, n_slots=self.n_slots)
 
     @property
     def bytes_per_atom(self) -> int:
@@ -104,7 +105,7 @@ class Features:
         )
 
     def gather(self, crystals: NDArray[np.int64], *names: str) -> dict[str, NDArray]:
-        """{name: [n, ...]} of the atoms of some crystals, one crystal after the other; `names` of PER_ATOM."""
+        """{name: [n, ...]} of the atoms of some crystals, one crystal after the other; `names` of `items`."""
         n_atoms, items = int(self.n_atoms[crystals].sum()), self.items
         out = {name: items[name].empty(n_atoms) for name in names}
         self.gather_into(crystals, out)

@@ -15,23 +15,31 @@ from crystalmatrix import files
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts.features import CHECKSUM, FeaturesMetadata, features_schema
 from crystalmatrix.contracts.view import View
+from crystalmatrix.descriptors.shards import open_descriptors
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.blocks import MemoryBlock, checksum, record_batch
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.mapped import MappedBlocks, MappedFile, open_file
 from crystalmatrix.graphs.shards import most_neighbours, shard_metadata, stream_shard
-from crystalmatrix.tiers import ModelSection
+from crystalmatrix.tiers import Seeing
 
 BLOCK_BYTES = 16 << 20  # small enough to make and to verify at once, and few enough for any set
 _DELETE = "delete results/features and run again"
 
 
 def write_features(
-    path: Path, shard: Path, *, view: View, all_shards: list[Path], block_bytes: int = BLOCK_BYTES
+    path: Path,
+    shard: Path,
+    *,
+    view: View,
+    all_shards: list[Path],
+    descriptors: list[Path] | None = None,
+    block_bytes: int = BLOCK_BYTES,
 ) -> int:
     """The features of one shard; returns how many crystals it holds. Raises DataError.
 
-    `all_shards` are looked at where the view takes all neighbours, so that all files have as many slots.
+    `all_shards` are looked at where the view takes all neighbours, so that all files have as many slots; `descriptors`
+    are the shard's, one for each potential of the view.
     """
     found = shard_metadata(shard, settings=view.graph)
     metadata = FeaturesMetadata(
@@ -41,16 +49,20 @@ def write_features(
         n_shards=found["n_shards"],
         records_digest=found["records_digest"],
         shard_sha256=files.sha256(shard),
+        descriptors_sha256=tuple(map(files.sha256, descriptors or [])),
     )
     schema = features_schema(metadata.items)
     described = files.described(schema, version=FeaturesMetadata.VERSION, metadata=metadata.to_dict())
     with_slots = view.model_copy(update={"neighbours": metadata.n_slots})
     atoms_at_once = block_bytes // sum(item.n_bytes for item in metadata.items.values())
+    known = open_descriptors(descriptors or [], view.descriptors, shard_sha256=metadata.shard_sha256)
     n_crystals = 0
     with files.atomic(path) as temporary, pa.ipc.new_file(str(temporary), described) as writer:
         for graphs in stream_shard(shard):
             for crystals in consecutive(np.diff(graphs.atom_pointer), atoms_at_once):
-                block = MemoryBlock(graphs.select(crystals), with_slots)
+                part = graphs.select(crystals)
+                described = known.of(part.jid.tolist(), np.diff(part.atom_pointer)) if known else None
+                block = MemoryBlock(part, with_slots, described)
                 writer.write_batch(record_batch(block, schema), custom_metadata={CHECKSUM: str(checksum(block))})
                 n_crystals += len(crystals)
     return n_crystals
@@ -59,7 +71,7 @@ def write_features(
 def open_features(
     paths: list[Path],
     *,
-    model: ModelSection,
+    model: Seeing,
     graph: GraphConfig | None = None,
     records_digest: str,
     limit: int,

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.crystal import Crystal, Failure
+from crystalmatrix.descriptors.potential import load_potential
+from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.sampling import inference_batches
-from crystalmatrix.graphs.ragged import Graphs
-from crystalmatrix.inference.prepare import Item, chunked, prepare
+from crystalmatrix.inference.prepare import Item, Prepared, chunked, prepare
+from crystalmatrix.models.registry import ARCHITECTURES, SCALARS
 from crystalmatrix.trained.checkpoint import load_checkpoint
 
 CRYSTALS_AT_ONCE = 512
@@ -40,29 +42,41 @@ class Embedder:
     """The trunk of the first member of a checkpoint: members are trained apart, their features do not compare."""
 
     def __init__(self, model: Path, *, device: torch.device) -> None:
-        """Raises DataError."""
+        """Raises DataError, ConfigError."""
         self.checkpoint = load_checkpoint(model)
         self.device = device
+        architecture = self.checkpoint.settings.members[0].architecture
+        if ARCHITECTURES[architecture].gives != SCALARS:
+            raise ConfigError(f"{model}: {architecture} has no features of atoms; choose a network, as equivariant")
+        read = self.checkpoint.settings.model.descriptors
+        self._potentials = {name: load_potential(name, device=device.type) for name in read}
         self._trunk = self.checkpoint.models(device)[0].trunk
 
     @property
     def channels(self) -> int:
         """Features of an atom."""
-        return self.checkpoint.settings.model.channels
+        return self.checkpoint.settings.members[0].channels
 
     def stream(self, items: Iterable[Item]) -> Iterator[Embedding | Failure]:
         """In the order of the items; what has no graph or an element that the model never saw is a Failure."""
         for chunk in chunked(items, size=CRYSTALS_AT_ONCE):
             known = self.checkpoint.elements
-            rows, prepared = prepare(chunk, settings=self.checkpoint.graph, elements=known, needs_symmetry=False)
-            atoms = iter(self._atoms(prepared.graphs) if prepared else [])
+            rows, prepared = prepare(
+                chunk,
+                settings=self.checkpoint.graph,
+                elements=known,
+                needs_symmetry=False,
+                potentials=self._potentials,
+            )
+            atoms = iter(self._atoms(prepared) if prepared else [])
             for row in rows:
                 yield row if isinstance(row, Failure) else Embedding(row, next(atoms))
 
     @torch.no_grad()
-    def _atoms(self, graphs: Graphs) -> list[NDArray[np.float32]]:
+    def _atoms(self, prepared: Prepared) -> list[NDArray[np.float32]]:
         """[n_atoms, channels] of each crystal."""
-        features = Features.of_graphs(graphs, View.of(self.checkpoint.graph, self.checkpoint.settings.model))
+        view = View.of(self.checkpoint.graph, self.checkpoint.settings.model)
+        features = Features.of_graphs(prepared.graphs, view, prepared.described)
         dataset = Dataset(features, self.device)
         found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * features.n_crystals
         for group in inference_batches(features.n_atoms):

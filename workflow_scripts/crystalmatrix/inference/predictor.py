@@ -24,6 +24,7 @@ from crystalmatrix.crystals.crystal import Crystal, Failure
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.crystals.iterate import iterate
 from crystalmatrix.data.records import hill_formula
+from crystalmatrix.descriptors.potential import load_potential
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.features import Features
@@ -48,6 +49,8 @@ class Predictor:
         self.device = _device(device)
         self.batch_size = batch_size
         self._models = self.checkpoint.models(self.device)
+        read = self.checkpoint.settings.model.descriptors
+        self._potentials = {name: load_potential(name, device=self.device.type) for name in read}
 
     @property
     def properties(self) -> list[str]:
@@ -77,6 +80,7 @@ class Predictor:
             settings=self.checkpoint.graph,
             elements=self.checkpoint.elements,
             needs_symmetry=any(target.zero_by_symmetry for target in self.checkpoint.targets),
+            potentials=self._potentials,
         )
         return self._table(rows, prepared)
 
@@ -102,7 +106,7 @@ class Predictor:
     def _numbers(self, prepared: Prepared) -> dict[str, FloatArray]:
         """{column: [n]} of the prepared crystals."""
         checkpoint, graphs = self.checkpoint, prepared.graphs
-        features = Features.of_graphs(graphs, View.of(checkpoint.graph, checkpoint.settings.model))
+        features = Features.of_graphs(graphs, View.of(checkpoint.graph, checkpoint.settings.model), prepared.described)
         values, spread = predict(
             self._models,
             Dataset(features, self.device),
@@ -110,6 +114,7 @@ class Predictor:
             targets=checkpoint.targets,
             formulas=reduced_formulas(graphs.species, graphs.atom_pointer),
             zero=prepared.zero,
+            weights=checkpoint.weights,
         )
         numbers: dict[str, FloatArray] = {}
         for column, quantity in enumerate(self.properties):

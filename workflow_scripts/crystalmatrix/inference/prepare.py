@@ -3,16 +3,21 @@
 In: Crystals and Failures.  Out: chunks of them; Prepared, with the very graphs that shards would hold.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from crystalmatrix.config import GraphConfig
+from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.crystals.crystal import Crystal, Failure
 from crystalmatrix.crystals.symmetry import find_symmetry, zero_by_symmetry
+from crystalmatrix.descriptors.describe import describe
+from crystalmatrix.descriptors.described import Described, Description, beside
+from crystalmatrix.descriptors.potential import Potential
 from crystalmatrix.errors import DataError
 from crystalmatrix.graphs.build import from_crystals
 from crystalmatrix.graphs.ragged import Graphs
@@ -28,6 +33,7 @@ class Prepared:
 
     graphs: Graphs  # [n]
     zero: NDArray[np.bool_]  # [n] odd-rank tensors vanish by symmetry; all False where no one asked
+    described: Described | None  # by the potentials that the model reads, if any
 
 
 def chunked(items: Iterable[Item], *, size: int) -> Iterator[list[Item]]:
@@ -45,11 +51,17 @@ def chunked(items: Iterable[Item], *, size: int) -> Iterator[list[Item]]:
 
 
 def prepare(
-    items: list[Item], *, settings: GraphConfig, elements: list[int], needs_symmetry: bool
+    items: list[Item],
+    *,
+    settings: GraphConfig,
+    elements: list[int],
+    needs_symmetry: bool,
+    potentials: Mapping[str, Potential] = MappingProxyType({}),
 ) -> tuple[list[Item], Prepared | None]:
     """The items with every crystal that cannot be predicted turned into a Failure, and the rest prepared, or None.
 
-    `elements` are the atomic numbers that the model was trained on: no other one is mapped to them.
+    `elements` are the atomic numbers that the model was trained on: no other one is mapped to them. `potentials` are
+    those whose descriptors it reads, in the order of its view.
     """
     items = [_of_known_elements(item, set(elements)) for item in items]
     try:
@@ -59,8 +71,13 @@ def prepare(
         graphs = _graphs(items, settings=settings)
     if graphs is None:
         return items, None
+    items, descriptions = _described(items, potentials)
+    if len(_crystals(items)) < graphs.n_crystals:
+        graphs = _graphs(items, settings=settings)
+    if graphs is None:
+        return items, None
     zero = _zero_by_symmetry(_crystals(items)) if needs_symmetry else np.zeros(graphs.n_crystals, bool)
-    return items, Prepared(graphs, zero)
+    return items, Prepared(graphs, zero, beside(descriptions) if descriptions else None)
 
 
 def _crystals(items: list[Item]) -> list[Crystal]:
@@ -91,6 +108,26 @@ def _graphs(items: list[Item], *, settings: GraphConfig) -> Graphs | None:
     """Of the crystals among the items; None if there are none. Raises DataError."""
     crystals = _crystals(items)
     return from_crystals(crystals, settings=settings) if crystals else None
+
+
+def _described(items: list[Item], potentials: Mapping[str, Potential]) -> tuple[list[Item], list[Description]]:
+    """What the potentials say of the crystals among the items; one that they cannot take becomes a Failure."""
+    known: dict[str, Description] = {}
+    for name, potential in potentials.items():
+        known[name] = describe(_crystals(items), potential, width=POTENTIALS[name].width)
+    reasons = [
+        next((f"{name} cannot describe it: {why}" for name, why in zip(known, each, strict=True) if why), None)
+        for each in zip(*(one.reason for one in known.values()), strict=True)
+    ]
+    if not any(reasons):
+        return items, list(known.values())
+    left = iter(reasons)
+    failed = [
+        Failure(item.id, why, item.notes) if isinstance(item, Crystal) and (why := next(left)) else item
+        for item in items
+    ]
+    kept = np.array([reason is None for reason in reasons])
+    return failed, [one.select(kept) for one in known.values()]
 
 
 def _zero_by_symmetry(crystals: list[Crystal]) -> NDArray[np.bool_]:

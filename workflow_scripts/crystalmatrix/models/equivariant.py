@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from crystalmatrix.features.batch import N_SPECIES, Batch
 from crystalmatrix.models.bases import envelope, gaussians
+from crystalmatrix.models.descriptors import DescriptorInput
 from crystalmatrix.models.products import DegreeLinear, DepthwiseProduct, density, invariant_norm
 from crystalmatrix.tiers import EquivariantConfig
 
@@ -24,8 +25,13 @@ from crystalmatrix.tiers import EquivariantConfig
 class EquivariantNet(nn.Module):
     """E(3)-equivariant features of atoms."""
 
-    def __init__(self, config: EquivariantConfig) -> None:
+    def __init__(self, config: EquivariantConfig, seen: tuple[str, ...] = ()) -> None:
         super().__init__()
+        self.described = DescriptorInput(config, seen) if config.descriptors else None
+        if self.described is not None:
+            enter = config.descriptors_enter
+            self.early = nn.Linear(self.described.width, config.channels) if enter != "late" else None
+            self.late = nn.Linear(self.described.width, config.channels) if enter != "early" else None
         self.degrees = list(range(config.l_max + 1))
         self.n_radial = config.n_radial
         self.embedding = nn.Embedding(N_SPECIES, config.channels)
@@ -42,10 +48,17 @@ class EquivariantNet(nn.Module):
         harmonics = harmonics * weight.unsqueeze(-1)  # [n_atoms, K, (l_max + 1)^2]
         radial = gaussians(distance, n_radial=self.n_radial)
         edge = nn.functional.silu(self.edge_input(torch.cat([radial, batch.angular.to(radial.dtype)], dim=-1)))
-        node = [self.embedding(batch.species).unsqueeze(0)]  # per degree [2l + 1, n_atoms, channels]
+        described = self.described(batch) if self.described is not None else None
+        scalars = self.embedding(batch.species)
+        if described is not None and self.early is not None:
+            scalars = scalars + self.early(described)
+        node = [scalars.unsqueeze(0)]  # per degree [2l + 1, n_atoms, channels]
         for layer in self.layers:
             node, edge = layer(node, edge, harmonics, batch)
-        return self.norm(node[0].squeeze(0))
+        scalars = node[0].squeeze(0)
+        if described is not None and self.late is not None:
+            scalars = scalars + self.late(described)
+        return self.norm(scalars)
 
 
 class DensityLayer(nn.Module):

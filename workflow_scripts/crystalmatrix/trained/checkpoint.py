@@ -43,7 +43,7 @@ class Header(Document):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One trained model: an ensemble of `len(members)` networks of the same shape."""
+    """One trained model: an ensemble of `len(members)` networks of the same shape, or a blend of several."""
 
     settings: TierConfig
     graph: GraphConfig
@@ -55,6 +55,7 @@ class Checkpoint:
     summary: ModelSummary
     domain: Domain | None  # None: trained without validation crystals
     seen: dict[str, NDArray[np.int64]]  # property: TrainingData.keys of its training fold
+    weights: FloatArray | None = None  # [n_members, n_targets] of a blend, summing to one; None: the members' median
 
     @property
     def tier(self) -> str:
@@ -66,7 +67,7 @@ class Checkpoint:
 
     def models(self, device: torch.device) -> list[CrystalModel]:
         """The networks, ready to predict."""
-        return [self._model(member).to(device).eval() for member in self.members]
+        return [self._model(k).to(device).eval() for k in range(len(self.members))]
 
     def interval(
         self, head: int, prediction: FloatArray, spread: FloatArray, zero: BoolArray
@@ -82,15 +83,20 @@ class Checkpoint:
             return lower, upper
         return np.where(zero, 0.0, lower), np.where(zero, 0.0, upper)
 
-    def _model(self, member: State) -> CrystalModel:
-        model = build_model(self.settings, self.targets)
-        model.load_state_dict(member)
+    def _model(self, index: int) -> CrystalModel:
+        kinds = len(self.settings.members)
+        model = build_model(self.settings, self.targets, member=index * kinds // len(self.members))
+        model.load_state_dict(self.members[index])
         return model
 
 
-def build_model(settings: TierConfig, targets: list[Target]) -> CrystalModel:
-    """The network that a tier's settings and a list of targets ask for, freshly initialised."""
-    return CrystalModel(settings.model, outputs_per_head=[target.n_outputs for target in targets])
+def build_model(settings: TierConfig, targets: list[Target], *, member: int = 0) -> CrystalModel:
+    """The network that a tier's settings and a list of targets ask for, fresh; of a blend its kind `member`."""
+    return CrystalModel(
+        settings.members[member],
+        outputs_per_head=[target.n_outputs for target in targets],
+        seen=settings.model.descriptors,
+    )
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -111,6 +117,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
                 "members": checkpoint.members,
                 "calibration": {name: _calibration_state(held) for name, held in checkpoint.calibration.items()},
                 "domain": domain_state(checkpoint.domain),
+                "weights": None if checkpoint.weights is None else torch.from_numpy(checkpoint.weights),
                 "seen": {name: torch.from_numpy(keys) for name, keys in checkpoint.seen.items()},
             },
             temporary,
@@ -138,6 +145,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         summary=header.summary,
         domain=domain_from_state(content["domain"]),
         seen={name: keys.numpy() for name, keys in content["seen"].items()},
+        weights=None if content.get("weights") is None else content["weights"].numpy(),
     )
 
 

@@ -35,17 +35,35 @@ def predict(
     targets: list[Target],
     formulas: FloatArray,
     zero: BoolArray,
+    weights: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Median and standard deviation over the ensemble, [len(crystals), len(targets)]; formulas, zero per crystal.
 
-    `targets` are those of all heads of the models, in order. The spread of a single model is NaN.
+    `targets` are those of all heads of the models, in order. The spread of a single model is NaN. With `weights`
+    [n_members, n_targets], as a blend has, the weighted mean and deviation.
     """
+    stacked = member_values(models, dataset, crystals, targets=targets, formulas=formulas, zero=zero)
+    if weights is not None:
+        mean = np.einsum("mnt,mt->nt", stacked, weights)
+        return mean, np.sqrt(np.einsum("mnt,mt->nt", (stacked - mean) ** 2, weights))
+    spread = stacked.std(axis=0, ddof=1) if len(models) > 1 else np.full(stacked.shape[1:], np.nan)
+    return np.median(stacked, axis=0), spread
+
+
+def member_values(
+    models: list[CrystalModel],
+    dataset: Dataset,
+    crystals: NDArray[np.int64],
+    *,
+    targets: list[Target],
+    formulas: FloatArray,
+    zero: BoolArray,
+) -> FloatArray:
+    """[n_members, len(crystals), len(targets)] in the unit of each target."""
     known = Crystals(formulas, zero)
     members = []
     for model in models:
         outputs = raw_outputs(model, dataset, crystals).double().numpy()
         heads = np.split(outputs, np.cumsum([target.n_outputs for target in targets])[:-1], axis=1)
         members.append(np.stack([t.inverse(out, known) for t, out in zip(targets, heads, strict=True)], axis=1))
-    stacked = np.stack(members)  # [n_members, n, n_targets]
-    spread = stacked.std(axis=0, ddof=1) if len(members) > 1 else np.full(stacked.shape[1:], np.nan)
-    return np.median(stacked, axis=0), spread
+    return np.stack(members)

@@ -25,6 +25,7 @@ from crystalmatrix.crystals.iterate import iterate
 from crystalmatrix.data.labels import TRAIN, VAL
 from crystalmatrix.data.minerals import mineral_structures
 from crystalmatrix.data.official import mineral_labels
+from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.sampling import epoch_batches
@@ -98,6 +99,11 @@ class Stopwatch(Trainer):
 
 def measure(settings: TierConfig, graph: GraphConfig, *, device: torch.device, seconds: float) -> Rates:
     """Train for about so many seconds, and validate once."""
+    if settings.model.descriptors:
+        raise ConfigError(
+            f"plan: the tier reads descriptors of {', '.join(settings.model.descriptors)}, which nobody has of the "
+            "bundled minerals; leave it out: crystalmatrix plan with the names of the other tiers"
+        )
     training = settings.training.model_copy(update={"compile": False})  # its warm-up takes minutes
     settings = settings.model_copy(update={"training": training})
     data = _minerals(View.of(graph, settings.model))

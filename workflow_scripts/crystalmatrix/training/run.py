@@ -6,6 +6,7 @@ In: TrainingData, settings.  Out: Checkpoint.
 import hashlib
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,23 @@ import torch
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.data.labels import TRAIN, VAL
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.models.crystal import HEADS, CrystalModel
+from crystalmatrix.models.crystal import HEADS, REFERENCE, CrystalModel
 from crystalmatrix.properties import AUXILIARY_FIELDS
 from crystalmatrix.targets.step import Crystals, FloatArray
 from crystalmatrix.targets.target import Target
-from crystalmatrix.tiers import TierConfig
+from crystalmatrix.tiers import BlendConfig, KernelConfig, TierConfig
 from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.checkpoint import Checkpoint, build_model
 from crystalmatrix.trained.domain import fit_domain
 from crystalmatrix.trained.prediction import predict
+from crystalmatrix.training.blend import fit_weights
+from crystalmatrix.training.descriptors import fit_inputs
 from crystalmatrix.training.labels import TrainingData, fit_arguments
-from crystalmatrix.training.loop import Trainer
+from crystalmatrix.training.loop import Member, Trainer
 from crystalmatrix.training.state import STATE_VERSION, run_lock
 from crystalmatrix.training.stop import StopRequest
 from crystalmatrix.training.summary import summarise
+from crystalmatrix.training.support import fit_support
 
 FINE_TUNING_RATE = 0.3  # of the tier's learning rate, when the weights come from the multi-task model
 
@@ -52,27 +56,40 @@ def train(
     stop = StopRequest()
     with run_lock(run), stop.listening():
         dataset = Dataset(data.features, device)
-        members = []
-        for seed in range(first_seed, first_seed + settings.training.seeds):
+        members: list[Member] = []
+        models: list[CrystalModel] = []
+        for k, seed in product(range(len(settings.members)), range(first_seed, first_seed + settings.training.seeds)):
             torch.manual_seed(seed)
-            model = build_model(settings, targets)
+            model = build_model(settings, targets, member=k)
             if init is not None:
                 warm_start(model, init, member=seed, task=task)
-            _announce(tier, task, model, data, settings, seed, member=seed - first_seed + 1)
+            fit_inputs(model, data, dataset, targets, formulas, inputs=init is None)
+            of_member = used.of_member(k)
+            _announce(tier, task, model, data, of_member, seed, member=len(members) + 1, of=settings.n_members)
+            if isinstance(of_member.model, KernelConfig):
+                members.append(
+                    fit_support(
+                        model, data, dataset, targets, formulas,
+                        config=of_member.model, n_properties=len(properties), seed=seed,
+                    )
+                )  # fmt: skip
+                models.append(model)
+                continue
             trainer = Trainer(
                 model,
                 data,
                 dataset,
                 targets,
                 formulas,
-                settings=used,
+                settings=of_member,
                 n_properties=len(properties),
                 seed=seed,
-                run=run / f"seed-{seed}",
-                digest=weights_digest(data, used, init, seed),
+                run=run / (f"seed-{seed}" if len(settings.members) == 1 else f"member-{k}-seed-{seed}"),
+                digest=weights_digest(data, of_member, init, seed),
                 stop=stop,
             )
             members.append(trainer.train())
+            models.append(model)
     checkpoint = Checkpoint(
         settings=settings,
         graph=data.graph,
@@ -84,7 +101,7 @@ def train(
         summary=summarise(
             data,
             members,
-            model,
+            models,
             tier=tier,
             task=task,
             targets=targets[: len(properties)],
@@ -95,6 +112,10 @@ def train(
         seen={name: data.keys(np.flatnonzero(data.fold[:, i] == TRAIN)) for i, name in enumerate(properties)},
         domain=fit_domain(data.features, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
     )
+    if isinstance(settings.model, BlendConfig):
+        ready = checkpoint.models(device)
+        weights = fit_weights(ready, data, dataset, targets, formulas, n_properties=len(properties))
+        checkpoint = replace(checkpoint, weights=weights)
     return replace(checkpoint, calibration=_calibrate(checkpoint, data, dataset, formulas))
 
 
@@ -116,8 +137,9 @@ def warm_start(model: CrystalModel, source: Checkpoint, *, member: int, task: st
     """Copy everything but the heads, and the head of `task`, from a member of a multi-task checkpoint."""
     weights = source.members[member % len(source.members)]
     head = f"{HEADS}{source.properties.index(task)}."
-    kept = {name: value for name, value in weights.items() if not name.startswith(HEADS)}
+    kept = {name: value for name, value in weights.items() if not name.startswith((HEADS, REFERENCE))}
     kept |= {f"{HEADS}0.{name.removeprefix(head)}": value for name, value in weights.items() if name.startswith(head)}
+    kept |= {name: value for name, value in model.state_dict().items() if name.startswith(REFERENCE)}  # fitted after
     model.load_state_dict(kept)
 
 
@@ -137,8 +159,9 @@ def _calibrate(
     rows = np.flatnonzero((data.fold[:, : len(checkpoint.properties)] == VAL).any(axis=1))
     models = checkpoint.models(dataset.device)
     values, spread = predict(
-        models, dataset, rows, targets=checkpoint.targets, formulas=formulas[rows], zero=data.zero[rows]
-    )
+        models, dataset, rows, targets=checkpoint.targets, formulas=formulas[rows], zero=data.zero[rows],
+        weights=checkpoint.weights,
+    )  # fmt: skip
     calibration = {}
     for column, name in enumerate(checkpoint.properties):
         held = data.fold[rows, column] == VAL
@@ -171,12 +194,13 @@ def weights_digest(data: TrainingData, settings: TierConfig, init: Checkpoint | 
 
 
 def _announce(
-    tier: str, task: str, model: CrystalModel, data: TrainingData, settings: TierConfig, seed: int, *, member: int
-) -> None:
+    tier: str, task: str, model: CrystalModel, data: TrainingData, settings: TierConfig, seed: int,
+    *, member: int, of: int,
+) -> None:  # fmt: skip
     n_parameters = sum(parameter.numel() for parameter in model.parameters())
     print(
         f"{tier}/{task}: {n_parameters:,} parameters, {len(data.of_fold(TRAIN)):,} training crystals, "
-        f"member {member} of {settings.training.seeds}, seed {seed}",
+        f"{settings.members[0].architecture}, member {member} of {of}, seed {seed}",
         flush=True,
     )
 

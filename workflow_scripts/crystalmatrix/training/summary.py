@@ -23,7 +23,7 @@ from crystalmatrix.training.loop import Member
 def summarise(
     data: TrainingData,
     members: list[Member],
-    model: CrystalModel,
+    models: list[CrystalModel],
     *,
     tier: str,
     task: str,
@@ -32,13 +32,13 @@ def summarise(
     settings: TierConfig,
     init: Checkpoint | None,
 ) -> ModelSummary:
-    """`model`: any of the members; `targets`: of the properties, without auxiliary ones."""
+    """`models`: the networks of the members; `targets`: of the properties, without auxiliary ones."""
     on_gpu = device.type == "cuda"
     return ModelSummary(
         tier=tier,
         task=task,
         architecture=settings.model.architecture,
-        n_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        n_parameters=_n_parameters(models, settings),
         device=torch.cuda.get_device_name(device) if on_gpu else f"CPU, {torch.get_num_threads()} threads",
         train_seconds=sum(member.seconds for member in members),
         energy_joules=_energy(members),
@@ -59,6 +59,12 @@ def summarise(
         hold_out=_hold_out(data, settings, init),
         interval_level=LEVEL,
     )
+
+
+def _n_parameters(models: list[CrystalModel], settings: TierConfig) -> int:
+    """Of one network; of a blend, those of one network of each kind together."""
+    kinds = models[:: settings.training.seeds]
+    return sum(parameter.numel() for model in kinds for parameter in model.parameters())
 
 
 def _hold_out(data: TrainingData, settings: TierConfig, init: Checkpoint | None) -> HoldOut:
