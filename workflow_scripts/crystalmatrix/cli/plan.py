@@ -118,7 +118,12 @@ def _measure(settings: "TierConfig", config: "Config", device: str, *, cores: in
     for process, (_, said) in zip(running, ended, strict=True):
         if process.returncode:
             last = (said.strip().splitlines() or ["no reason given"])[-1]
-            raise DataError(f"the trial training stopped: {last.removeprefix('error: ')}")
+            if last.startswith("error: "):
+                raise DataError(last.removeprefix("error: "))
+            raise DataError(
+                f"the trial training ended with code {process.returncode}; too little memory, or a defect of ours: "
+                "try fewer --cores, or report it"
+            )
     found = [Rates.model_validate_json(out) for out, _ in ended]
     mean = {
         name: sum(getattr(rates, name) for rates in found) / len(found)

@@ -131,7 +131,7 @@ def measure(settings: TierConfig, graph: GraphConfig, *, device: torch.device, s
         training_atoms_per_second=rate,
         validation_atoms_per_second=validation,
         memory_mb=torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else peak_memory_mb(),
-        bytes_per_atom=sum(items[name].n_bytes for name in SEEN_BY_NETWORKS),
+        bytes_per_atom=sum(items[name].n_bytes for name in SEEN_BY_NETWORKS if name in items),
         n_parameters=sum(parameter.numel() for parameter in model.parameters()),
         device=torch.cuda.get_device_name(device) if on_gpu else "CPU",
     )
