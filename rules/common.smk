@@ -13,6 +13,7 @@ from crystalmatrix.config import load
 from crystalmatrix.crystals.formats import labelled_files, structure_files
 from crystalmatrix.data.official import official_properties
 from crystalmatrix.errors import or_exit
+from crystalmatrix.machine import ALLOCATOR, train_threads
 from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 
 CONFIG = or_exit(load, Path(f"{workflow.basedir}/config.yaml"), OVERLAY)
@@ -40,14 +41,12 @@ LEADERBOARD_TIER = "pro" if "pro" in CONFIG.matrix.tiers else CONFIG.matrix.tier
 
 # One trainer at a time owns the GPU; without one, trainers share the cores and nothing waits for a GPU.
 GPU = int(any(map(shutil.which, ["nvidia-smi", "rocm-smi"])))
-# Trainings side by side use cores better than threads of one do: in small steps threads wait for each other.
-TRAIN_THREADS = min(4, max(1, (workflow.resource_settings.cores or 8) // 2))
+TRAIN_THREADS = train_threads(workflow.resource_settings.cores or 8)
 
 # No parameter of a rule: the graphs are the same, so that another search is no reason to build them again.
 os.environ.update(SEARCH=CONFIG.graph.search)
 
-# glibc hands large blocks back to the system after every step; keeping them takes 40 % off a training step on the CPU.
-os.environ.update(ALLOCATOR="MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=20000000000 MALLOC_TOP_PAD_=67108864")
+os.environ.update(ALLOCATOR=" ".join(f"{name}={value}" for name, value in ALLOCATOR.items()))
 
 
 wildcard_constraints:

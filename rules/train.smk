@@ -2,6 +2,8 @@
 
 
 onstart:
+    if workflow.local_exec:
+        print("how long this takes on this machine: crystalmatrix plan", file=sys.stderr)
     if not GPU and workflow.local_exec:
         sys.stderr.write("no GPU found: models train on the CPU, side by side where there are cores for it\n")
 

@@ -23,6 +23,7 @@ LAYERS = (
     {"trained"},
     {"evaluation", "inference", "training"},
     {"report"},
+    {"cli"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 WITHOUT_TORCH = {"crystals", "data", "graphs", "contracts", "evaluation", "report"}

@@ -34,7 +34,7 @@ def main() -> None:
             summary = screen(predictor, arguments.structures, Stream(handle))
     else:
         with partial_table(
-            arguments.out, model=arguments.model, paths=arguments.structures, batch_size=arguments.batch_size
+            arguments.out, models=[arguments.model], paths=arguments.structures, batch_size=arguments.batch_size
         ) as table:
             summary = screen(predictor, arguments.structures, table)
     print(summary, file=sys.stderr)

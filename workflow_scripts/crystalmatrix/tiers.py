@@ -201,6 +201,10 @@ class TrainingConfig(Section):
             )
         return self
 
+    def epochs(self, n_train: int) -> int:
+        """Of a training set of so many crystals, before patience ends."""
+        return min(max(self.crystals_seen // n_train, self.min_epochs), self.max_epochs)
+
     @property
     def window_bytes(self) -> int:
         return round(self.window_gb * 1e9)

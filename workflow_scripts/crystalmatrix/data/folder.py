@@ -36,14 +36,14 @@ _PLACE = re.compile(r"(.*)@(\d{1,9})")
 Rows = dict[int | None, Row]  # of one file: the labels of its k-th crystal, or of its only one under None
 
 
-def folder_entries(folder: Path, *, id_key: str) -> Iterator[dict[str, Any]]:
+def folder_entries(folder: Path, *, id_key: str, table: Path | None = None) -> Iterator[dict[str, Any]]:
     """Yield one entry per crystal, in the order of the files' names. Raises DataError for a table that does not fit
-    the folder."""
+    the folder. `table`: of the labels; None: the only one in the folder."""
     found = labelled_files(folder)
     files = [path for path in found if file_kind(path) in LABELLED]
     if not files:
         raise DataError(f"{folder}: found no structure file, expected *.cif, POSCAR*, CONTCAR*, *.vasp or *.xyz")
-    tables = [path for path in found if path not in files]
+    tables = [path for path in found if path not in files] if table is None else [table]
     if len(tables) != 1:
         names = ", ".join(path.name for path in tables) or "none"
         raise DataError(f"{folder}: found {names}, expected exactly one .csv file with the labels")

@@ -20,6 +20,13 @@ _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
 
 def read_labels(path: Path) -> Iterator[tuple[str, Row]]:
     """Raises DataError."""
+    columns, rows = read_rows(path)
+    for row in rows:
+        yield row[0], dict(zip(columns[1:], row[1:], strict=False))
+
+
+def read_rows(path: Path) -> tuple[list[str], Iterator[list[str]]]:
+    """Names of the columns, and the fields of each row as they come. Raises DataError, of a row once it is reached."""
     try:
         lines = read_text(path).strip("\n").split("\n")
     except InvalidCrystalError as invalid:
@@ -30,15 +37,17 @@ def read_labels(path: Path) -> Iterator[tuple[str, Row]]:
     except csv.Error:
         raise DataError(f"{path}, line {reader.line_num}: a quote that is not closed, or closed too early") from None
     columns = _columns(path, rows[0][1])
-    for line, row in rows[1:]:
-        if len(row) < len(columns) or any(row[len(columns) :]):
-            raise DataError(
-                f"{path}, line {line}: found {len(row)} fields, expected {len(columns)} as in the first line"
-                "; numbers with a decimal comma need a point"
-            )
-        labels = dict(zip(columns[1:], row[1:], strict=False))
-        _refuse_decimal_commas(path, line, labels)
-        yield row[0], labels
+    return columns, (_checked(path, line, row, columns) for line, row in rows[1:])
+
+
+def _checked(path: Path, line: int, row: list[str], columns: list[str]) -> list[str]:
+    if len(row) < len(columns) or any(row[len(columns) :]):
+        raise DataError(
+            f"{path}, line {line}: found {len(row)} fields, expected {len(columns)} as in the first line"
+            "; numbers with a decimal comma need a point"
+        )
+    _refuse_decimal_commas(path, line, dict(zip(columns[1:], row[1:], strict=False)))
+    return row[: len(columns)]
 
 
 def _separator(path: Path, header: str) -> str:

@@ -6,7 +6,7 @@ In: a Predictor, files.  Out: CSV with a row per crystal, units in the names of 
 import hashlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -21,12 +21,13 @@ from crystalmatrix.inference.output import Output, PartialTable
 from crystalmatrix.inference.predictor import ERROR, IN_DOMAIN, NOTE, Predictor
 from crystalmatrix.inference.prepare import chunked
 from crystalmatrix.inference.reading import Reading
+from crystalmatrix.inference.together import Together
 
 SECONDS_BETWEEN_LINES = 10.0
 SHOWN = 3  # names of files that were passed over
 
 
-def screen(predictor: Predictor, paths: list[Path], output: Output) -> str:
+def screen(predictor: Predictor | Together, paths: list[Path], output: Output) -> str:
     """Append the rows of every crystal in `paths` that `output` does not have yet; returns a summary. DataError."""
     files = structure_files(paths)
     reading = Reading(files, file=output.progress.file, crystal=output.progress.crystal)
@@ -48,10 +49,14 @@ def screen(predictor: Predictor, paths: list[Path], output: Output) -> str:
     return _summary(output, passed_over(paths))
 
 
-def partial_table(out: Path, *, model: Path, paths: list[Path], batch_size: int) -> PartialTable:
-    """The table of these structures with this model, to go on with if it was begun. Raises DataError."""
-    digest = hashlib.sha256(f"{columns.CHECKPOINT_VERSION} {columns.PREDICTIONS_VERSION} {batch_size}".encode())
-    digest.update(sha256(model).encode())
+def partial_table(
+    out: Path, *, models: Sequence[Path], paths: list[Path], batch_size: int, properties: Sequence[str] = ()
+) -> PartialTable:
+    """The table of these structures with these models, to go on with if it was begun. Raises DataError."""
+    versions = f"{columns.CHECKPOINT_VERSION} {columns.PREDICTIONS_VERSION}"
+    digest = hashlib.sha256(f"{versions} {batch_size} {' '.join(properties)}".encode())
+    for model in models:
+        digest.update(sha256(model).encode())
     for identity, path in structure_files(paths):
         state = path.stat()
         digest.update(f"{identity}\0{state.st_size} {state.st_mtime_ns}\0".encode())

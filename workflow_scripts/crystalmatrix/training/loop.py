@@ -85,7 +85,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=self.config.weight_decay, fused=True)
         n_train = len(self.objective.crystals)
         self.batches_per_epoch = -(-n_train // self.config.batch_size)
-        self.epochs = int(np.clip(self.config.crystals_seen // n_train, self.config.min_epochs, self.config.max_epochs))
+        self.epochs = self.config.epochs(n_train)
         self.validation = np.flatnonzero((data.fold[:, :n_properties] == VAL).any(axis=1))
         self.chunks = 1  # a batch is computed in so many parts; doubled when the device runs out of memory
         self.step = 0

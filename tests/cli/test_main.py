@@ -1,0 +1,71 @@
+"""The command as a whole: help that comes at once, completion that knows what the help knows."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from crystalmatrix.cli.completion import subcommands
+from crystalmatrix.cli.main import COMMANDS, build_parser
+
+from ..workflow.running import ROOT
+from .conftest import Run
+
+HEAVY = ("torch", "pandas", "pyarrow", "numpy", "ase", "pydantic")
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """Heavy packages that a command loads, in a process of its own."""
+    code = (
+        "import sys, atexit; from crystalmatrix.cli.main import main\n"
+        f"atexit.register(lambda: print('LOADED', *[name for name in {HEAVY} if name in sys.modules]))\n"
+        f"main({list(arguments)})"
+    )
+    here = {**os.environ, "PYTHONPATH": str(ROOT / "workflow_scripts")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=here)
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def test_help_loads_nothing_heavy_and_the_list_no_torch() -> None:
+    assert loaded_by("--help") == set()
+    assert loaded_by("init", "--help") == set()
+    assert loaded_by("models") == set()
+    assert loaded_by("plan", "nonsense")  # the control: what is loaded is noticed
+
+
+@pytest.mark.parametrize("name", [command.name for command in COMMANDS])
+def test_every_command_has_examples_that_parse(run: Run, name: str) -> None:
+    ended = run(name, "--help")
+    assert ended.code == 0
+    assert f"crystalmatrix {name}" in ended.out.partition("examples:")[2]
+    parser = build_parser()
+    for command in COMMANDS:
+        for line in command.examples.splitlines():
+            if line.startswith("crystalmatrix "):
+                parser.parse_args(line.split()[1:])
+
+
+def test_completion_knows_every_command_option_and_choice(run: Run) -> None:
+    script = run("completion", "bash").out
+    for name, command in subcommands(build_parser()).items():
+        assert name in script
+        for flag in command._option_string_actions:
+            assert flag in script or not flag.startswith("--")
+    assert 'predict:--device) words="auto cpu cuda"' in script
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("pre", ["predict"]), ("predict --mo", ["--model"]), ("predict --device c", ["cpu", "cuda"]), ("x", [])],
+)
+def test_bash_completes(run: Run, typed: str, offered: list[str]) -> None:
+    script = run("completion", "bash").out
+    words = ["crystalmatrix", *typed.split()]
+    script += f"\nCOMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _crystalmatrix\n"
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\necho ${{COMPREPLY[@]}}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == offered

@@ -1,0 +1,133 @@
+"""`crystalmatrix plan`: how many crystals a training sees, and how measured rates become hours."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from crystalmatrix.cli.forecast import START_SECONDS, forecast, targets_of, training, wall_seconds
+from crystalmatrix.cli.sizes import Sizes, sizes_of
+from crystalmatrix.config import Config, load
+from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.tables import SplitsMetadata
+from crystalmatrix.data.entries import fields_of
+from crystalmatrix.data.minerals import mineral_entries
+from crystalmatrix.data.records import build_records
+from crystalmatrix.data.splits import assign_folds, splits_table
+from crystalmatrix.errors import ConfigError
+from crystalmatrix.files import write_table
+from crystalmatrix.properties import MULTITASK
+from crystalmatrix.training.rate import Rates
+
+from ..features.cases import ORIGIN
+from ..workflow.running import ROOT
+from .conftest import Run
+
+RATES = Rates(
+    training_atoms_per_second=1000,
+    validation_atoms_per_second=4000,
+    memory_mb=500,
+    bytes_per_atom=800,
+    n_parameters=1000,
+    device="CPU",
+)
+SIZES = Sizes(
+    n_train={"band_gap": 100, MULTITASK: 1000},
+    n_val={"band_gap": 10, MULTITASK: 100},
+    train_atoms={"band_gap": 5.0, MULTITASK: 10.0},
+    n_crystals=2000,
+    mean_atoms=10.0,
+    origin="a test",
+)
+
+
+def config_of(**data: str) -> Config:
+    return load(ROOT / "config.yaml", {"data": data})
+
+
+def test_folds_and_what_is_known_before_them_agree_on_the_minerals(tmp_path: Path) -> None:
+    config = config_of(source="minerals")
+    before = sizes_of(config, tmp_path)
+    records = build_records(mineral_entries(), id_key="jid", fields=fields_of({}), workers=1).table
+    splits = splits_table(records, assign_folds(records, config.data))
+    folds = SplitsMetadata(scheme="official", seed=0, source="minerals", records_digest=ORIGIN.digest)
+    (tmp_path / "data").mkdir()
+    write_table(tmp_path / "data/records.parquet", records, version=c.RECORDS_VERSION, metadata=ORIGIN.to_dict())
+    write_table(tmp_path / "data/splits.parquet", splits, version=c.SPLITS_VERSION, metadata=folds.to_dict())
+    after = sizes_of(config, tmp_path)
+    for name in ("formation_energy", "bulk_modulus", "dielectric"):
+        assert before.n_train[name] == pytest.approx(after.n_train[name], rel=0.03)  # dropped rows
+    odd = splits.filter(pa.compute.equal(splits[c.PROPERTY], "piezoelectric"))
+    n_labelled = pa.compute.sum(pa.compute.equal(odd[c.FOLD], c.TRAIN)).as_py()
+    assert 0 < after.n_train["piezoelectric"] < n_labelled  # what is zero by symmetry teaches nothing
+    assert after.mean_atoms == pytest.approx(before.mean_atoms, rel=0.03)
+
+
+def test_the_time_of_a_training_is_its_crystals_over_the_rate() -> None:
+    lite = config_of().tiers["lite"]
+    seen, seconds = training(lite, "band_gap", sizes=SIZES, rates=RATES)
+    assert seen == 100 * 60  # max_epochs
+    assert seconds == pytest.approx(START_SECONDS + 60 * (100 * 5 / 1000 + 10 * 5 / 4000))
+    seen, _ = training(lite, MULTITASK, sizes=SIZES, rates=RATES)
+    assert seen == 60 * 1000
+
+
+def test_trainings_side_by_side_take_as_long_as_the_longest_or_their_share() -> None:
+    assert wall_seconds([10, 10, 10, 10], parallel=2) == 20
+    assert wall_seconds([100, 1], parallel=2) == 100
+    assert wall_seconds([], parallel=2) == 0
+
+
+def test_what_is_done_is_not_planned(tmp_path: Path) -> None:
+    tasks = ["band_gap", MULTITASK]
+    todo = forecast(config_of(), "lite", tasks, sizes=SIZES, rates=RATES, results=tmp_path)
+    (tmp_path / "lite").mkdir()
+    (tmp_path / "lite/band_gap.pt").touch()
+    rest = forecast(config_of(), "lite", tasks, sizes=SIZES, rates=RATES, results=tmp_path)
+    assert (todo.done, rest.done) == (0, 1)
+    assert rest.seconds == todo.seconds[1:]
+    assert rest.crystals == 60 * 1000
+
+
+def test_targets_bring_the_model_they_start_from() -> None:
+    config = config_of()
+    assert targets_of(config, ["results/std/band_gap.pt"]) == {"std": ["band_gap", MULTITASK]}
+    assert targets_of(config, ["lite/band_gap"]) == {"lite": ["band_gap"]}
+    with pytest.raises(ConfigError, match="did you mean 'lite'"):
+        targets_of(config, ["lit"])
+
+
+def test_the_table_is_measured_on_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crystalmatrix.cli.library.PROJECT", ROOT)
+    monkeypatch.setattr("crystalmatrix.cli.plan.SECONDS", 0.2)
+    Path("small.yaml").write_text(
+        "data: {source: minerals}\n"
+        "tiers: {lite: {model: {architecture: equivariant, channels: 8, edge_channels: 8, layers: 1, l_max: 1}}}\n"
+    )
+    ended = run("plan", "lite", "--configfile", "small.yaml", "--device", "cpu", "--cores", "2")
+    assert ended.code == 0, ended.err
+    lite, total = (line.split() for line in ended.out.splitlines()[2:4])
+    assert lite[:3] == ["lite", "10", "0"]
+    assert total[:3] == ["all", "10", "0"]
+    assert float(lite[4].replace(",", "")) > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["litte"], "did you mean 'lite'?"),
+        (["lite/bandgap"], "did you mean 'band_gap'?"),
+        (["--configfile", "none.yaml"], "none.yaml: not found"),
+        (["--configfile", "odd.yaml"], "unknown key 'tires'; did you mean 'tiers'?"),
+        (["--configfile", "own.yaml"], "run the data stage first"),
+    ],
+)
+def test_mistakes_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str) -> None:
+    monkeypatch.setattr("crystalmatrix.cli.library.PROJECT", ROOT)
+    Path("odd.yaml").write_text("tires: {}\n")
+    Path("own.yaml").write_text("data: {source: mine, splits: random}\n")
+    ended = run("plan", *arguments)
+    assert ended.code == 2
+    assert ended.err.startswith("error: ")
+    assert ended.err.count("\n") == 1
+    assert said in ended.err, ended.err

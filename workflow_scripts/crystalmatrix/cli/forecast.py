@@ -1,0 +1,108 @@
+"""From rates and sizes to hours, memory and disk.
+
+In: the configuration, Sizes, Rates of each tier.  Out: Forecast of each tier.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from crystalmatrix.cli.sizes import Sizes
+from crystalmatrix.config import Config
+from crystalmatrix.contracts.view import View
+from crystalmatrix.errors import ConfigError, nearest
+from crystalmatrix.properties import MULTITASK
+from crystalmatrix.tiers import TierConfig
+from crystalmatrix.training.rate import Rates
+
+START_SECONDS = 15.0  # of a training before its first step and after its last: imports, features, calibration
+EVALUATION_SECONDS = 20.0  # of predicting the held-out folds with a model, its metrics and its part of the page
+BYTES_PER_WEIGHT = 4
+WEIGHTS_KEPT = 10  # in a checkpoint and the two states of its run: weights, averages, moments of the optimiser
+GRAPH_BYTES_PER_ATOM = 315  # of the shards, as 76 MB for the 15,364 crystals of the part
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Of the trainings of a tier."""
+
+    tier: str
+    trainings: int
+    done: int
+    crystals: int  # that the trainings to come will see, all epochs
+    crystals_per_second: float  # of a process
+    seconds: list[float]  # of each training to come
+    memory_gb: float  # of a process
+    disk_gb: float
+    on_gpu: bool
+
+
+def targets_of(config: Config, wanted: list[str]) -> dict[str, list[str]]:
+    """{tier: tasks}; `wanted`: tiers, tier/task or results/tier/task.pt, none: the matrix. Raises ConfigError."""
+    if not wanted:
+        return {tier: list(config.tasks) for tier in config.matrix.tiers}
+    chosen: dict[str, list[str]] = {}
+    for text in wanted:
+        tier, _, task = text.removeprefix("results/").removesuffix(".pt").partition("/")
+        if tier not in config.matrix.tiers:
+            raise ConfigError(f"{text}: no tier {tier!r} in the matrix{nearest(tier, config.matrix.tiers)}")
+        if task:
+            config.check_pair(tier, task)
+        tasks = chosen.setdefault(tier, [])
+        tasks += [name for name in ([task] if task else config.tasks) if name not in tasks]
+    for tier, tasks in chosen.items():  # what they start from is trained too
+        if config.tiers[tier].training.init == "multitask" and MULTITASK not in tasks:
+            tasks.append(MULTITASK)
+    return chosen
+
+
+def forecast(
+    config: Config, tier: str, tasks: list[str], *, sizes: Sizes, rates: Rates | None, results: Path
+) -> Forecast:
+    """`rates`: None where nothing of the tier is left to train."""
+    settings = config.tiers[tier]
+    left = [task for task in tasks if not (results / tier / f"{task}.pt").exists() and sizes.n_train.get(task)]
+    n_atoms = sizes.n_crystals * sizes.mean_atoms
+    seconds, crystals = [], 0
+    for task in left if rates else []:
+        assert rates is not None
+        seen, one = training(settings, task, sizes=sizes, rates=rates)
+        seconds.append(one)
+        crystals += seen
+    features = n_atoms * rates.bytes_per_atom if rates else 0.0
+    held = min(features, settings.training.window_bytes)
+    weights = rates.n_parameters * BYTES_PER_WEIGHT * WEIGHTS_KEPT * len(left) if rates else 0.0
+    return Forecast(
+        tier=tier,
+        trainings=len(tasks),
+        done=sum((results / tier / f"{task}.pt").exists() for task in tasks),
+        crystals=crystals,
+        crystals_per_second=rates.training_atoms_per_second / sizes.mean_atoms if rates else 0.0,
+        seconds=seconds,
+        memory_gb=(rates.memory_mb * 2**20 + held) / 1e9 if rates else 0.0,
+        disk_gb=weights / 1e9,
+        on_gpu=rates is not None and rates.device != "CPU",
+    )
+
+
+def wall_seconds(seconds: list[float], *, parallel: int) -> float:
+    """Of trainings side by side, the longest first."""
+    return max([sum(seconds) / parallel, *seconds], default=0.0)
+
+
+def features_gb(config: Config, tiers: list[str], sizes: Sizes, rates: dict[str, Rates]) -> float:
+    """Graphs once, and the features of each view once."""
+    n_atoms = sizes.n_crystals * sizes.mean_atoms
+    views = {
+        View.of(config.graph, config.tiers[tier].model).name: rates[tier].bytes_per_atom
+        for tier in tiers
+        if tier in rates
+    }
+    return n_atoms * (GRAPH_BYTES_PER_ATOM + sum(views.values())) / 1e9
+
+
+def training(settings: TierConfig, task: str, *, sizes: Sizes, rates: Rates) -> tuple[int, float]:
+    """Crystals seen and seconds of one training, all members, if patience does not end it."""
+    rounds = settings.training.epochs(sizes.n_train[task]) * settings.training.seeds
+    seen, validated = rounds * sizes.n_train[task], rounds * sizes.n_val.get(task, 0)
+    seconds = seen / rates.training_atoms_per_second + validated / rates.validation_atoms_per_second
+    return seen, START_SECONDS + seconds * sizes.train_atoms[task]

@@ -1,0 +1,156 @@
+"""The models that are here: shipped with the project, released, or trained in this folder.
+
+In: folders.  Out: ModelFile, best first. Reads cards and metrics, never a checkpoint: a list appears at once.
+
+shipped   models/<name>.pt of the project, with a card models/<name>.json
+released  results/release/<tier>/<task>.pt, with a card .md
+trained   results/<tier>/<task>.pt, with its metrics
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crystalmatrix.errors import DataError, nearest
+from crystalmatrix.properties import MULTITASK, PROPERTIES
+
+SHIPPED, RELEASED, TRAINED = "shipped", "released", "trained"
+PROJECT = Path(__file__).parents[3]
+MODELS = "models"  # folder of the shipped ones
+RESULTS = "results"
+CARD_DIGEST = "sha256"  # key of the JSON card; in a Markdown card the word before the digest
+_IN_MARKDOWN = re.compile(rf"{CARD_DIGEST} `([0-9a-f]{{64}})`")
+METRICS = ".metrics.json"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One checkpoint and what lies beside it."""
+
+    path: Path
+    origin: str  # SHIPPED | RELEASED | TRAINED
+    tier: str  # "" where neither card nor folder says
+    task: str  # a property or multitask
+    card: Path | None
+    errors: dict[str, tuple[float, str]] = field(default_factory=dict)  # property: (test MAE, unit)
+
+    @property
+    def name(self) -> str:
+        """What `models NAME` takes: lite/band_gap, or models/band_gap for a shipped one."""
+        return f"{MODELS if self.origin == SHIPPED else self.path.parent.name}/{self.path.stem}"
+
+    @property
+    def expected_sha256(self) -> str | None:
+        """What the card says; None: there is no card, or it says nothing."""
+        if self.card is None:
+            return None
+        if self.card.suffix == ".md":
+            found = _IN_MARKDOWN.search(self.card.read_text(encoding="utf-8"))
+            return found[1] if found else None
+        return _card(self.card).get(CARD_DIGEST)
+
+    def digest_fits(self) -> bool | None:
+        """None: no card says what to expect."""
+        from crystalmatrix.files import sha256  # late, as pyarrow comes with it
+
+        expected = self.expected_sha256
+        return None if expected is None else sha256(self.path) == expected
+
+
+def known_models(folder: Path | None = None) -> list[ModelFile]:
+    """Shipped, then released, then trained, the newest first; `folder`: where results/ lies, here by default."""
+    folder = folder or Path()
+    results = folder / RESULTS
+    return [
+        *shipped_models(folder),
+        *_by_age(results.glob("release/*/*.pt"), RELEASED),
+        *_by_age(results.glob("*/*.pt"), TRAINED),
+    ]
+
+
+def shipped_models(folder: Path) -> list[ModelFile]:
+    """Those of a folder `models/` here, else of the project that the package is installed from."""
+    places = (folder / MODELS, PROJECT / MODELS)
+    found = next((paths for place in places if (paths := sorted(place.glob("*.pt")))), [])
+    return [_model(path, SHIPPED) for path in found]
+
+
+def find_model(name: str, models: list[ModelFile]) -> ModelFile:
+    """By its name or path, or by the task alone (the first of that task). Raises DataError."""
+    for model in models:
+        if name in (model.name, str(model.path), f"{model.origin}/{model.task}"):
+            return model
+    for model in models:
+        if name in (model.task, model.path.stem):
+            return model
+    raise DataError(f"no model {name!r} here{nearest(name, {model.name for model in models})}")
+
+
+def default_models(wanted: Iterable[str], models: list[ModelFile]) -> list[ModelFile]:
+    """Those that predict the properties `wanted` (none: all): the shipped ones, else the newest multi-task model.
+
+    A property's own model goes before the multi-task one. Raises DataError where there is none.
+    """
+    wanted = list(wanted) or list(PROPERTIES)
+    shipped = {model.task: model for model in models if model.origin == SHIPPED}
+    chosen = [shipped[name] for name in wanted if name in shipped]
+    if MULTITASK in shipped and (len(chosen) < len(wanted)):
+        chosen.append(shipped[MULTITASK])
+    if not chosen:
+        chosen = [model for model in models if model.task == MULTITASK and model.origin != SHIPPED][:1]
+    if not chosen:
+        raise DataError(
+            f"no model: found neither {MODELS}/*.pt of the project nor {RESULTS}/*/{MULTITASK}.pt in {Path.cwd()}; "
+            "give one with --model, or train one: snakemake --cores all"
+        )
+    return chosen
+
+
+def trunk_model(models: list[ModelFile]) -> ModelFile:
+    """Whose features are the most general: a multi-task model, else any. Raises DataError where there is none."""
+    return next((model for model in models if model.task == MULTITASK), None) or default_models((), models)[0]
+
+
+def chosen_path(text: str) -> Path:
+    """The model that a user names: a path, or a name in the list. Raises DataError."""
+    path = Path(text)
+    return path if path.is_file() else find_model(text, known_models()).path
+
+
+def _by_age(paths: Iterable[Path], origin: str) -> list[ModelFile]:
+    return [_model(path, origin) for path in sorted(paths, key=lambda path: -path.stat().st_mtime)]
+
+
+def _model(path: Path, origin: str) -> ModelFile:
+    card = next((p for p in (path.with_suffix(".json"), path.with_suffix(".md")) if p.exists()), None)
+    if origin == SHIPPED:
+        content = _card(card) if card is not None and card.suffix == ".json" else {}
+        return ModelFile(path, origin, str(content.get("tier", "")), path.stem, card, _errors(content))
+    metrics = path.parents[2 if origin == RELEASED else 1] / path.parent.name / f"{path.stem}{METRICS}"
+    errors = _errors(_card(metrics)) if metrics.exists() else {}
+    return ModelFile(path, origin, path.parent.name, path.stem, card, errors)
+
+
+def _card(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise DataError(f"{path}: no valid JSON, so damaged; get or make it again") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: found {json.dumps(content)[:40]}, expected an object with keys; delete it")
+    return content
+
+
+def _errors(content: dict[str, Any]) -> dict[str, tuple[float, str]]:
+    """{property: (MAE, unit)} of metrics, or of a card that has them under `properties` too."""
+    properties = content.get("properties", {})
+    if not isinstance(properties, dict):
+        return {}
+    return {
+        name: (score["mae"], score.get("unit", "1"))
+        for name, score in properties.items()
+        if isinstance(score, dict) and isinstance(score.get("mae"), int | float)
+    }

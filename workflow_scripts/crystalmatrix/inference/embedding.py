@@ -1,0 +1,87 @@
+"""What a trained network knows of crystals, as numbers for other models: the invariant features of its trunk.
+
+In: a checkpoint, crystals.  Out: Embedding of each, [n_atoms, channels], before the readout to any property.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from crystalmatrix.contracts.view import View
+from crystalmatrix.crystals.crystal import Crystal, Failure
+from crystalmatrix.descriptors.potential import load_potential
+from crystalmatrix.errors import ConfigError
+from crystalmatrix.features.dataset import Dataset
+from crystalmatrix.features.features import Features
+from crystalmatrix.features.sampling import inference_batches
+from crystalmatrix.inference.prepare import Item, Prepared, chunked, prepare
+from crystalmatrix.models.registry import ARCHITECTURES, SCALARS
+from crystalmatrix.trained.checkpoint import load_checkpoint
+
+CRYSTALS_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Of one crystal."""
+
+    crystal: Crystal
+    atoms: NDArray[np.float32]  # [n_atoms, channels], in the order of the crystal's atoms
+
+    @property
+    def of_crystal(self) -> NDArray[np.float32]:
+        """[2 * channels] mean over the atoms, then standard deviation: the same for every choice of cell."""
+        return np.concatenate([self.atoms.mean(axis=0), self.atoms.std(axis=0)])
+
+
+class Embedder:
+    """The trunk of the first member of a checkpoint: members are trained apart, their features do not compare."""
+
+    def __init__(self, model: Path, *, device: torch.device) -> None:
+        """Raises DataError, ConfigError."""
+        self.checkpoint = load_checkpoint(model)
+        self.device = device
+        architecture = self.checkpoint.settings.members[0].architecture
+        if ARCHITECTURES[architecture].gives != SCALARS:
+            raise ConfigError(f"{model}: {architecture} has no features of atoms; choose a network, as equivariant")
+        read = self.checkpoint.settings.model.descriptors
+        self._potentials = {name: load_potential(name, device=device.type) for name in read}
+        self._trunk = self.checkpoint.models(device)[0].trunk
+
+    @property
+    def channels(self) -> int:
+        """Features of an atom."""
+        return self.checkpoint.settings.members[0].channels
+
+    def stream(self, items: Iterable[Item]) -> Iterator[Embedding | Failure]:
+        """In the order of the items; what has no graph or an element that the model never saw is a Failure."""
+        for chunk in chunked(items, size=CRYSTALS_AT_ONCE):
+            known = self.checkpoint.elements
+            rows, prepared = prepare(
+                chunk,
+                settings=self.checkpoint.graph,
+                elements=known,
+                needs_symmetry=False,
+                potentials=self._potentials,
+            )
+            atoms = iter(self._atoms(prepared) if prepared else [])
+            for row in rows:
+                yield row if isinstance(row, Failure) else Embedding(row, next(atoms))
+
+    @torch.no_grad()
+    def _atoms(self, prepared: Prepared) -> list[NDArray[np.float32]]:
+        """[n_atoms, channels] of each crystal."""
+        view = View.of(self.checkpoint.graph, self.checkpoint.settings.model)
+        features = Features.of_graphs(prepared.graphs, view, prepared.described)
+        dataset = Dataset(features, self.device)
+        found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * features.n_crystals
+        for group in inference_batches(features.n_atoms):
+            values = self._trunk(dataset.batch(group)).float().cpu().numpy()
+            parts = np.split(values, np.cumsum(features.n_atoms[group])[:-1])
+            for crystal, part in zip(group.tolist(), parts, strict=True):
+                found[crystal] = part
+        return found
