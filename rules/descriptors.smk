@@ -15,7 +15,7 @@ rule descriptors:
         shard=r"\d+",
         potential="[^/]+",
     conda:
-        "../envs/train.yaml"
+        "../envs/transfer.yaml"
     resources:
         gpu=GPU,
         mem_mb=8000,

@@ -15,16 +15,18 @@ from crystalmatrix.code import PACKAGE, files_behind, imported
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow_scripts"
-ENVS = ["data", "train", "report"]
+ENVS = ["data", "train", "report", "transfer"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Modules whose package has another name.
 PACKAGE_OF = {"jarvis": "jarvis-tools", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 # Imported only where the user has them: objects that the Predictor takes, back-ends that the set-up never needs.
-OPTIONAL = {"pymatgen", "torch_cluster", "triton"}
+OPTIONAL = {"pymatgen", "torch_cluster", "triton"}  # pymatgen comes with chgnet
 
 
-# Imported only where `graph: search: torch-cluster` asks for it, which the set-up never needs either.
-ON_DEMAND = SCRIPTS / "crystalmatrix/graphs/torch_cluster.py"
+# Imported only where `graph: search: torch-cluster` asks for it, which the set-up never needs either ...
+TORCH_CLUSTER = SCRIPTS / "crystalmatrix/graphs/torch_cluster.py"
+# ... and where a tier reads the descriptors of a potential: of the environments, in the one that is made for it.
+POTENTIALS = {SCRIPTS / "crystalmatrix/descriptors/chgnet.py", SCRIPTS / "crystalmatrix/descriptors/sevennet.py"}
 
 
 def split(lines: list[str]) -> dict[str, str]:
@@ -52,7 +54,8 @@ def scripts(env: str) -> list[Path]:
 def imports(env: str) -> set[str]:
     """Third-party modules that the environment's scripts import, directly or through the package."""
     found: set[str] = set()
-    for path in {path for script in scripts(env) for path in files_behind(script)} - {ON_DEMAND}:
+    on_demand = {TORCH_CLUSTER} if env == "transfer" else {TORCH_CLUSTER, *POTENTIALS}
+    for path in {path for script in scripts(env) for path in files_behind(script)} - on_demand:
         found |= {module.partition(".")[0] for module in [*imported(path), *_looked_up(path)]}
     return found - set(sys.stdlib_module_names) - {PACKAGE}
 
@@ -80,13 +83,15 @@ def test_only_training_and_inference_need_torch(env: str) -> None:
 
 
 def test_project_declares_what_the_scripts_import() -> None:
-    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["transfer"]]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
     used = {name for env in ENVS for name in pins(env)}
     assert used <= declared
 
 
 def test_lock_holds_every_dependency_within_its_bounds() -> None:
-    for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]:
+    extras = PROJECT["optional-dependencies"]
+    for line in [*PROJECT["dependencies"], *extras["dev"], *extras["transfer"]]:
         requirement = Requirement(line)
         version = LOCK.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not in envs/constraints.txt"

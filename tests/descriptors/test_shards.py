@@ -15,7 +15,8 @@ from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.crystal import Crystal
 from crystalmatrix.descriptors.described import LARGEST, half
 from crystalmatrix.descriptors.potential import Batch
-from crystalmatrix.descriptors.shards import AT_ONCE, write_shard
+from crystalmatrix.descriptors.shards import write_shard
+from crystalmatrix.descriptors.store import AT_ONCE
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.store import open_features, write_features

@@ -14,7 +14,7 @@ from crystalmatrix import files
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts.features import CHECKSUM, ROWS_CHECKSUM, FeaturesMetadata, features_schema
 from crystalmatrix.contracts.view import View
-from crystalmatrix.descriptors.shards import open_descriptors
+from crystalmatrix.descriptors.store import open_descriptors
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.blocks import MemoryBlock, checksum, record_batch, rows_checksum
 from crystalmatrix.features.features import Features
