@@ -101,7 +101,8 @@ def shard_viewed(wildcards):
 def shard_described(wildcards):
     """The descriptor shards of a graph shard, one for each potential that the view holds."""
     return [
-        f"results/descriptors/{potential}/shard-{wildcards.shard}.parquet" for potential in viewed(wildcards).descriptors
+        f"results/descriptors/{potential}/shard-{wildcards.shard}.parquet"
+        for potential in viewed(wildcards).descriptors
     ]
 
 
