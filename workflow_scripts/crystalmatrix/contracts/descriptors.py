@@ -6,6 +6,7 @@ Of every atom a potential gives `width` features, kept as float16 (relative erro
 energy, kept as float32, since the errors that models reach are far below what float16 resolves of some eV.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
 import pyarrow as pa
@@ -56,6 +57,16 @@ POTENTIALS = {
         layers={f"layer {k + 1}": (128 * k, 128 * (k + 1)) for k in range(5)},
     ),
 }
+
+
+def beyond(potentials: Iterable[str]) -> str:
+    """What else than its source a model that reads these potentials knows of, for a card or a page; "" for none."""
+    return "; ".join(
+        f"frozen descriptors of {name} ({facts.package} {facts.package_version}, {facts.licence}), which was trained "
+        f"on {facts.trained_on}: no label of this source, but many of its structures may be relaxed again from those"
+        for name in potentials
+        for facts in [POTENTIALS[name]]
+    )
 
 
 def n_descriptors(potentials: tuple[str, ...]) -> int:

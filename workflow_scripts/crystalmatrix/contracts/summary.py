@@ -71,6 +71,7 @@ class ModelSummary(Part):
     source: DataSource
     hold_out: HoldOut
     interval_level: float  # stated coverage of its prediction intervals
+    potentials: tuple[str, ...] = ()  # pretrained ones whose descriptors it reads: data beyond the source
 
 
 class PredictionsMetadata(Document):

@@ -3,6 +3,7 @@
 In: Checkpoint, its metrics.  Out: Markdown.
 """
 
+from crystalmatrix.contracts.descriptors import beyond
 from crystalmatrix.contracts.scores import ModelScores, PropertyScores
 from crystalmatrix.contracts.summary import DataSource, HoldOut, ModelSummary
 from crystalmatrix.elements import SYMBOLS
@@ -20,13 +21,13 @@ _HOLD_OUT: dict[HoldOut, str] = {
 def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, digest: str) -> str:
     """Markdown; `digest`: sha256 of the checkpoint's file of `n_bytes`."""
     summary, name = checkpoint.summary, f"{checkpoint.tier}/{checkpoint.task}"
-    source = summary.source
+    source, several = summary.source, _ensemble(len(checkpoint.members), summary.architecture)
     fields = {key: source.fields.get(key, PROPERTIES[key].field) for key in checkpoint.properties}
     lines = [
         f"# Model card: {name}",
         "",
         f"{_article(summary.architecture)} network of {count(summary.n_parameters)} parameters"
-        f"{_ensemble(len(checkpoint.members))} that predicts {_properties(checkpoint.properties)} of a crystal from "
+        f"{several} that predicts {_properties(checkpoint.properties)} of a crystal from "
         "its structure.",
         "",
         "## How good it is",
@@ -49,6 +50,7 @@ def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, di
         f"- Raw file, sha256: `{source.raw_sha256}`; records, digest: `{summary.data_digest}`",
         f"- Folds: {_HOLD_OUT[summary.hold_out].format(scheme=source.scheme)}",
         f"- Labels: {', '.join(f'{key} = `{field}`' for key, field in fields.items())}",
+        f"- Beyond the source: {beyond(summary.potentials) or 'nothing'}",
         f"- Elements in training: {' '.join(SYMBOLS[z] for z in checkpoint.elements)}",
         "",
         "## Limits",
@@ -80,10 +82,14 @@ def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, di
 
 
 def _article(architecture: str) -> str:
-    return "An E(3)-equivariant" if architecture == "equivariant" else f"A {architecture.upper()}"
+    if architecture == "equivariant":
+        return "An E(3)-equivariant"
+    return f"A {architecture.upper()}" if architecture == "cgcnn" else f"A {architecture}"
 
 
-def _ensemble(n_members: int) -> str:
+def _ensemble(n_members: int, architecture: str) -> str:
+    if architecture == "blend":
+        return f" ({n_members} networks of several kinds, whose weighted mean is predicted)"
     return f" (an ensemble of {n_members}, whose median is predicted)" if n_members > 1 else ""
 
 

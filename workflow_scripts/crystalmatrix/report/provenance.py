@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from crystalmatrix.config import Config
+from crystalmatrix.contracts.descriptors import beyond
+from crystalmatrix.contracts.summary import ModelSummary
 from crystalmatrix.report.inputs import Inputs
 
 
@@ -33,11 +35,21 @@ def provenance(inputs: Inputs) -> dict[str, Any]:
                 "Hold-out of the multi-task models",
                 _distinct(m.model.hold_out for m in inputs.models if m.is_multitask),
             ),
+            ("Data beyond the source", _beyond(models)),
             ("Devices", _distinct(model.device for model in models)),
             ("Bootstrap", f"{inputs.settings.bootstrap} resamples of the test crystals"),
         ],
         "data_digests": sorted({model.data_digest for model in models}),
     }
+
+
+def _beyond(models: list[ModelSummary]) -> str:
+    """The tiers that read pretrained potentials: they are another track than those that know this source alone."""
+    tiers = sorted({model.tier for model in models if model.potentials})
+    if not tiers:
+        return "none"
+    potentials = sorted({name for model in models for name in model.potentials})
+    return f"{', '.join(tiers)}: {beyond(potentials)}; no other tier"
 
 
 def _as_yaml(config: Config) -> str:

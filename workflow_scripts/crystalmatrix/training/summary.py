@@ -58,6 +58,7 @@ def summarise(
         source=data.source,
         hold_out=_hold_out(data, settings, init),
         interval_level=LEVEL,
+        potentials=settings.model.descriptors,
     )
 
 
