@@ -40,11 +40,10 @@ CONFIGS = {
     "cgcnn": CGCNNConfig(architecture="cgcnn", channels=8, layers=2, neighbours=16),
     "readout": ReadoutConfig(architecture="readout", channels=8, layers=1, descriptors=("chgnet",)),
     "described": EquivariantConfig(
-        architecture="equivariant", channels=8, edge_channels=8, layers=2, l_max=2, pooling="moments",
-        descriptors=("chgnet",), components=16,
+        architecture="equivariant", channels=8, edge_channels=8, l_max=2, descriptors=("chgnet",), components=16
     ),
     "kernel": KernelConfig(architecture="kernel", descriptors=("chgnet",), components=16),
-}  # fmt: skip
+}
 
 SMOOTH = [name for name, config in CONFIGS.items() if ARCHITECTURES[config.architecture].smooth]
 

@@ -8,6 +8,7 @@ from report_run import run_script
 
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.files import read_json, write_table
 from crystalmatrix.graphs.shards import write_shard
 
@@ -33,8 +34,8 @@ def shard(tmp_path: Path) -> Path:
         c.VOLUME: [125.0] * n,
     }
     records = tmp_path / "records.parquet"
-    about = {"digest": "0", "source": "test"}
-    write_table(records, pa.table(rows).cast(c.RECORDS), version=c.RECORDS_VERSION, metadata=about)
+    about = RecordsMetadata(source="a.json", release=None, raw_sha256="0", digest="0", symprec=0.01, fields={})
+    write_table(records, pa.table(rows).cast(c.RECORDS), version=c.RECORDS_VERSION, metadata=about.to_dict())
     path = tmp_path / "shard-0.parquet"
     write_shard(path, records, settings=GraphConfig(shards=1), shard=0)
     return path

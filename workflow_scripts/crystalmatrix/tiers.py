@@ -103,7 +103,9 @@ class KernelConfig(ModelSection):
         return _with_descriptors(self)
 
 
-AMember = Annotated[EquivariantConfig | CGCNNConfig | ReadoutConfig | KernelConfig, Field(discriminator="architecture")]
+# One entry an architecture; models/registry.py says which class each of them is the settings of.
+Networks = EquivariantConfig | CGCNNConfig | ReadoutConfig | KernelConfig
+AMember = Annotated[Networks, Field(discriminator="architecture")]
 
 
 class BlendConfig(Section):
@@ -154,10 +156,7 @@ def _with_descriptors(config: Reader) -> Reader:
 
 Seeing = ModelSection | BlendConfig  # what knows which features it reads
 
-# One entry an architecture; models/registry.py says which class each of them is the settings of.
-ModelConfig = Annotated[
-    EquivariantConfig | CGCNNConfig | ReadoutConfig | KernelConfig | BlendConfig, Field(discriminator="architecture")
-]
+ModelConfig = Annotated[Networks | BlendConfig, Field(discriminator="architecture")]
 
 
 class TrainingConfig(Section):

@@ -7,6 +7,8 @@ In: Crystals.  Out: potential.Batch of 64 features and the moment (Bohr magneton
 
 import warnings
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ class CHGNetPotential:
     def __init__(self, device: str = "auto") -> None:
         checked_weights(NAME, Path(chgnet.__file__).parent / _WEIGHTS)
         name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):  # it says its name and number of parameters
             warnings.simplefilter("ignore")  # of the package's own age
             self._model = CHGNet.load(model_name=POTENTIALS[NAME].weights, use_device=name, verbose=False).eval()
         self._model.graph_converter.set_isolated_atom_response("ignore")
