@@ -24,7 +24,12 @@ for name in ("getuid", "geteuid", "sched_getaffinity", "fork", "sysconf", "getpg
 """
 ROOT = Path(__file__).parents[1]
 SCRIPTS = Path(crystalmatrix.__file__).parents[1]
-OPTIONAL = {"crystalmatrix.graphs.torch_cluster"}  # a back-end that the set-up does not need
+# A back-end and potentials, whose packages the set-up does not need.
+OPTIONAL = {
+    "crystalmatrix.graphs.torch_cluster",
+    "crystalmatrix.descriptors.chgnet",
+    "crystalmatrix.descriptors.sevennet",
+}
 
 
 def python(code: str, libraries: str = LIBRARIES) -> subprocess.CompletedProcess[str]:
