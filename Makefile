@@ -26,7 +26,7 @@ demo: setup ## train a small matrix on 503 bundled crystals and compare it: minu
 	@echo "The page: $(CURDIR)/demo/results/report/comparison.html"
 	@echo
 	@echo "Next (after: source .venv/bin/activate):"
-	@echo "  python workflow_scripts/screen.py my_structures/ --model demo/results/lite/multitask.pt --out mine.csv"
+	@echo "  crystalmatrix predict my_structures/ --model demo/results/lite/multitask.pt --out mine.csv"
 	@echo "  snakemake -n --resources gpu=1        what the whole matrix would train, on 55,723 crystals"
 	@echo "  snakemake --resources gpu=1           train it"
 

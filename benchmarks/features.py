@@ -22,6 +22,13 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # imports count in what is timed
+    import psutil
+
+    from crystalmatrix.tiers import TierConfig
+    from crystalmatrix.training.labels import TrainingData
 
 ROOT = Path(__file__).parents[1]
 WAYS = ("rebuilt", "mapped")
@@ -126,7 +133,7 @@ def job(arguments: argparse.Namespace, task: str) -> dict[str, float]:
         if arguments.start:
             raise Finished
 
-    Trainer._step = timed_step  # type: ignore[method-assign]
+    Trainer._step = timed_step  # type: ignore[method-assign]  # on purpose: the loop itself is timed
     settings = one_epoch(arguments)
     before, cpu_before = time.perf_counter(), time.process_time()
     data = loaded(arguments, task, settings)
@@ -144,7 +151,7 @@ def job(arguments: argparse.Namespace, task: str) -> dict[str, float]:
     }
 
 
-def watched(process) -> list[float]:  # type: ignore[no-untyped-def]
+def watched(process: "psutil.Process") -> list[float]:
     """A list that grows by the memory, in MiB, that no other process shares, five times a second."""
     own = [0.0]
 
@@ -157,7 +164,7 @@ def watched(process) -> list[float]:  # type: ignore[no-untyped-def]
     return own
 
 
-def one_epoch(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]
+def one_epoch(arguments: argparse.Namespace) -> "TierConfig":
     """The tier, trained from scratch for one epoch."""
     from crystalmatrix import config
 
@@ -168,7 +175,7 @@ def one_epoch(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]
     return tier.model_copy(update={"training": tier.training.model_copy(update=changes)})
 
 
-def loaded(arguments: argparse.Namespace, task: str, settings):  # type: ignore[no-untyped-def]
+def loaded(arguments: argparse.Namespace, task: str, settings: "TierConfig") -> "TrainingData":
     """The training data, one way or the other."""
     from stage import features_for
 
@@ -187,7 +194,7 @@ def loaded(arguments: argparse.Namespace, task: str, settings):  # type: ignore[
     return data if arguments.job == "mapped" else rebuilt(data, shards_of(arguments))
 
 
-def rebuilt(data, shards: list[Path]):  # type: ignore[no-untyped-def]
+def rebuilt(data: "TrainingData", shards: list[Path]) -> "TrainingData":
     """The way without a stage: all shards are read and what the network sees is computed, in memory, in every job."""
     import numpy as np
     import pyarrow as pa

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from random import Random
 
 import numpy as np
 import pytest
@@ -58,9 +59,9 @@ ELEMENTS = st.sampled_from(SYMBOLS[1:])
 
 
 @given(st.dictionaries(ELEMENTS, st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 4), st.randoms())
-def test_it_holds_the_same_atoms_in_any_order_and_cell(unit: dict[str, int], multiple: int, random: object) -> None:
+def test_it_holds_the_same_atoms_in_any_order_and_cell(unit: dict[str, int], multiple: int, random: Random) -> None:
     cell = np.tile(species(unit), multiple)
-    random.shuffle(cell)  # type: ignore[attr-defined]
+    random.shuffle(cell)
     text = chemical_formula(cell)
     assert text == chemical_formula(species(unit))
     found = atoms(text)

@@ -24,12 +24,12 @@ from crystalmatrix.descriptors.potential import Batch, checked_weights
 
 NAME = "chgnet"
 _WEIGHTS = "pretrained/0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar"
-MOST_ATOMS = 2000
 
 
 class CHGNetPotential:
     """CHGNet 0.3.0, frozen."""
 
+    most_atoms = 2000
     atoms_at_once = 400
 
     def __init__(self, device: str = "auto") -> None:
@@ -40,11 +40,6 @@ class CHGNetPotential:
             self._model = CHGNet.load(model_name=POTENTIALS[NAME].weights, use_device=name, verbose=False).eval()
         self._model.graph_converter.set_isolated_atom_response("ignore")
         self.elements = frozenset(range(1, 95))
-
-    def obstacle(self, crystal: Crystal) -> str | None:
-        if len(crystal.species) > MOST_ATOMS:
-            return f"{len(crystal.species)} atoms, at most {MOST_ATOMS} are described"
-        return None
 
     @torch.no_grad()
     def __call__(self, crystals: Sequence[Crystal]) -> Batch:

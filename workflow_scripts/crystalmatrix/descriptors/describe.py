@@ -41,7 +41,9 @@ def _obstacle(crystal: Crystal, potential: Potential) -> str | None:
     unknown = sorted(set(crystal.species.tolist()) - potential.elements)
     if unknown:
         return f"it knows no {', '.join(SYMBOLS[z] for z in unknown)}"
-    return potential.obstacle(crystal)
+    if len(crystal.species) > potential.most_atoms:
+        return f"{len(crystal.species)} atoms, at most {potential.most_atoms} are described"
+    return None
 
 
 def _groups(order: list[int], n_atoms: list[int], atoms_at_once: int) -> list[list[int]]:

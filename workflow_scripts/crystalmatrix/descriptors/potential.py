@@ -27,13 +27,11 @@ class Batch(NamedTuple):
 
 
 class Potential(Protocol):
-    """A pretrained potential, ready: `elements` are the atomic numbers that it knows."""
+    """A pretrained potential, ready."""
 
-    elements: frozenset[int]
+    elements: frozenset[int]  # atomic numbers that it knows
+    most_atoms: int  # of a crystal that it describes
     atoms_at_once: int  # in a batch: as fast as larger ones, and small enough for any machine
-
-    def obstacle(self, crystal: Crystal) -> str | None:
-        """Why the potential cannot describe a crystal of its elements, or None."""
 
     def __call__(self, crystals: Sequence[Crystal]) -> Batch:
         """Describe crystals, at least one, as if each were alone."""

@@ -27,12 +27,12 @@ with warnings.catch_warnings():  # of accelerators that are not installed
 
 NAME = "7net-0"
 N_SCALARS = 128  # come first among the features of each layer
-MOST_ATOMS = 1000
 
 
 class SevenNetPotential:
     """SevenNet-0, frozen, without the derivatives that forces need."""
 
+    most_atoms = 1000
     atoms_at_once = 100
 
     def __init__(self, device: str = "auto") -> None:
@@ -52,11 +52,6 @@ class SevenNetPotential:
             if part.endswith("equivariant_gate"):
                 module.register_forward_hook(lambda _module, _inputs, data: self._layers.append(data["x"]))
         self.elements = frozenset(int(z) for z in model.type_map or {})
-
-    def obstacle(self, crystal: Crystal) -> str | None:
-        if len(crystal.species) > MOST_ATOMS:
-            return f"{len(crystal.species)} atoms, at most {MOST_ATOMS} are described"
-        return None
 
     @torch.no_grad()
     def __call__(self, crystals: Sequence[Crystal]) -> Batch:

@@ -7,6 +7,7 @@ n labels speak as loudly as n, the prior of equal weights as PRIOR.
 """
 
 import numpy as np
+from scipy import sparse
 from scipy.optimize import linprog
 
 from crystalmatrix.data.labels import VAL
@@ -42,7 +43,8 @@ def least_absolute(predictions: FloatArray, values: FloatArray) -> FloatArray:
     """[n_members] weights on the simplex with the least mean |predictions @ weights - values|; predictions [n, m]."""
     n, m = predictions.shape
     cost = np.concatenate([np.zeros(m), np.ones(n)])
-    bound = np.block([[predictions, -np.eye(n)], [-predictions, -np.eye(n)]])
+    unit = sparse.identity(n)  # one slack a label: dense, 5,572 labels would take half a GB
+    bound = sparse.block_array([[predictions, -unit], [-predictions, -unit]], format="csr")
     found = linprog(
         cost,
         A_ub=bound,
