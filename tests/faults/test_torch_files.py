@@ -152,3 +152,21 @@ def test_a_header_of_ten_gigabytes_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match="larger than the file"):
         read_torch_file(path)
+
+
+def test_one_bit_that_makes_a_tensor_a_folder_is_refused(tmp_path: Path) -> None:
+    """torch reads nothing of a folder and takes what is in memory: no checksum of the data can tell."""
+    path = tmp_path / "model.pt"
+    torch.save({"values": torch.arange(1000.0)}, path)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        name = next(info.filename for info in archive.infolist() if info.filename.endswith("data/0")).encode()
+    central = content.rindex(b"PK\1\2", 0, content.rindex(name))
+    content[central + 38] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="a folder in the archive"):
+        read_torch_file(path)
+    read = torch.load(path, weights_only=True)["values"]  # the control: torch itself says nothing
+    assert len(read) == 1000
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None  # nor do the checksums

@@ -12,6 +12,8 @@ import torch
 
 from crystalmatrix.errors import DataError
 
+_FOLDER = 0x10  # bit of a member's attributes (MS-DOS), which torch's own reader goes by
+
 
 def read_torch_file(path: Path) -> Any:
     """What torch.save wrote, on the CPU. Raises DataError, whose text is the path and what is wrong."""
@@ -40,6 +42,9 @@ def _damage(handle: IO[bytes]) -> str | None:
         # torch compresses nothing: what unpacks to more than the file is a bomb
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             return "compressed"
+        # of a folder torch reads nothing, and takes what happens to be in memory for the tensor
+        if any(member.external_attr & _FOLDER or member.is_dir() for member in members):
+            return "a folder in the archive"
         if sum(member.file_size for member in members) > size:
             return "members larger than the file"
         wrong = archive.testzip()
