@@ -17,6 +17,7 @@ from crystalmatrix.machine import ALLOCATOR, train_threads
 from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 
 CONFIG = or_exit(load, Path(f"{workflow.basedir}/config.yaml"), OVERLAY)
+EXTRA = {extra.name: extra for extra in CONFIG.data.extra}
 SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
 VIEWS = {view.name: view for tier in CONFIG.matrix.tiers for view in [View.of(CONFIG.graph, CONFIG.tiers[tier].model)]}
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
@@ -60,13 +61,24 @@ def nameable(paths):
     return [path for path in paths if not {"{", "}"} & set(str(path))]
 
 
-def source(wildcards):
-    """The source, where it lies on this machine. Of folders, here and below, the files: an edit changes no folder."""
-    run_claims()
-    path = Path(CONFIG.data.source).expanduser()
+def on_this_machine(data):
+    """The files of a source that lies here. Of folders, here and below, the files: an edit changes no folder."""
+    path = Path(data.source).expanduser()
     if path.is_dir():
         return nameable(labelled_files(path))
     return [path] if path.exists() else []
+
+
+def source(wildcards):
+    """The source, where it lies on this machine."""
+    run_claims()
+    return on_this_machine(CONFIG.data)
+
+
+def extra_source(wildcards):
+    """An extra source, where it lies on this machine; a name that data.extra lacks is refused."""
+    or_exit(CONFIG.data.check_extra, wildcards.extra)
+    return on_this_machine(EXTRA[wildcards.extra])
 
 
 def published(wildcards):

@@ -6,7 +6,7 @@ In: the `data` section of config.yaml.  Out: results/data/raw.json.zip and its o
 import argparse
 from pathlib import Path
 
-from crystalmatrix.config import DataConfig
+from crystalmatrix.config import SourceConfig
 from crystalmatrix.data.sources import fetch
 from crystalmatrix.errors import run
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--meta", type=Path, required=True, help="raw.meta.json: origin, size, sha256, entry count")
     arguments = parser.parse_args()
 
-    fetch(DataConfig.from_json(arguments.settings), arguments.out).write(arguments.meta)
+    fetch(SourceConfig.from_json(arguments.settings), arguments.out).write(arguments.meta)
 
 
 if __name__ == "__main__":

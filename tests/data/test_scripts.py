@@ -25,15 +25,15 @@ def fetch(folder, **settings):
     return run("fetch", "--out", folder / "raw.json.zip", "--meta", folder / "raw.meta.json", **settings)
 
 
-def records(folder, **settings):
-    inputs = ("--raw", folder / "raw.json.zip", "--meta", folder / "raw.meta.json")
+def records(folder, *extra, **settings):
+    inputs = ("--raw", folder / "raw.json.zip", "--meta", folder / "raw.meta.json", *extra)
     outputs = ("--out", folder / "records.parquet", "--quality", folder / "quality.json")
     return run("records", *inputs, *outputs, "--dropped", folder / "dropped.parquet", **settings)
 
 
 def splits(folder, **settings):
     names = {"out": "splits.parquet", "outliers": "outliers.csv"}
-    names |= {"leakage": "leakage.parquet", "coverage": "coverage.json"}
+    names |= {"leakage": "leakage.parquet", "coverage": "coverage.json", "removed": "extra_removed.csv"}
     outputs = [part for key, name in names.items() for part in (f"--{key}", folder / name)]
     return run("splits", "--records", folder / "records.parquet", *outputs, **settings)
 
@@ -56,6 +56,30 @@ def test_minerals_from_source_to_folds(tmp_path):
     read_table(tmp_path / "dropped.parquet", version=c.RECORDS_VERSION)
     with (tmp_path / "outliers.csv").open() as handle:
         assert next(csv.reader(handle)) == ["id", "property", "value", "score"]
+
+
+def test_extra_crystals_go_through_records_to_the_training_folds(tmp_path):
+    more = tmp_path / "more.json"
+    label = {"energy": -0.4}
+    more.write_text(json.dumps([rock_salt("1", elements=("Rb", "Au"), **label), {"jid": "2", "atoms": "na"}]))
+    entry = {"name": "more", "source": str(more), "fields": {"formation_energy": "energy"}, "max_drop_rate": 0.5}
+    settings = {"source": "minerals", "extra": [entry]}
+    assert fetch(tmp_path, source="minerals").returncode == 0
+    raw = tmp_path / "more.json.zip"
+    assert run("fetch", "--out", raw, "--meta", tmp_path / "more.meta.json", source=str(more)).returncode == 0
+    done = records(tmp_path, "--extra", raw, **settings)
+    assert done.returncode == 0, done.stderr
+    done = splits(tmp_path, **settings)
+    assert done.returncode == 0, done.stderr
+    table, about = read_table(tmp_path / "records.parquet", version=c.RECORDS_VERSION)
+    assert table[c.JID].to_pylist()[-1] == "more:1"
+    assert about["extra"][0]["n_crystals"] == 1
+    assert read_json(tmp_path / "quality.json")["n_kept"] == 503
+    folds, _ = read_table(tmp_path / "splits.parquet", version=c.SPLITS_VERSION)
+    rows = [row for row in folds.to_pylist() if row[c.JID] == "more:1"]
+    assert [(row[c.PROPERTY], row[c.FOLD], row[c.WEIGHT]) for row in rows] == [("formation_energy", "train", 1.0)]
+    dropped, _ = read_table(tmp_path / "dropped.parquet", version=c.RECORDS_VERSION)
+    assert "more:2" in dropped[c.JID].to_pylist()
 
 
 def assert_refused(done, folder, said, kept=()):

@@ -78,6 +78,22 @@ def test_labels_and_folds(paths):
     np.testing.assert_array_equal(data.zero, np.isin(number, [3, 5]))
 
 
+def test_extra_labels_weigh_and_are_shifted_as_the_splits_say(paths):
+    plain = load_task(paths, "formation_energy")
+    assert plain.weight is None
+    table, metadata = files.read_table(paths[1], version=columns.SPLITS_VERSION)
+    rows = table.to_pylist()
+    chosen = next(row for row in rows if row[columns.JID] == "JVASP-4" and row[columns.PROPERTY] == "formation_energy")
+    chosen |= {columns.WEIGHT: 0.25, columns.OFFSET: 0.5}
+    shifted = pa.Table.from_pylist(rows, schema=columns.SPLITS)
+    files.write_table(paths[1], shifted, version=columns.SPLITS_VERSION, metadata=metadata)
+    data = load_task(paths, "formation_energy")
+    expected = np.where(data.features.jid == "JVASP-4", 0.5, 0.0)
+    np.testing.assert_array_equal(plain.values[:, 0] - data.values[:, 0], expected)
+    assert data.weight is not None
+    np.testing.assert_array_equal(data.weight[:, 0], np.where(data.features.jid == "JVASP-4", 0.25, 1.0))
+
+
 def test_training_sees_no_test_crystal(paths):
     """Neither its label nor its atoms."""
     single = load_task(paths, "formation_energy")

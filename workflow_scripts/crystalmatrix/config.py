@@ -17,21 +17,19 @@ from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
 from crystalmatrix.section import Section
 from crystalmatrix.tiers import ARCHITECTURE, KISSING_NUMBER, TierConfig
 
+NAME = r"[A-Za-z0-9][\w-]*"  # of a tier or a source: a word in paths and ids
 
-class DataConfig(Section):
-    """Where the crystals come from and how they are split."""
+
+class SourceConfig(Section):
+    """Where crystals come from."""
 
     where: ClassVar[str] = "data"
-    source: str = "dft_3d_2021"  # `minerals`, a JARVIS release, a URL, a file or a folder
+    source: str  # `minerals`, a JARVIS release, a URL, a file or a folder
     mirrors: tuple[str, ...] = ()  # URLs tried before the release's own link
     sha256: str | None = None  # of the raw file; recorded on first use when not given
     id_key: str = "jid"
-    ids: str | None = None  # only these crystals: `part` (bundled), or a file with an id a line
     fields: dict[str, str] = Field({})  # property: key in the data set, where it differs from JARVIS's
     max_drop_rate: float = Field(0.01, ge=0, le=1)  # share of invalid rows above which the run stops
-    splits: Literal["official", "random", "grouped"] = "official"
-    split_fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # train, val, test; random and grouped only
-    split_seed: int = 0
 
     @field_validator("fields")
     @classmethod
@@ -41,6 +39,48 @@ class DataConfig(Section):
             if name not in known:
                 raise ValueError(f"unknown property {name!r}{nearest(name, known)}")
         return fields
+
+
+class ExtraConfig(SourceConfig):
+    """More crystals for the training folds, and for no other (data/extra.py)."""
+
+    where: ClassVar[str] = "data.extra.*"
+    name: str  # their ids read <name>:<id>
+    weight: float = Field(1.0, gt=0)  # of a label, where one of data.source weighs 1
+    offset: Literal["none", "constant", "composition"] = "none"  # what a label of another functional is corrected by
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if not re.fullmatch(NAME, name):
+            raise ValueError(f"found {name!r}, expected letters, digits, _ or -")
+        return name
+
+
+class DataConfig(SourceConfig):
+    """Where the crystals come from and how they are split."""
+
+    source: str = "dft_3d_2021"
+    ids: str | None = None  # only these crystals: `part` (bundled), or a file with an id a line
+    extra: tuple[ExtraConfig, ...] = ()  # sources of more training crystals
+    splits: Literal["official", "random", "grouped"] = "official"
+    split_fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # train, val, test; random and grouped only
+    split_seed: int = 0
+
+    @field_validator("extra")
+    @classmethod
+    def _check_extra(cls, extra: tuple[ExtraConfig, ...]) -> tuple[ExtraConfig, ...]:
+        names = [source.name for source in extra]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"found the name {name!r} {names.count(name)} times, expected each once")
+        return extra
+
+    def check_extra(self, name: str) -> None:
+        """Raise ConfigError, listing what exists, unless it is one of the extra sources."""
+        known = [source.name for source in self.extra]
+        if name not in known:
+            raise ConfigError(f"results/data/extra/{name}.json.zip: no {name!r} in data.extra{nearest(name, known)}")
 
     @field_validator("split_fractions")
     @classmethod
@@ -180,7 +220,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         for name in self.tiers:
-            if name in RESERVED or not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
+            if name in RESERVED or not re.fullmatch(NAME, name):
                 raise ValueError(
                     f"tiers: found the name {name!r}, expected letters, digits, _ or - and none of the folders "
                     f"that results/ has anyway: {', '.join(RESERVED)}"

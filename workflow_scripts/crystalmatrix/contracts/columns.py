@@ -11,7 +11,7 @@ import pyarrow as pa
 from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
 
 RECORDS_VERSION = 1
-SPLITS_VERSION = 1
+SPLITS_VERSION = 2
 GRAPHS_VERSION = 2
 DESCRIPTORS_VERSION = 1
 FEATURES_VERSION = 1
@@ -51,6 +51,8 @@ DROPPED = pa.schema([pa.field(JID, pa.string()), pa.field("reason", pa.string())
 PROPERTY = "property"
 FOLD = "fold"
 STRICT = "strict"
+WEIGHT = "weight"
+OFFSET = "offset"
 TRAIN, VAL, TEST = "train", "val", "test"
 
 SPLITS = pa.schema(
@@ -60,6 +62,9 @@ SPLITS = pa.schema(
         pa.field(FOLD, pa.string(), nullable=False),  # train | val | test of this property
         # False only for training rows whose structure is in the validation or test fold of any property
         pa.field(STRICT, pa.bool_(), nullable=False),
+        # crystals of extra sources alone (data/extra.py): what a label weighs beside 1, and is too high by in its unit
+        pa.field(WEIGHT, pa.float64()),
+        pa.field(OFFSET, pa.float64()),
     ]
 )
 

@@ -5,6 +5,8 @@ In: nothing.  Out: Coverage and its parts, all counts of crystals.
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from crystalmatrix.contracts.document import Document, Part
 from crystalmatrix.contracts.versions import COVERAGE_VERSION
 
@@ -24,6 +26,7 @@ class PropertyCoverage(Part):
     held: FoldCounts  # in this data set
     strict_train: int  # training crystals that are held out for no property
     without_fold: int  # labelled crystals that the scheme puts in no fold (official: new in a later release)
+    extra: int = 0  # labels of extra sources beside the training fold
 
 
 class Coverage(Document):
@@ -32,6 +35,8 @@ class Coverage(Document):
     VERSION: ClassVar[int] = COVERAGE_VERSION
 
     properties: dict[str, PropertyCoverage]
+    extra_removed: dict[str, int] = Field({})  # why: extra crystals that stand too near to a held-out one to train
+    offset_pairs: dict[str, dict[str, int]] = Field({})  # extra source: {property: twins behind its offset}
 
     def official(self, name: str) -> FoldCounts | None:
         """The published size of a property's folds; None for folds of one's own, or a property without any."""

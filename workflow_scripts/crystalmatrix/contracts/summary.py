@@ -36,6 +36,7 @@ class DataSource(Part):
     raw_sha256: str | None
     fields: dict[str, str]  # property: key in the data set
     scheme: str  # of the folds: official | random | grouped
+    extra: tuple[str, ...] = ()  # more crystals in the training folds: `name (source, n crystals)`
 
     @classmethod
     def of(cls, records: RecordsMetadata, splits: SplitsMetadata) -> Self:
@@ -46,6 +47,7 @@ class DataSource(Part):
             raw_sha256=records.raw_sha256,
             fields=records.fields,
             scheme=splits.scheme,
+            extra=tuple(f"{e.name} ({PurePath(e.source).name}, {e.n_crystals:,} crystals)" for e in records.extra),
         )
 
 

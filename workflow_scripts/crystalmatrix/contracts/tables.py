@@ -1,6 +1,6 @@
 """What tables say of themselves: the metadata of records.parquet, of splits and leakage.parquet, and of graph shards.
 
-In: nothing.  Out: RecordsMetadata, SplitsMetadata, GraphsMetadata.
+In: nothing.  Out: RecordsMetadata, ExtraSource, SplitsMetadata, GraphsMetadata.
 """
 
 from typing import Any, ClassVar
@@ -9,7 +9,17 @@ from pydantic import field_serializer
 
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
-from crystalmatrix.contracts.document import Document
+from crystalmatrix.contracts.document import Document, Part
+
+
+class ExtraSource(Part):
+    """More crystals for training, of another source (data.extra)."""
+
+    name: str  # their ids read <name>:<id>
+    source: str
+    raw_sha256: str
+    n_crystals: int
+    fields: dict[str, str]  # property: key in the data set
 
 
 class RecordsMetadata(Document):
@@ -23,6 +33,7 @@ class RecordsMetadata(Document):
     digest: str  # sha256 of the table's content
     symprec: float  # Å, of the symmetry search
     fields: dict[str, str]  # property: key in the data set
+    extra: tuple[ExtraSource, ...] = ()  # what the records end with: more crystals for training
 
 
 class SplitsMetadata(Document):

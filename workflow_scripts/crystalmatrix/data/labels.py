@@ -1,6 +1,6 @@
 """Labels and folds of given crystals: what training and prediction both read of the data stage.
 
-In: records.parquet, splits.parquet, ids.  Out: Labels; codes of folds, [n, n_names].
+In: records.parquet, splits.parquet, ids.  Out: Labels; codes of folds, weights and offsets, [n, n_names].
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ from crystalmatrix import files
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.crystals.symmetry import zero_by_symmetry
+
+FloatArray = NDArray[np.float64]
 
 NONE, TRAIN, VAL, TEST = 0, 1, 2, 3
 _FOLD_CODE = {columns.TRAIN: TRAIN, columns.VAL: VAL, columns.TEST: TEST}
@@ -50,6 +52,22 @@ def read_folds(splits: Path, jid: NDArray[np.str_], names: Sequence[str], *, str
     frame = frame[frame[columns.PROPERTY].isin(names)]
     if strict:
         frame = frame[frame[columns.STRICT] | (frame[columns.FOLD] != columns.TRAIN)]
-    wide = frame.pivot(index=columns.JID, columns=columns.PROPERTY, values=columns.FOLD)
-    wide = wide.reindex(index=jid, columns=list(names))
+    wide = _wide(frame, columns.FOLD, jid, names)
     return wide.apply(lambda column: column.map(_FOLD_CODE)).fillna(NONE).to_numpy(np.int8, copy=True)
+
+
+def read_extra(splits: Path, jid: NDArray[np.str_], names: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+    """(what each label weighs, what it is too high by in its unit), [n, n_names]; 1 and 0 but for extra crystals."""
+    wanted = [columns.JID, columns.PROPERTY, columns.WEIGHT, columns.OFFSET]
+    table, _ = files.read_table(splits, version=columns.SPLITS_VERSION, columns=wanted)
+    frame = table.filter(table[columns.WEIGHT].is_valid()).to_pandas()
+    frame = frame[frame[columns.PROPERTY].isin(names)]
+    weight = _wide(frame, columns.WEIGHT, jid, names).fillna(1.0).to_numpy(np.float64)
+    return weight, _wide(frame, columns.OFFSET, jid, names).fillna(0.0).to_numpy(np.float64)
+
+
+def _wide(frame: pd.DataFrame, column: str, jid: NDArray[np.str_], names: Sequence[str]) -> pd.DataFrame:
+    """A column of the splits as [n, n_names]."""
+    return frame.pivot(index=columns.JID, columns=columns.PROPERTY, values=column).reindex(
+        index=jid, columns=list(names)
+    )

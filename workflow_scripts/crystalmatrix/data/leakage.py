@@ -7,7 +7,7 @@ structure is told by their interatomic distances (`fingerprint`), blind to setti
 """
 
 from collections import defaultdict
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,16 +30,7 @@ def leakage_table(records: pa.Table, splits: pa.Table) -> pa.Table:
     volumes = records[c.VOLUME].to_numpy() / records[c.N_ATOMS].to_numpy()  # [n_crystals] Å3 per atom
     groups = list(zip(records[c.FORMULA].to_pylist(), records[c.SPACE_GROUP].to_pylist(), strict=True))
 
-    @cache
-    def fingerprint_of(row: int) -> NDArray[np.float64]:
-        one = records.slice(row, 1).to_pylist()[0]
-        lattice, fractional = np.reshape(one[c.LATTICE], (3, 3)), np.reshape(one[c.FRACTIONAL], (-1, 3))
-        return fingerprint(lattice, fractional, np.array(one[c.SPECIES]))
-
-    @cache
-    def difference(one: int, other: int) -> float:
-        return float(np.sqrt(np.mean((fingerprint_of(one) - fingerprint_of(other)) ** 2)))
-
+    fingerprints = Fingerprints(records)
     found: list[dict[str, Any]] = []
     for name, (train, test) in _rows_by_property(splits, row_of).items():
         training: dict[tuple[str, int | None], list[int]] = defaultdict(list)
@@ -49,8 +40,8 @@ def leakage_table(records: pa.Table, splits: pa.Table) -> pa.Table:
             twins = [t for t in training[groups[row]] if abs(volumes[t] / volumes[row] - 1) <= VOLUME_TOLERANCE]
             if not twins:
                 continue
-            twin = min(twins, key=lambda other: difference(row, other))
-            distance = difference(row, twin)
+            twin = fingerprints.nearest(row, twins)
+            distance = fingerprints.difference(row, twin)
             found.append(
                 {
                     c.JID: jids[row],
@@ -62,6 +53,29 @@ def leakage_table(records: pa.Table, splits: pa.Table) -> pa.Table:
                 }
             )
     return pa.Table.from_pylist(found, c.LEAKAGE)
+
+
+class Fingerprints:
+    """Of the crystals in a table, each made once, when it is asked for."""
+
+    def __init__(self, records: pa.Table) -> None:
+        self._records = records
+        self._known: dict[int, NDArray[np.float64]] = {}
+
+    def difference(self, one: int, other: int) -> float:
+        """Root mean square difference of two rows of one composition, 1 = (volume per atom)^1/3."""
+        return float(np.sqrt(np.mean((self._of(one) - self._of(other)) ** 2)))
+
+    def nearest(self, row: int, others: Sequence[int]) -> int:
+        """The least different of `others`, at least one."""
+        return min(others, key=lambda other: self.difference(row, other))
+
+    def _of(self, row: int) -> NDArray[np.float64]:
+        if row not in self._known:
+            one = self._records.slice(row, 1).to_pylist()[0]
+            lattice, fractional = np.reshape(one[c.LATTICE], (3, 3)), np.reshape(one[c.FRACTIONAL], (-1, 3))
+            self._known[row] = fingerprint(lattice, fractional, np.array(one[c.SPECIES]))
+        return self._known[row]
 
 
 def fingerprint(lattice: NDArray, fractional: NDArray, species: NDArray) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ The entries are read here; geometry and symmetry, most of the work, go to worker
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.contracts.origin import Origin
-from crystalmatrix.contracts.tables import RecordsMetadata
+from crystalmatrix.contracts.tables import ExtraSource, RecordsMetadata
 from crystalmatrix.crystals.crystal import DUPLICATE_ID, Crystal, InvalidCrystalError
 from crystalmatrix.crystals.symmetry import SYMPREC, Symmetry, find_symmetry
 from crystalmatrix.data.entries import LABELS, Entry, crystal_of, read_entry
@@ -187,15 +187,18 @@ def _check_labels(records: Records, *, fields: dict[str, str]) -> None:
             )
 
 
-def records_metadata(records: Records, origin: Origin, fields: dict[str, str]) -> RecordsMetadata:
+def records_metadata(
+    table: pa.Table, origin: Origin, fields: dict[str, str], extra: Sequence[ExtraSource] = ()
+) -> RecordsMetadata:
     """What records.parquet says of itself."""
     return RecordsMetadata(
         source=origin.source,
         release=origin.release,
         raw_sha256=origin.sha256,
-        digest=table_digest(records.table),
+        digest=table_digest(table),
         symprec=SYMPREC,
         fields=fields,
+        extra=tuple(extra),
     )
 
 

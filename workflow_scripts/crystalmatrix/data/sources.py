@@ -1,7 +1,7 @@
 """Where the crystals come from: the bundled minerals, a release, a URL, a file or a folder.
 
-In: the `data` section of config.yaml.  Out: results/data/raw.json.zip, always one JSON list in JARVIS's format inside a
-zip archive, and what is known of its origin (raw.meta.json).
+In: the `data` section of config.yaml, or one of its `extra`.  Out: results/data/raw.json.zip, always one JSON list in
+JARVIS's format inside a zip archive, and what is known of its origin (raw.meta.json).
 
 Adding a source is one function `(config, out) -> origin` and one line in `fetch`.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from crystalmatrix.config import DataConfig
+from crystalmatrix.config import SourceConfig
 from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.data.archive import pack, read_entries, write_entries
 from crystalmatrix.data.download import Remote, fetch_remote
@@ -25,7 +25,7 @@ MINERALS = "minerals"
 SUFFIXES = (".json", ".gz", ".zip")
 
 
-def fetch(config: DataConfig, out: Path) -> Origin:
+def fetch(config: SourceConfig, out: Path) -> Origin:
     """Write the raw data set to `out`, complete and checked, or nothing; return its origin.
 
     Raises DataError, one line, for anything that is missing, damaged or not what was expected.
@@ -55,24 +55,24 @@ def fetch(config: DataConfig, out: Path) -> Origin:
     )
 
 
-def _from_minerals(config: DataConfig, out: Path) -> dict[str, Any]:
+def _from_minerals(config: SourceConfig, out: Path) -> dict[str, Any]:
     return {"origin": "jarvis-tools", "n_entries": write_entries(out, mineral_entries())}
 
 
-def _from_url(config: DataConfig, out: Path) -> dict[str, Any]:
+def _from_url(config: SourceConfig, out: Path) -> dict[str, Any]:
     name = Path(unquote(urlsplit(config.source).path)).name or "data.json.zip"
     remote = Remote((*config.mirrors, config.source), name, sha256=config.sha256)
     return {"origin": config.source, "n_entries": fetch_remote(remote, out)}
 
 
-def _from_release(config: DataConfig, out: Path) -> dict[str, Any]:
+def _from_release(config: SourceConfig, out: Path) -> dict[str, Any]:
     release = find_release(config.source)
     urls = (*config.mirrors, release.url)
     remote = Remote(urls, f"{release.file}.zip", n_entries=release.n_entries, sha256=config.sha256)
     return {"release": release.file, "origin": release.url, "n_entries": fetch_remote(remote, out)}
 
 
-def _from_folder(config: DataConfig, out: Path) -> dict[str, Any]:
+def _from_folder(config: SourceConfig, out: Path) -> dict[str, Any]:
     from crystalmatrix.data.folder import folder_entries  # late: ase.io takes most of a second to load
 
     folder = Path(config.source).expanduser()
@@ -80,7 +80,7 @@ def _from_folder(config: DataConfig, out: Path) -> dict[str, Any]:
     return {"origin": folder.name, "n_entries": write_entries(out, entries)}
 
 
-def _from_file(config: DataConfig, out: Path) -> dict[str, Any]:
+def _from_file(config: SourceConfig, out: Path) -> dict[str, Any]:
     path = Path(config.source).expanduser()
     if not path.exists():
         raise DataError(f"data.source: {path} not found; expected a .json, .json.gz or .json.zip file, or a folder")

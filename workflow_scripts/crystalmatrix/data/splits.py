@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.contracts.coverage import Coverage, FoldCounts, PropertyCoverage
+from crystalmatrix.data.extra import Extra
 from crystalmatrix.data.official import most_held_out, official_folds, official_properties
 from crystalmatrix.errors import DataError
 from crystalmatrix.properties import PROPERTIES
@@ -88,8 +89,8 @@ def draw_folds(groups: NDArray[np.int64], *, fractions: tuple[float, float, floa
     return of_group[label]
 
 
-def splits_table(records: pa.Table, folds: Folds) -> pa.Table:
-    """Long format, property by property in the order of the records, with the `strict` flag."""
+def splits_table(records: pa.Table, folds: Folds, extra: Extra | None = None) -> pa.Table:
+    """Long format, property by property in the order of the records, with the `strict` flag; then extra crystals."""
     held_out = {jid for fold_of in folds.values() for jid, fold in fold_of.items() if fold != c.TRAIN}
     rows: dict[str, list[Any]] = {name: [] for name in c.SPLITS.names}
     for name, fold_of in folds.items():
@@ -98,15 +99,28 @@ def splits_table(records: pa.Table, folds: Folds) -> pa.Table:
         rows[c.PROPERTY] += [name] * len(jids)
         rows[c.FOLD] += [fold_of[jid] for jid in jids]
         rows[c.STRICT] += [fold_of[jid] != c.TRAIN or jid not in held_out for jid in jids]
-    return pa.table(rows, c.SPLITS)
+        rows[c.WEIGHT] += [None] * len(jids)
+        rows[c.OFFSET] += [None] * len(jids)
+    table = pa.table(rows, c.SPLITS)
+    if extra is None:
+        return table
+    more = [
+        {c.JID: jid, c.PROPERTY: name, c.FOLD: c.TRAIN, c.STRICT: True, c.WEIGHT: weight, c.OFFSET: offset}
+        for jid, name, weight, offset in extra.rows
+    ]
+    return pa.concat_tables([table, pa.Table.from_pylist(more, c.SPLITS)]).combine_chunks()
 
 
-def coverage(records: pa.Table, splits: pa.Table, *, scheme: str) -> Coverage:
-    """How many crystals of each fold are held, and how many the official ones have."""
+def coverage(records: pa.Table, splits: pa.Table, *, scheme: str, extra: Extra | None = None) -> Coverage:
+    """How many crystals of each fold are held, and how many the official ones have; beside them, the extra ones."""
     held: dict[str, Counter[str]] = {name: Counter() for name in PROPERTIES}
     strict: Counter[str] = Counter()
-    columns = (splits[name].to_pylist() for name in (c.PROPERTY, c.FOLD, c.STRICT))
-    for name, fold, is_strict in zip(*columns, strict=True):
+    more: Counter[str] = Counter()
+    columns = (splits[name].to_pylist() for name in (c.PROPERTY, c.FOLD, c.STRICT, c.WEIGHT))
+    for name, fold, is_strict, weight in zip(*columns, strict=True):
+        if weight is not None:
+            more[name] += 1
+            continue
         held[name][fold] += 1
         strict[name] += fold == c.TRAIN and is_strict
     official = {
@@ -119,9 +133,12 @@ def coverage(records: pa.Table, splits: pa.Table, *, scheme: str) -> Coverage:
                 held=_counts(held[name]),
                 strict_train=strict[name],
                 without_fold=records.num_rows - records[name].null_count - held[name].total(),
+                extra=more[name],
             )
             for name in PROPERTIES
-        }
+        },
+        extra_removed=dict(Counter(entry.why for entry in extra.removed)) if extra else {},
+        offset_pairs=extra.pairs if extra else {},
     )
 
 

@@ -46,11 +46,14 @@ def predict_composition(
     `records` with the columns jid, species and the property; `splits` as columns.SPLITS. The number of trees is the one
     with the least validation error. Raises DataError where the property has no training or no validation crystals.
     """
-    fold = splits[splits[c.PROPERTY] == name].set_index(c.JID)[c.FOLD]
+    of_property = splits[splits[c.PROPERTY] == name].set_index(c.JID)
+    fold = of_property[c.FOLD]
     labelled = records[records[name].notna()].set_index(c.JID)
     labelled = labelled.loc[labelled.index.intersection(fold.index).sort_values()]
     fold = fold.loc[labelled.index]
-    target = labelled[name].to_numpy(np.float64)
+    of_property = of_property.loc[labelled.index]
+    target = labelled[name].to_numpy(np.float64) - of_property[c.OFFSET].fillna(0.0).to_numpy(np.float64)
+    weight = of_property[c.WEIGHT].fillna(1.0).to_numpy(np.float64)
     train, val, test = (np.flatnonzero(fold == part) for part in (c.TRAIN, c.VAL, c.TEST))
     if len(train) < MIN_ROWS or not len(val):
         raise DataError(
@@ -59,7 +62,7 @@ def predict_composition(
         )
     started = time.perf_counter()
     features = composition_features(labelled[c.SPECIES].tolist())
-    model, n_trees = _fit(features, target, train=train, val=val)
+    model, n_trees = _fit(features, target, weight, train=train, val=val)
     held = np.sort(np.concatenate([val, test]))
     prediction = _predict(model, features[held], n_trees=n_trees, constant=float(np.median(target[train])))
     seconds = time.perf_counter() - started
@@ -83,7 +86,7 @@ def predict_composition(
 
 
 def _fit(
-    features: Floats, target: Floats, *, train: NDArray[np.int64], val: NDArray[np.int64]
+    features: Floats, target: Floats, weight: Floats, *, train: NDArray[np.int64], val: NDArray[np.int64]
 ) -> tuple[HistGradientBoostingRegressor, int]:
     """A model, and how many of its trees serve the validation fold best."""
     model = HistGradientBoostingRegressor(
@@ -95,7 +98,7 @@ def _fit(
         tol=0.0,
         random_state=0,
     )
-    model.fit(features[train], target[train], X_val=features[val], y_val=target[val])
+    model.fit(features[train], target[train], sample_weight=weight[train], X_val=features[val], y_val=target[val])
     return model, int(np.argmax(model.validation_score_))  # minus the error, after 0, 1, 2 ... trees
 
 

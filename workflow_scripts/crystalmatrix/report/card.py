@@ -50,6 +50,7 @@ def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, di
         f"- Raw file, sha256: `{source.raw_sha256}`; records, digest: `{summary.data_digest}`",
         f"- Folds: {_HOLD_OUT[summary.hold_out].format(scheme=source.scheme)}",
         f"- Labels: {', '.join(f'{key} = `{field}`' for key, field in fields.items())}",
+        f"- More training crystals: {', '.join(source.extra) or 'none'}",
         f"- Beyond the source: {beyond(summary.potentials) or 'nothing'}",
         f"- Elements in training: {' '.join(SYMBOLS[z] for z in checkpoint.elements)}",
         "",

@@ -35,6 +35,10 @@ def provenance(inputs: Inputs) -> dict[str, Any]:
                 "Hold-out of the multi-task models",
                 _distinct(m.model.hold_out for m in inputs.models if m.is_multitask),
             ),
+            (
+                "More training crystals",
+                _distinct(name for model in models for name in model.source.extra or ["none"]),
+            ),
             ("Data beyond the source", _beyond(models)),
             ("Devices", _distinct(model.device for model in models)),
             ("Bootstrap", f"{inputs.settings.bootstrap} resamples of the test crystals"),

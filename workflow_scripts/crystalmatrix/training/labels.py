@@ -15,8 +15,9 @@ from crystalmatrix import files
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.summary import DataSource
-from crystalmatrix.contracts.tables import SplitsMetadata
-from crystalmatrix.data.labels import NONE, TEST, TRAIN, VAL, read_folds, read_labels, records_metadata
+from crystalmatrix.contracts.tables import RecordsMetadata, SplitsMetadata
+from crystalmatrix.data.extra import SEPARATOR
+from crystalmatrix.data.labels import NONE, TEST, TRAIN, VAL, read_extra, read_folds, read_labels, records_metadata
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.store import open_features
@@ -30,11 +31,12 @@ class TrainingData:
 
     features: Features  # [n]
     tasks: list[str]  # properties, then auxiliary fields (train only)
-    values: NDArray[np.float64]  # [n, n_tasks] in the property's unit, NaN where not computed
+    values: NDArray[np.float64]  # [n, n_tasks] in the property's unit, NaN where not computed; less their offsets
     fold: NDArray[np.int8]  # [n, n_tasks] NONE, TRAIN or VAL
     zero: NDArray[np.bool_]  # [n] odd-rank tensors vanish by symmetry
     data_digest: str
     source: DataSource
+    weight: NDArray[np.float64] | None = None  # [n, n_tasks] of each label beside others; None: all one
     companions: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # task: [n] Property.companion, NaN unless
     # that label is in its own training fold
 
@@ -78,16 +80,18 @@ def load(
     labels = read_labels(records, known.jid, [*names, *auxiliary, *tied.values()])
     values = labels.values[names + auxiliary].to_numpy(np.float64)
     fold = read_folds(splits, known.jid, names, strict=strict)
+    weight, offset = read_extra(splits, known.jid, names + auxiliary)
+    values = values - offset
     companions = {
         name: np.where(
             read_folds(splits, known.jid, [companion], strict=strict)[:, 0] == TRAIN,
-            labels.values[companion].to_numpy(np.float64),
+            labels.values[companion].to_numpy(np.float64) - read_extra(splits, known.jid, [companion])[1][:, 0],
             np.nan,
         )
         for name, companion in tied.items()
     }
     if auxiliary:
-        fold = np.hstack([fold, _auxiliary_folds(splits, known.jid, values[:, len(names) :])])
+        fold = np.hstack([fold, _auxiliary_folds(splits, known.jid, values[:, len(names) :], origin)])
     fold[np.isnan(values) | (fold == TEST)] = NONE
     _mask_outliers(fold, known.jid, names, outliers, training)
     _check_labels(fold, names, labels.zero, splits)
@@ -101,6 +105,7 @@ def load(
         zero=labels.zero[used],
         data_digest=origin.digest,
         source=DataSource.of(origin, SplitsMetadata.of_table(splits)),
+        weight=None if (weight == 1).all() else weight[used][:, kept],
         companions={name: values[used] for name, values in companions.items()},
     )
 
@@ -120,11 +125,14 @@ def _check_labels(fold: NDArray[np.int8], names: list[str], zero: NDArray[np.boo
         )
 
 
-def _auxiliary_folds(splits: Path, jid: NDArray[np.str_], values: NDArray[np.float64]) -> NDArray[np.int8]:
-    """Auxiliary labels train wherever the structure is held out for no property."""
+def _auxiliary_folds(
+    splits: Path, jid: NDArray[np.str_], values: NDArray[np.float64], origin: RecordsMetadata
+) -> NDArray[np.int8]:
+    """Auxiliary labels train wherever the structure is held out for no property; those of extra sources nowhere."""
     table, _ = files.read_table(splits, version=columns.SPLITS_VERSION, columns=[columns.JID, columns.FOLD])
     held_out = table.filter(pa.compute.not_equal(table[columns.FOLD], columns.TRAIN))[columns.JID].to_pylist()
-    free = ~np.isin(jid, held_out)
+    extra = {source.name for source in origin.extra}
+    free = ~np.isin(jid, held_out) & np.array([name.partition(SEPARATOR)[0] not in extra for name in jid.tolist()])
     return np.where(free[:, None] & ~np.isnan(values), TRAIN, NONE).astype(np.int8)
 
 

@@ -108,7 +108,8 @@ def weights_digest(
     content.update(json.dumps(data.graph.identity, sort_keys=True).encode())
     content.update(data.data_digest.encode())
     content.update(",".join(data.tasks).encode())
-    content.update(data.fold.tobytes())
+    content.update(data.fold.tobytes() + data.values.tobytes())
+    content.update(b"" if data.weight is None else data.weight.tobytes())
     if init is not None:
         start = starting_weights(init, kind=kind, seed=seed)
         content.update(",".join(init.properties).encode())

@@ -1,10 +1,10 @@
 """The loss of a batch: masked, per head, weighted so that small sets are not drowned by large ones.
 
-Label weights: a label of a set of n labels weighs n^-1/2 (single-task: 1), and among them as Target.slope says. Targets
-are standardised by their mean absolute deviation, so this is the fixed 1/MAD weighting; `learned` adds one scale per
-task (Kendall et al., CVPR 2018, for L1). `balanced` sampling draws a crystal in proportion to the weight of its labels
-and divides that weight out: the same expected gradient, but small sets are seen often and gently instead of seldom and
-hard.
+Label weights: a label of a set of n labels weighs n^-1/2 (single-task: 1), and among them as Target.slope and their
+source's weight say. Targets are standardised by their mean absolute deviation, so this is the fixed 1/MAD weighting;
+`learned` adds one scale per task (Kendall et al., CVPR 2018, for L1). `balanced` sampling draws a crystal in proportion
+to the weight of its labels and divides that weight out: the same expected gradient, but small sets are seen often and
+gently instead of seldom and hard.
 
 In: outputs of all heads.  Out: one number per batch, about 1 for the best constant.
 """
@@ -42,7 +42,7 @@ class Objective(nn.Module):
         label, learned = standardised_labels(data, targets, formulas)
         count = learned.sum(axis=0)
         crystals = Crystals(formulas, data.zero)
-        slope = np.where(learned, np.stack([target.slope(crystals) for target in targets], axis=1), 0)
+        slope = np.where(learned, label_weights(data, targets, crystals), 0)
         slope *= count / np.maximum(slope.sum(axis=0), 1e-9)  # mean one: the loss is that of the value
         weight = slope * (np.maximum(count, 1) / count.max()) ** -0.5
         self.crystals: NDArray[np.int64] = np.flatnonzero(learned.any(axis=1))  # that have something to teach
@@ -78,6 +78,12 @@ class Objective(nn.Module):
                 loss = loss * torch.exp(-self.log_scale[task]) + self.log_scale[task]
             total = total + (self.weight[crystals, task] * loss).sum()
         return total
+
+
+def label_weights(data: TrainingData, targets: list[Target], crystals: Crystals) -> FloatArray:
+    """[n, n_tasks] what each label counts among those of its task: the target's slope, and its source's weight."""
+    slope = np.stack([target.slope(crystals) for target in targets], axis=1)
+    return slope if data.weight is None else slope * data.weight
 
 
 def standardised_labels(

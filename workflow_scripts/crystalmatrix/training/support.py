@@ -22,7 +22,7 @@ from crystalmatrix.tiers import KernelConfig
 from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.loop import Member
-from crystalmatrix.training.objective import standardised_labels
+from crystalmatrix.training.objective import label_weights, standardised_labels
 
 CACHE_MB = 1000
 
@@ -34,7 +34,7 @@ def fit_support(
     """Fit every head of `model`, whose readout is a KernelReadout, and validate it."""
     begun = time.monotonic()
     label, learned = standardised_labels(data, targets, formulas)
-    slope = np.stack([target.slope(Crystals(formulas, data.zero)) for target in targets], axis=1)
+    weights = label_weights(data, targets, Crystals(formulas, data.zero))
     crystals = np.flatnonzero(learned.any(axis=1))
     features = pooled(model, dataset, crystals)
     readout = model.readout
@@ -43,7 +43,7 @@ def fit_support(
     intercept = np.zeros(len(targets), np.float32)
     for task, target in enumerate(targets):
         rows = _drawn(np.flatnonzero(learned[crystals, task]), config.most_crystals, seed=seed, name=target.name)
-        values, weight = label[crystals[rows], task], slope[crystals[rows], task]
+        values, weight = label[crystals[rows], task], weights[crystals[rows], task]
         deviation = float(values.std()) or 1.0
         machine = SVR(
             C=config.cost * deviation,
