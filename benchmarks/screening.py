@@ -153,9 +153,7 @@ def after_reading(predictor: Predictor, few: list[Crystal], arguments: argparse.
     predictor.predict(few[:50])  # compiles
     steps: dict[str, Callable[[], Any]] = {
         "symmetry": lambda: [find_symmetry(one.lattice, one.fractional, one.species) for one in few],
-        "graphs": lambda: prepare(
-            list(few), settings=checkpoint.graph, elements=checkpoint.elements, needs_symmetry=False
-        ),
+        "graphs and features": lambda: prepare(list(few), view=predictor.view, needs_symmetry=False),
         "all steps after reading": lambda: predictor.predict(few),
     }
     found = rates(steps, n=len(few))

@@ -13,7 +13,7 @@ LAYERS = (
     {"errors"},
     {"code", "elements", "machine", "properties", "run_folder", "seal", "section"},
     {"files", "tiers"},
-    {"config"},
+    {"config", "shipped"},
     {"contracts"},
     {"crystals"},
     {"data", "graphs"},

@@ -28,7 +28,7 @@ Run = Callable[..., Ended]
 def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`run("models", "lite/band_gap")`; nothing that is an object of Python ever reaches the user."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("crystalmatrix.cli.library.PROJECT", tmp_path / "project")  # ships nothing
+    monkeypatch.setattr("crystalmatrix.shipped.PROJECT", tmp_path / "project")  # ships nothing
 
     def run(*arguments: object) -> Ended:
         with pytest.raises(SystemExit) as ended:

@@ -98,7 +98,7 @@ def test_targets_bring_the_model_they_start_from() -> None:
 
 
 def test_the_table_is_measured_on_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crystalmatrix.cli.library.PROJECT", ROOT)
+    monkeypatch.setattr("crystalmatrix.shipped.PROJECT", ROOT)
     monkeypatch.setattr("crystalmatrix.cli.plan.SECONDS", 0.2)
     Path("small.yaml").write_text(
         "data: {source: minerals}\n"
@@ -123,7 +123,7 @@ def test_the_table_is_measured_on_this_machine(run: Run, monkeypatch: pytest.Mon
     ],
 )
 def test_mistakes_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str) -> None:
-    monkeypatch.setattr("crystalmatrix.cli.library.PROJECT", ROOT)
+    monkeypatch.setattr("crystalmatrix.shipped.PROJECT", ROOT)
     Path("odd.yaml").write_text("tires: {}\n")
     Path("own.yaml").write_text("data: {source: mine, splits: random}\n")
     ended = run("plan", *arguments)

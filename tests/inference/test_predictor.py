@@ -1,6 +1,8 @@
 """The Predictor gives the numbers of train time, whatever the batch, the order, the cell and the form of a crystal."""
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from crystalmatrix.contracts import columns
 from crystalmatrix.crystals.crystal import Failure
 from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.inference import PropertyCalculator
-from crystalmatrix.trained.checkpoint import load_checkpoint
+from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 
 from .conftest import PROPERTIES, Trained
 
@@ -129,6 +131,30 @@ def test_squeezed_and_stretched_crystals_are_outside_the_domain(
     assert found["novelty"][valid].median() > 10 * table["novelty"].median()
 
 
+def test_models_side_by_side_give_what_each_gives_alone(
+    trained: Trained, predictor: Predictor, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    """One of them knows no chlorine: its values are missing there, those of the other are not."""
+    whole = load_checkpoint(trained.model)
+    less = replace(whole, elements=[z for z in whole.elements if z != 17])
+    save_checkpoint(tmp_path / "less.pt", less)
+    both = Predictor([tmp_path / "less.pt", trained.model], properties=["dielectric"])
+    with pytest.raises(ConfigError, match="no model here predicts 'spillage'"):
+        Predictor([trained.model], properties=["spillage"])
+    two = Predictor([tmp_path / "less.pt", trained.model])
+    two._parts = [(two.models[0], ["dielectric"]), (two.models[1], ["formation_energy", "piezoelectric"])]
+    found = two.predict(trained.entries)
+    chlorine = np.array(["Cl" in entry["atoms"]["elements"] for entry in trained.entries])
+    assert 0 < chlorine.sum() < len(chlorine)
+    assert both.predict(trained.entries)["dielectric"].isna().tolist() == chlorine.tolist()
+    assert found["dielectric"].isna().tolist() == chlorine.tolist()
+    assert found["error"][chlorine].str.startswith("dielectric: unknown element").all()
+    assert (found["error"][~chlorine] == "").all()
+    for name in predictor.units:
+        expected = table[name].mask(chlorine) if name.startswith("dielectric") else table[name]
+        np.testing.assert_allclose(found[name], expected, **CLOSE)
+
+
 def test_no_crystal_at_all_is_an_empty_table(predictor: Predictor, table: pd.DataFrame) -> None:
     empty = predictor.predict([])
     assert len(empty) == 0
@@ -152,7 +178,7 @@ def test_a_model_that_never_saw_a_validation_crystal_says_nothing_of_its_domain(
 ) -> None:
     assert load_checkpoint(trained.model).domain is not None
     other = Predictor(trained.model)
-    object.__setattr__(other.checkpoint, "domain", None)
+    object.__setattr__(other.models[0].checkpoint, "domain", None)
     found = other.predict(trained.entries[0])
     assert found["in_domain"].isna().all()
     assert found["error"].tolist() == [""]

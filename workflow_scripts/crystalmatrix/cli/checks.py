@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from crystalmatrix.cli.library import CARD_DIGEST, METRICS, MODELS, PROJECT, RESULTS, ModelFile
+from crystalmatrix.cli.library import CARD_DIGEST, METRICS, RESULTS, ModelFile
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.comparison import Comparison
 from crystalmatrix.contracts.coverage import Coverage
@@ -19,6 +19,7 @@ from crystalmatrix.contracts.scores import ModelScores
 from crystalmatrix.contracts.statistics import Statistics
 from crystalmatrix.errors import DataError, UserError
 from crystalmatrix.files import read_json, read_table, sha256
+from crystalmatrix.shipped import MODELS, PROJECT
 
 RAW, ORIGIN = "raw.json.zip", "raw.meta.json"
 STATES = ("state.pt", "state.previous.pt")

@@ -12,12 +12,12 @@ from typing import Any
 import yaml
 
 from crystalmatrix.cli.columns import Column
-from crystalmatrix.cli.library import PROJECT
 from crystalmatrix.cli.own_data import ID_KEY
 from crystalmatrix.config import load
 from crystalmatrix.contracts.columns import TEST, TRAIN, VAL
 from crystalmatrix.data.official import official_folds
 from crystalmatrix.errors import DataError
+from crystalmatrix.shipped import PROJECT
 
 SMALLEST = 10  # crystals that can be split three ways
 SMALL = 200  # below, a tenth is too few to measure an error on

@@ -35,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli.columns import choose_columns, find_id_column, numbers_in
     from crystalmatrix.cli.configuration import choose_splits, config_text
-    from crystalmatrix.cli.library import PROJECT
     from crystalmatrix.cli.own_data import check_place, labelled_entries, read_own_table, write_own
     from crystalmatrix.cli.text import count_of
+    from crystalmatrix.shipped import PROJECT
 
     check_place(arguments.name, table=arguments.table, structures=arguments.structures)
     table = read_own_table(arguments.table)

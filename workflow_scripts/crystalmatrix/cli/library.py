@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from crystalmatrix.errors import DataError, nearest
-from crystalmatrix.properties import MULTITASK, PROPERTIES
+from crystalmatrix.properties import MULTITASK
+from crystalmatrix.shipped import MODELS, of_tasks, shipped_folder
 
 SHIPPED, RELEASED, TRAINED = "shipped", "released", "trained"
-PROJECT = Path(__file__).parents[3]
-MODELS = "models"  # folder of the shipped ones
 RESULTS = "results"
 CARD_DIGEST = "sha256"  # key of the JSON card; in a Markdown card the word before the digest
 _IN_MARKDOWN = re.compile(rf"{CARD_DIGEST} `([0-9a-f]{{64}})`")
@@ -73,9 +72,8 @@ def known_models(folder: Path | None = None) -> list[ModelFile]:
 
 def shipped_models(folder: Path) -> list[ModelFile]:
     """Those of a folder `models/` here, else of the project that the package is installed from."""
-    places = (folder / MODELS, PROJECT / MODELS)
-    found = next((paths for place in places if (paths := sorted(place.glob("*.pt")))), [])
-    return [_model(path, SHIPPED) for path in found]
+    found = shipped_folder(folder)
+    return [_model(path, SHIPPED) for path in sorted(found.glob("*.pt"))] if found else []
 
 
 def find_model(name: str, models: list[ModelFile]) -> ModelFile:
@@ -94,11 +92,7 @@ def default_models(wanted: Iterable[str], models: list[ModelFile]) -> list[Model
 
     A property's own model goes before the multi-task one. Raises DataError where there is none.
     """
-    wanted = list(wanted) or list(PROPERTIES)
-    shipped = {model.task: model for model in models if model.origin == SHIPPED}
-    chosen = [shipped[name] for name in wanted if name in shipped]
-    if MULTITASK in shipped and (len(chosen) < len(wanted)):
-        chosen.append(shipped[MULTITASK])
+    chosen = of_tasks(list(wanted), {model.task: model for model in models if model.origin == SHIPPED})
     if not chosen:
         chosen = [model for model in models if model.task == MULTITASK and model.origin != SHIPPED][:1]
     if not chosen:

@@ -76,8 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _config(overlay: Path | None) -> "Config":
     import yaml
 
-    from crystalmatrix.cli.library import PROJECT
     from crystalmatrix.config import load
+    from crystalmatrix.shipped import PROJECT
 
     if overlay is None:
         return load(PROJECT / "config.yaml")

@@ -13,7 +13,7 @@ from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import PROPERTIES
 
 if TYPE_CHECKING:
-    from crystalmatrix.inference.together import Together
+    from crystalmatrix.inference.predictor import Predictor
 
 CSV, PARQUET, JSON = ".csv", ".parquet", ".json"
 EXAMPLES = """crystalmatrix predict NaCl.cif
@@ -69,15 +69,15 @@ def run(arguments: argparse.Namespace) -> int:
     return _whole_table(predictor, arguments)
 
 
-def _load(models: list[Path], arguments: argparse.Namespace) -> "Together":
-    from crystalmatrix.inference.together import load_together
+def _load(models: list[Path], arguments: argparse.Namespace) -> "Predictor":
+    from crystalmatrix.inference.predictor import Predictor
     from crystalmatrix.training.device import claim_device
 
     device, arguments.lock = claim_device(arguments.device)  # held until the process ends
-    return load_together(models, arguments.properties, device=str(device), batch_size=arguments.batch_size)
+    return Predictor(models, properties=arguments.properties, device=str(device), batch_size=arguments.batch_size)
 
 
-def _to_csv(predictor: "Together", models: list[Path], arguments: argparse.Namespace) -> int:
+def _to_csv(predictor: "Predictor", models: list[Path], arguments: argparse.Namespace) -> int:
     from crystalmatrix.inference.screening import partial_table, screen
 
     with partial_table(
@@ -91,7 +91,7 @@ def _to_csv(predictor: "Together", models: list[Path], arguments: argparse.Names
     return 0
 
 
-def _whole_table(predictor: "Together", arguments: argparse.Namespace) -> int:
+def _whole_table(predictor: "Predictor", arguments: argparse.Namespace) -> int:
     import pandas as pd
 
     from crystalmatrix.cli import predictions

@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 
 from crystalmatrix.cli.text import count_of, table_text
 from crystalmatrix.files import atomic, write_json
-from crystalmatrix.inference.predictor import ERROR, FORMULA, ID, IN_DOMAIN, N_ATOMS, NOTE, NOVELTY
-from crystalmatrix.inference.together import columns_of
+from crystalmatrix.inference.model import ERROR, FORMULA, ID, IN_DOMAIN, N_ATOMS, NOTE, NOVELTY, columns_of
 
 SHOWN = 50  # crystals on screen
 UNIT = b"unit"

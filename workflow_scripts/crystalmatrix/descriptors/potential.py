@@ -5,6 +5,7 @@ line, for a package that is not installed, another version of it or other weight
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -43,6 +44,12 @@ def load_potential(name: str, *, device: str = "auto") -> Potential:
         raise ConfigError(f"no potential {name!r}{nearest(name, POTENTIALS)}")
     installed_version(name)
     return _LOADERS[name](device)
+
+
+@cache
+def shared_potential(name: str, device: str) -> Potential:
+    """The same for all models of a process. Raises ConfigError."""
+    return load_potential(name, device=device)
 
 
 def installed_version(name: str) -> str:

@@ -15,7 +15,8 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from crystalmatrix.errors import DataError
-from crystalmatrix.inference.predictor import ERROR, IN_DOMAIN, NOVELTY, Predictor
+from crystalmatrix.inference.model import ERROR, IN_DOMAIN, NOVELTY
+from crystalmatrix.inference.predictor import Predictor
 
 
 class PropertyCalculator(Calculator):

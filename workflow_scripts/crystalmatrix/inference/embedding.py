@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.crystal import Crystal, Failure
-from crystalmatrix.descriptors.potential import load_potential
+from crystalmatrix.descriptors.potential import shared_potential
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.features import Features
 from crystalmatrix.features.sampling import inference_batches
-from crystalmatrix.inference.prepare import Item, Prepared, chunked, prepare
+from crystalmatrix.inference.prepare import Item, Prepared, chunked, prepare, with_known_elements
 from crystalmatrix.models.registry import ARCHITECTURES, SCALARS
 from crystalmatrix.trained.checkpoint import load_checkpoint
 
@@ -48,8 +47,8 @@ class Embedder:
         architecture = self.checkpoint.settings.members[0].architecture
         if ARCHITECTURES[architecture].gives != SCALARS:
             raise ConfigError(f"{model}: {architecture} has no features of atoms; choose a network, as equivariant")
-        read = self.checkpoint.settings.model.descriptors
-        self._potentials = {name: load_potential(name, device=device.type) for name in read}
+        self._view = View.of(self.checkpoint.graph, self.checkpoint.settings.model)
+        self._potentials = {name: shared_potential(name, device.type) for name in self._view.descriptors}
         self._trunk = self.checkpoint.models(device)[0].trunk
 
     @property
@@ -60,14 +59,8 @@ class Embedder:
     def stream(self, items: Iterable[Item]) -> Iterator[Embedding | Failure]:
         """In the order of the items; what has no graph or an element that the model never saw is a Failure."""
         for chunk in chunked(items, size=CRYSTALS_AT_ONCE):
-            known = self.checkpoint.elements
-            rows, prepared = prepare(
-                chunk,
-                settings=self.checkpoint.graph,
-                elements=known,
-                needs_symmetry=False,
-                potentials=self._potentials,
-            )
+            known = with_known_elements(chunk, self.checkpoint.elements)
+            rows, prepared = prepare(known, view=self._view, needs_symmetry=False, potentials=self._potentials)
             atoms = iter(self._atoms(prepared) if prepared else [])
             for row in rows:
                 yield row if isinstance(row, Failure) else Embedding(row, next(atoms))
@@ -75,8 +68,7 @@ class Embedder:
     @torch.no_grad()
     def _atoms(self, prepared: Prepared) -> list[NDArray[np.float32]]:
         """[n_atoms, channels] of each crystal."""
-        view = View.of(self.checkpoint.graph, self.checkpoint.settings.model)
-        features = Features.of_graphs(prepared.graphs, view, prepared.described)
+        features = prepared.features
         dataset = Dataset(features, self.device)
         found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * features.n_crystals
         for group in inference_batches(features.n_atoms):

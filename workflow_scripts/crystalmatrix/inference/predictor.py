@@ -1,17 +1,21 @@
-"""A trained model on crystals of one's own: every property at once, with units, intervals and warnings.
+"""Trained models on crystals of one's own: every property at once, with units, intervals and warnings.
 
-In: a checkpoint; files, folders or objects.  Out: a table with a row per crystal, in the order given.
+In: checkpoints; files, folders or objects.  Out: a table with a row per crystal, in the order given.
 
     from crystalmatrix import Predictor
+    table = Predictor().predict("my_crystals/")  # with the models that come with the project
     table = Predictor("results/pro/multitask.pt").predict("my_crystals/")
 
 Columns: `id`, `formula`, `n_atoms`; per property `name`, `name_lower`, `name_upper` (split-conformal interval of 90 %),
 in the unit of `Predictor.units` and `table.attrs["units"]`; `novelty` (above 1: neighbourhoods unlike any in training,
 see trained/domain.py) and `in_domain`; `note`, what to know about how the crystal was read; `error`, empty or the
 reason why the row has no values.
+
+Of several models the first that has a property gives it. A crystal is in the domain where it is in that of every one;
+its novelty is the largest of theirs. A model that refuses it leaves its own values empty and says so in `error`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,52 +23,68 @@ import numpy as np
 import pandas as pd
 import torch
 
-from crystalmatrix.contracts.view import View
-from crystalmatrix.crystals.crystal import Crystal, Failure
-from crystalmatrix.crystals.formula import chemical_formula, reduced_formulas
 from crystalmatrix.crystals.iterate import iterate
-from crystalmatrix.descriptors.potential import load_potential
-from crystalmatrix.errors import ConfigError
-from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.features import Features
-from crystalmatrix.inference.prepare import Item, Prepared, chunked, prepare
+from crystalmatrix.errors import ConfigError, nearest
+from crystalmatrix.inference.model import (
+    ERROR,
+    FORMULA,
+    ID,
+    IN_DOMAIN,
+    N_ATOMS,
+    NOTE,
+    NOVELTY,
+    LoadedModel,
+    columns_of,
+)  # fmt: skip
+from crystalmatrix.inference.prepare import Item, chunked, prepare, with_known_elements
 from crystalmatrix.inference.reading import with_warnings
-from crystalmatrix.targets.step import FloatArray
-from crystalmatrix.trained.checkpoint import load_checkpoint
-from crystalmatrix.trained.prediction import predict
-
-ID, FORMULA, N_ATOMS = "id", "formula", "n_atoms"
-NOVELTY, IN_DOMAIN, NOTE, ERROR = "novelty", "in_domain", "note", "error"
+from crystalmatrix.shipped import shipped_models
 
 
 class Predictor:
-    """A checkpoint, loaded and ready. Predictions depend on neither `batch_size` nor the order of the crystals."""
+    """Checkpoints, loaded and ready. Predictions depend on neither `batch_size` nor the order of the crystals."""
 
-    def __init__(self, model: str | Path, *, device: str = "auto", batch_size: int = 512) -> None:
-        """`device`: auto, cpu, cuda or cuda:<index>; `batch_size`: crystals in memory at once.
+    def __init__(
+        self,
+        models: str | Path | Sequence[str | Path] = (),
+        *,
+        properties: Sequence[str] = (),
+        device: str = "auto",
+        batch_size: int = 512,
+    ) -> None:
+        """`models`: none, those that come with the project; `properties`: the wanted ones, none: all; `device`: auto,
+        cpu, cuda or cuda:<index>; `batch_size`: crystals in memory at once.
 
         Raises DataError, ConfigError."""
-        self.checkpoint = load_checkpoint(Path(model))
+        paths = [models] if isinstance(models, str | Path) else list(models) or shipped_models(properties)
         self.device = _device(device)
+        self.models = [LoadedModel(Path(path), device=self.device) for path in paths]
         self.batch_size = batch_size
-        self._models = self.checkpoint.models(self.device)
-        read = self.checkpoint.settings.model.descriptors
-        self._potentials = {name: load_potential(name, device=self.device.type) for name in read}
-
-    @property
-    def properties(self) -> list[str]:
-        return self.checkpoint.properties
+        known = list(dict.fromkeys(name for model in self.models for name in model.properties))
+        for name in properties:
+            if name not in known:
+                raise ConfigError(f"--properties: no model here predicts {name!r}{nearest(name, known)}")
+        self.properties = [name for name in known if not properties or name in properties]
+        giver = {name: next(model for model in self.models if name in model.properties) for name in self.properties}
+        self._parts = [
+            (model, mine)
+            for model in self.models
+            if (mine := [name for name in self.properties if giver[name] is model])
+        ]
 
     @property
     def units(self) -> dict[str, str]:
         """Unit of every column with a value; "1" for a pure number."""
-        units = {target.name: target.unit for target in self.checkpoint.targets}
-        return {name: units[quantity] for quantity in self.properties for name in _value_columns(quantity)}
+        return {
+            column: unit
+            for model, mine in self._parts
+            for column, unit in model.units.items()
+            if any(column in columns_of(name) for name in mine)
+        }
 
     def predict(self, structures: Any) -> pd.DataFrame:
         """The table of all crystals; `structures` as crystals/iterate.py takes them. DataError: no such path."""
-        tables = list(self.stream(structures))
-        table = pd.concat(tables, ignore_index=True) if tables else self._table([], None)
+        table = pd.concat(list(self.stream(structures)) or [self.predict_items([])], ignore_index=True)
         table.attrs["units"] = self.units
         return table
 
@@ -74,58 +94,53 @@ class Predictor:
 
     def predict_items(self, items: Iterable[Item]) -> pd.DataFrame:
         """The table of crystals that are read already, all at once."""
-        rows, prepared = prepare(
-            list(items),
-            settings=self.checkpoint.graph,
-            elements=self.checkpoint.elements,
-            needs_symmetry=any(target.zero_by_symmetry for target in self.checkpoint.targets),
-            potentials=self._potentials,
-        )
-        return self._table(rows, prepared)
+        items = list(items)
+        tables = self._tables(items)
+        first = tables[0]
+        joined = pd.DataFrame({ID: first[ID]})
+        joined[FORMULA] = _first_filled([table[FORMULA] for table in tables])
+        joined[N_ATOMS] = np.max([table[N_ATOMS] for table in tables], axis=0)
+        for (_, mine), table in zip(self._parts, tables, strict=True):
+            for name in mine:
+                joined[list(columns_of(name))] = table[list(columns_of(name))]
+        joined[NOVELTY] = pd.concat([table[NOVELTY] for table in tables], axis=1).max(axis=1)
+        inside = (joined[NOVELTY] <= 1).astype("boolean")
+        joined[IN_DOMAIN] = inside.mask(joined[NOVELTY].isna())
+        joined[NOTE] = first[NOTE]
+        joined[ERROR] = self._errors(tables)
+        return joined
 
-    def _table(self, rows: list[Item], prepared: Prepared | None) -> pd.DataFrame:
-        good = np.array([isinstance(row, Crystal) for row in rows], bool)  # [n]
-        content: dict[str, Any] = {
-            ID: [row.id for row in rows],
-            FORMULA: [chemical_formula(row.species) if isinstance(row, Crystal) else "" for row in rows],
-            N_ATOMS: [len(row.species) if isinstance(row, Crystal) else 0 for row in rows],
-        }
-        numbers = self._numbers(prepared) if prepared else {}
-        for name in [*self.units, NOVELTY]:
-            content[name] = np.full(len(rows), np.nan)
-            if name in numbers:
-                content[name][good] = numbers[name]
-        inside = pd.array(content[NOVELTY] <= 1, "boolean")
-        inside[np.isnan(content[NOVELTY])] = pd.NA
-        content[IN_DOMAIN] = inside
-        content[NOTE] = ["; ".join(row.notes) for row in rows]
-        content[ERROR] = [row.error if isinstance(row, Failure) else "" for row in rows]
-        return pd.DataFrame(content)
+    def _tables(self, items: list[Item]) -> list[pd.DataFrame]:
+        """Of each model; graphs, descriptors and features are made once for all that see the same."""
+        known = sorted({z for model, _ in self._parts for z in model.checkpoint.elements})
+        items = with_known_elements(items, known)
+        ready = {}
+        for view in {model.view.name: model.view for model, _ in self._parts}.values():
+            sharing = [model for model, _ in self._parts if model.view.name == view.name]
+            needs_symmetry = any(model.needs_symmetry for model in sharing)
+            ready[view.name] = prepare(
+                items, view=view, needs_symmetry=needs_symmetry, potentials=sharing[0].potentials
+            )
+        return [model.table(*ready[model.view.name]) for model, _ in self._parts]
 
-    def _numbers(self, prepared: Prepared) -> dict[str, FloatArray]:
-        """{column: [n]} of the prepared crystals."""
-        checkpoint, graphs = self.checkpoint, prepared.graphs
-        features = Features.of_graphs(graphs, View.of(checkpoint.graph, checkpoint.settings.model), prepared.described)
-        values, spread = predict(
-            self._models,
-            Dataset(features, self.device),
-            np.arange(features.n_crystals),
-            targets=checkpoint.targets,
-            formulas=reduced_formulas(graphs.species, graphs.atom_pointer),
-            zero=prepared.zero,
-            weights=checkpoint.weights,
-        )
-        numbers: dict[str, FloatArray] = {}
-        for column, quantity in enumerate(self.properties):
-            bounds = checkpoint.interval(column, values[:, column], spread[:, column], prepared.zero)
-            numbers |= dict(zip(_value_columns(quantity), (values[:, column], *bounds), strict=True))
-        if checkpoint.domain is not None:
-            numbers[NOVELTY] = checkpoint.domain.novelty(features)
-        return numbers
+    def _errors(self, tables: list[pd.DataFrame]) -> list[str]:
+        """The reason that all models give; or each model's own, with what it would have predicted."""
+        errors = []
+        for row in zip(*(table[ERROR] for table in tables), strict=True):
+            if len(set(row)) == 1:
+                errors.append(row[0])
+                continue
+            said = [f"{', '.join(mine)}: {error}" for (_, mine), error in zip(self._parts, row, strict=True) if error]
+            errors.append("; ".join(said))
+        return errors
 
 
-def _value_columns(quantity: str) -> tuple[str, str, str]:
-    return quantity, f"{quantity}_lower", f"{quantity}_upper"
+def _first_filled(texts: list[pd.Series]) -> pd.Series:
+    """The formula of the first model that did not refuse the crystal."""
+    filled = texts[0]
+    for other in texts[1:]:
+        filled = filled.mask(filled == "", other)
+    return filled
 
 
 def _device(wish: str) -> torch.device:

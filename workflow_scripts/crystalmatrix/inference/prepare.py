@@ -1,6 +1,6 @@
 """From checked crystals to what a model takes; what no graph can be made of becomes a Failure.
 
-In: Crystals and Failures.  Out: chunks of them; Prepared, with the very graphs that shards would hold.
+In: Crystals and Failures.  Out: chunks of them; Prepared, with the features of the very graphs that shards would hold.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts.descriptors import POTENTIALS
+from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.crystal import Crystal, Failure
 from crystalmatrix.crystals.symmetry import find_symmetry, zero_by_symmetry
 from crystalmatrix.descriptors.describe import describe
-from crystalmatrix.descriptors.described import Described, Description, beside
+from crystalmatrix.descriptors.described import Description, beside
 from crystalmatrix.descriptors.potential import Potential
 from crystalmatrix.errors import DataError
+from crystalmatrix.features.features import Features
 from crystalmatrix.graphs.build import from_crystals
 from crystalmatrix.graphs.ragged import Graphs
 
@@ -31,9 +33,12 @@ Item = Crystal | Failure
 class Prepared:
     """`n` crystals that can be predicted, in order."""
 
-    graphs: Graphs  # [n]
+    features: Features  # [n] what the networks see
     zero: NDArray[np.bool_]  # [n] odd-rank tensors vanish by symmetry; all False where no one asked
-    described: Described | None  # by the potentials that the model reads, if any
+
+    def select(self, kept: NDArray[np.bool_]) -> "Prepared":
+        """The crystals where `kept` [n]; nothing is copied."""
+        return Prepared(self.features.select(np.flatnonzero(kept)), self.zero[kept])
 
 
 def chunked(items: Iterable[Item], *, size: int) -> Iterator[list[Item]]:
@@ -51,33 +56,33 @@ def chunked(items: Iterable[Item], *, size: int) -> Iterator[list[Item]]:
 
 
 def prepare(
-    items: list[Item],
-    *,
-    settings: GraphConfig,
-    elements: list[int],
-    needs_symmetry: bool,
-    potentials: Mapping[str, Potential] = MappingProxyType({}),
+    items: list[Item], *, view: View, needs_symmetry: bool, potentials: Mapping[str, Potential] = MappingProxyType({})
 ) -> tuple[list[Item], Prepared | None]:
-    """The items with every crystal that cannot be predicted turned into a Failure, and the rest prepared, or None.
+    """The items with every crystal that has no graph turned into a Failure, and the rest prepared, or None.
 
-    `elements` are the atomic numbers that the model was trained on: no other one is mapped to them. `potentials` are
-    those whose descriptors it reads, in the order of its view.
+    `potentials` are those whose descriptors the view holds, in its order.
     """
-    items = [_of_known_elements(item, set(elements)) for item in items]
     try:
-        graphs = _graphs(items, settings=settings)
+        graphs = _graphs(items, settings=view.graph)
     except DataError:  # one crystal without a graph makes the whole list fail: seldom, so each is tried alone only now
-        items = [_of_possible_graph(item, settings=settings) for item in items]
-        graphs = _graphs(items, settings=settings)
+        items = [_of_possible_graph(item, settings=view.graph) for item in items]
+        graphs = _graphs(items, settings=view.graph)
     if graphs is None:
         return items, None
     items, descriptions = _described(items, potentials)
     if len(_crystals(items)) < graphs.n_crystals:
-        graphs = _graphs(items, settings=settings)
+        graphs = _graphs(items, settings=view.graph)
     if graphs is None:
         return items, None
+    features = Features.of_graphs(graphs, view, beside(descriptions) if descriptions else None)
     zero = _zero_by_symmetry(_crystals(items)) if needs_symmetry else np.zeros(graphs.n_crystals, bool)
-    return items, Prepared(graphs, zero, beside(descriptions) if descriptions else None)
+    return items, Prepared(features, zero)
+
+
+def with_known_elements(items: list[Item], elements: list[int]) -> list[Item]:
+    """Crystals with another element turned into Failures: `elements`, atomic numbers, are all that a model has seen."""
+    known = set(elements)
+    return [_of_known_elements(item, known) for item in items]
 
 
 def _crystals(items: list[Item]) -> list[Crystal]:

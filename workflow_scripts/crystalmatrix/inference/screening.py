@@ -17,17 +17,17 @@ from tqdm import tqdm
 from crystalmatrix.contracts import columns
 from crystalmatrix.crystals.files import estimated_count, passed_over, structure_files
 from crystalmatrix.files import sha256
+from crystalmatrix.inference.model import ERROR, IN_DOMAIN, NOTE
 from crystalmatrix.inference.output import Output, PartialTable
-from crystalmatrix.inference.predictor import ERROR, IN_DOMAIN, NOTE, Predictor
+from crystalmatrix.inference.predictor import Predictor
 from crystalmatrix.inference.prepare import chunked
 from crystalmatrix.inference.reading import Reading
-from crystalmatrix.inference.together import Together
 
 SECONDS_BETWEEN_LINES = 10.0
 SHOWN = 3  # names of files that were passed over
 
 
-def screen(predictor: Predictor | Together, paths: list[Path], output: Output) -> str:
+def screen(predictor: Predictor, paths: list[Path], output: Output) -> str:
     """Append the rows of every crystal in `paths` that `output` does not have yet; returns a summary. DataError."""
     files = structure_files(paths)
     reading = Reading(files, file=output.progress.file, crystal=output.progress.crystal)

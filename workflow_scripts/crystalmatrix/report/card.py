@@ -22,7 +22,6 @@ def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, di
     """Markdown; `digest`: sha256 of the checkpoint's file of `n_bytes`."""
     summary, name = checkpoint.summary, f"{checkpoint.tier}/{checkpoint.task}"
     source, several = summary.source, _ensemble(len(checkpoint.members), summary.architecture)
-    fields = {key: source.fields.get(key, PROPERTIES[key].field) for key in checkpoint.properties}
     lines = [
         f"# Model card: {name}",
         "",
@@ -46,13 +45,7 @@ def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, di
         "",
         "## Data",
         "",
-        f"- Source: {source.name}, release: {source.release or 'none, a source of its own'}",
-        f"- Raw file, sha256: `{source.raw_sha256}`; records, digest: `{summary.data_digest}`",
-        f"- Folds: {_HOLD_OUT[summary.hold_out].format(scheme=source.scheme)}",
-        f"- Labels: {', '.join(f'{key} = `{field}`' for key, field in fields.items())}",
-        f"- More training crystals: {', '.join(source.extra) or 'none'}",
-        f"- Beyond the source: {beyond(summary.potentials) or 'nothing'}",
-        f"- Elements in training: {' '.join(SYMBOLS[z] for z in checkpoint.elements)}",
+        *_data(checkpoint),
         "",
         "## Limits",
         "",
@@ -80,6 +73,21 @@ def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, di
         f"`{checkpoint.task}.pt`: {n_bytes / 1e6:.1f} MB, loadable with `weights_only=True`, sha256 `{digest}`.",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def _data(checkpoint: Checkpoint) -> list[str]:
+    """What it was trained on."""
+    summary, source = checkpoint.summary, checkpoint.summary.source
+    fields = {key: source.fields.get(key, PROPERTIES[key].field) for key in checkpoint.properties}
+    return [
+        f"- Source: {source.name}, release: {source.release or 'none, a source of its own'}",
+        f"- Raw file, sha256: `{source.raw_sha256}`; records, digest: `{summary.data_digest}`",
+        f"- Folds: {_HOLD_OUT[summary.hold_out].format(scheme=source.scheme)}",
+        f"- Labels: {', '.join(f'{key} = `{field}`' for key, field in fields.items())}",
+        f"- More training crystals: {', '.join(source.extra) or 'none'}",
+        f"- Beyond the source: {beyond(summary.potentials) or 'nothing'}",
+        f"- Elements in training: {' '.join(SYMBOLS[z] for z in checkpoint.elements)}",
+    ]
 
 
 def _article(architecture: str) -> str:

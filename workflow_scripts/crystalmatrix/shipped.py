@@ -1,0 +1,40 @@
+"""The models that come with the project: models/<task>.pt here, else in the folder that the package is installed from.
+
+In: properties.  Out: paths.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from crystalmatrix.errors import DataError
+from crystalmatrix.properties import MULTITASK, PROPERTIES
+
+T = TypeVar("T")
+MODELS = "models"
+PROJECT = Path(__file__).parents[2]
+
+
+def shipped_folder(folder: Path | None = None) -> Path | None:
+    """`folder`/models (default: here), else that of the project, where it holds checkpoints."""
+    places = ((folder or Path()) / MODELS, PROJECT / MODELS)
+    return next((place for place in places if any(place.glob("*.pt"))), None)
+
+
+def shipped_models(wanted: Sequence[str] = ()) -> list[Path]:
+    """A property's own model where there is one, and the multi-task one for the rest. Raises DataError."""
+    folder = shipped_folder()
+    chosen = of_tasks(wanted, {path.stem: path for path in sorted(folder.glob("*.pt"))} if folder else {})
+    if not chosen:
+        raise DataError(
+            f"no model: found no {MODELS}/*.pt of the project; give one, such as results/lite/{MULTITASK}.pt, "
+            "or train one: snakemake --cores all"
+        )
+    return chosen
+
+
+def of_tasks(wanted: Sequence[str], models: Mapping[str, T]) -> list[T]:
+    """Of {task: model} those that give the properties `wanted` (none: all), their own before the multi-task one."""
+    wanted = wanted or list(PROPERTIES)
+    chosen = [models[name] for name in wanted if name in models]
+    return [*chosen, models[MULTITASK]] if len(chosen) < len(wanted) and MULTITASK in models else chosen
