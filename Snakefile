@@ -8,6 +8,7 @@ import copy
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 
 from snakemake.utils import min_version
 

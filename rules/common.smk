@@ -15,6 +15,7 @@ from crystalmatrix.data.official import official_properties
 from crystalmatrix.errors import or_exit
 from crystalmatrix.machine import ALLOCATOR, train_threads
 from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
+from crystalmatrix.tiers import SCRATCH
 
 CONFIG = or_exit(load, Path(f"{workflow.basedir}/config.yaml"), OVERLAY)
 EXTRA = {extra.name: extra for extra in CONFIG.data.extra}
@@ -147,12 +148,15 @@ def seen_features(wildcards):
 
 
 def trunk(wildcards):
-    """The tier's multi-task model where single-task models start from it (`init: multitask`), else nothing.
+    """The checkpoint that a model starts from: the tier's multi-task one (`init: multitask`), a file, or none.
 
     Every name of a model leads here, so here an undeclared one is refused.
     """
     or_exit(CONFIG.check_pair, wildcards.tier, wildcards.task)
-    if wildcards.task == MULTITASK or CONFIG.tiers[wildcards.tier].training.init == "scratch":
+    training = CONFIG.tiers[wildcards.tier].training
+    if training.init_path:
+        return str(Path(training.init_path).expanduser())
+    if wildcards.task == MULTITASK or training.init == SCRATCH:
         return []
     return f"results/{wildcards.tier}/{MULTITASK}.pt"
 

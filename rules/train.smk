@@ -50,7 +50,7 @@ rule train:
         version=columns.CHECKPOINT_VERSION,
         settings=lambda wildcards: CONFIG.tiers[wildcards.tier].for_task(wildcards.task),
         properties=multitask_properties,
-        init=lambda wildcards, input: f"--init {input.init}" if input.init else "",
+        init=lambda wildcards, input: f"--init {quote(str(input.init))}" if input.init else "",
     message:
         "Training {wildcards.tier}/{wildcards.task} (a line an epoch: {log})"
     shell:

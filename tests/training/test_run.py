@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from crystalmatrix.crystals.formula import reduced_formulas
-from crystalmatrix.data.labels import TRAIN
-from crystalmatrix.errors import DataError
+from crystalmatrix.data.labels import TRAIN, VAL
+from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.models.crystal import HEADS, CrystalModel
 from crystalmatrix.trained.table import predictions_table
@@ -103,6 +103,35 @@ def test_fine_tuning_starts_from_the_multitask_trunk(tmp_path):
     for name, tensor in tuned.members[0].items():
         source = name.replace(f"{HEADS}0.", f"{HEADS}1.")
         torch.testing.assert_close(tensor, universal.members[0][source], atol=1e-6, rtol=1e-6)
+
+
+def test_any_checkpoint_can_be_a_start(tmp_path, capsys):
+    """A multi-task model from a single-task one: its trunk and its one head; what it has seen is said."""
+    start = fit(tmp_path / "start", tasks=("dielectric",))
+    frozen = with_training(learning_rate=1e-12, ema_decay=0.0, weight_decay=0.0, init="start.pt")
+    capsys.readouterr()
+    found = fit(tmp_path / "both", frozen, tasks=("formation_energy", "dielectric"), init=start)
+    assert "validation crystals were in the training" not in capsys.readouterr().out
+    for name, tensor in start.members[0].items():
+        source = name.replace(f"{HEADS}0.", f"{HEADS}1.")
+        torch.testing.assert_close(found.members[0][source], tensor, atol=1e-6, rtol=1e-6)
+    everything = training_data(["dielectric"])
+    seen = replace(start, seen={"dielectric": everything.keys(everything.of_fold(TRAIN, VAL))})
+    fit(tmp_path / "again", frozen, tasks=("dielectric",), init=seen)
+    n = len(everything.of_fold(VAL))
+    assert f"{n} of {n} validation crystals were in the training of lite/dielectric" in capsys.readouterr().out
+
+
+def test_a_start_with_another_network_or_graph_is_one_line(tmp_path):
+    start = fit(tmp_path / "start")
+    wider = SETTINGS.model_copy(update={"model": SETTINGS.model.model_copy(update={"channels": 9})})
+    with pytest.raises(DataError, match=r"training.init: lite/formation_energy is another network"):
+        fit(tmp_path / "wider", wider, init=start)
+    farther = replace(start, graph=start.graph.model_copy(update={"cutoff": 4.5}))
+    with pytest.raises(DataError, match=r"training.init: lite/formation_energy was trained on other graphs"):
+        fit(tmp_path / "farther", init=farther)
+    with pytest.raises(ConfigError, match=r"did you mean 'scratch'"):
+        with_training(init="scrach")
 
 
 def test_divergence_is_one_line(tmp_path):

@@ -93,6 +93,16 @@ def test_fine_tuning_waits_for_the_multitask_model(tmp_path: Path, init: str, tr
     assert ("--init results/lite/multitask.pt" in result.stdout) == (init == "multitask")
 
 
+def test_a_checkpoint_of_ones_own_is_a_start_for_every_task(tmp_path: Path) -> None:
+    start = tmp_path / "a start.pt"
+    start.touch()
+    tiers = f'tiers={{"lite": {{"training": {{"init": "{start}"}}}}}}'
+    tasks = ["results/lite/dielectric.pt", "results/lite/multitask.pt"]
+    result = snakemake(tmp_path, *tasks, "--dry-run", "--printshellcmds", "--config", tiers)
+    assert jobs(result.stdout)["train"] == 2
+    assert result.stdout.count(f"--init '{start}'") == 2
+
+
 def test_smaller_matrix_by_config(tmp_path: Path) -> None:
     matrix = 'matrix={"tiers": ["lite"], "properties": ["ehull"], "multitask": false}'
     result = snakemake(tmp_path, "--dry-run", "--config", matrix, 'report={"composition_baseline": false}')

@@ -8,10 +8,13 @@ from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
+from crystalmatrix.errors import nearest
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.section import Section
 
 PotentialName = Literal["7net-0", "chgnet"]  # of contracts/descriptors.POTENTIALS
+SCRATCH = "scratch"
+CHECKPOINT = ".pt"
 KISSING_NUMBER = 12  # so many equal spheres can touch one; the 13th is farther away
 ARCHITECTURE = "architecture"  # the key of a tier's `model` section that says which of the following it is
 
@@ -178,7 +181,7 @@ class TrainingConfig(Section):
     hurdle: bool = False  # zero-inflated properties: one more output, the probability of a value that is not zero
     composition_reference: bool = True  # subtract a per-element fit of the training fold, decode ehull
     seeds: int = Field(1, ge=1)  # members of the ensemble inside the one checkpoint
-    init: Literal["scratch", "multitask"] = "scratch"  # single-task models: start from the tier's multi-task trunk
+    init: str = SCRATCH  # scratch; multitask: single-task models start from the tier's multi-task one; or a checkpoint
     task_weights: Literal["uniform", "learned"] = (
         "uniform"  # multi-task: 1 per task on standardised targets, or learned
     )
@@ -190,6 +193,19 @@ class TrainingConfig(Section):
     compile: bool = False  # torch.compile: worth its minutes of warm-up in long runs only
     window_gb: float = Field(8, gt=0)  # GB of features in use at a time; larger sets are shuffled in windows of it
     save_every_seconds: float = Field(60, gt=0)
+
+    @field_validator("init")
+    @classmethod
+    def _check_init(cls, init: str) -> str:
+        if init not in (SCRATCH, MULTITASK) and not init.endswith(CHECKPOINT):
+            known = f"{SCRATCH}, {MULTITASK} or the path of a checkpoint (*{CHECKPOINT})"
+            raise ValueError(f"found {init!r}, expected {known}{nearest(init, (SCRATCH, MULTITASK))}")
+        return init
+
+    @property
+    def init_path(self) -> str | None:
+        """The checkpoint that `init` names, if it does."""
+        return self.init if self.init.endswith(CHECKPOINT) else None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -241,6 +257,8 @@ class TierConfig(Section):
 
         The others are left out, so that changing them trains nothing again. A reader finds them at their defaults.
         """
-        foreign = {"init"} if task == MULTITASK else {"task_weights", "sampling", "auxiliary", "hold_out"}
+        foreign = {"task_weights", "sampling", "auxiliary", "hold_out"}
+        if task == MULTITASK:
+            foreign = set() if self.training.init_path else {"init"}
         content = self.model_dump(mode="json", exclude={"training": foreign})
         return json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -49,7 +49,8 @@ class MemberTraining:
         is_kernel = isinstance(settings.model, KernelConfig)
         start = None if self.init is None or is_kernel else starting_weights(self.init, kind=kind, seed=seed)
         if start is not None and self.init is not None:
-            warm_start(model, start, head=self.init.properties.index(self.task))
+            heads = {name: head for head, name in enumerate(self.init.properties)}
+            warm_start(model, start, heads=[heads.get(target.name) for target in self.targets])
         fit_inputs(model, self.data, self.dataset, self.targets, self.formulas, inputs=start is None)
         several = len(self.settings.members) > 1
         self._announce(model, settings, kind, seed)
@@ -90,13 +91,20 @@ def starting_weights(source: Checkpoint, *, kind: int, seed: int) -> State:
     return source.members[kind * seeds + seed % seeds]
 
 
-def warm_start(model: CrystalModel, weights: State, *, head: int) -> None:
-    """Copy everything but the heads and the linear fit, and the one head that the model has, from a larger model."""
-    of_head = f"{HEADS}{head}."
+def warm_start(model: CrystalModel, weights: State, *, heads: list[int | None]) -> None:
+    """Copy everything but the heads and the linear fit, and those heads that the other model has as well.
+
+    `heads`: for each of the model's the number of the same in `weights`, or None.
+    """
+    own = {name: value for name, value in model.state_dict().items() if name.startswith((HEADS, REFERENCE))}
     kept = {name: value for name, value in weights.items() if not name.startswith((HEADS, REFERENCE))}
-    kept |= {f"{HEADS}0.{name.removeprefix(of_head)}": v for name, v in weights.items() if name.startswith(of_head)}
-    kept |= {name: value for name, value in model.state_dict().items() if name.startswith(REFERENCE)}
-    model.load_state_dict(kept)
+    for mine, other in enumerate(heads):
+        of_head = f"{HEADS}{other}."
+        for name, value in weights.items():
+            here = f"{HEADS}{mine}.{name.removeprefix(of_head)}"
+            if name.startswith(of_head) and own[here].shape == value.shape:  # a hurdle has one output more
+                kept[here] = value
+    model.load_state_dict(own | kept)
 
 
 def weights_digest(

@@ -28,6 +28,7 @@ from crystalmatrix.training.blend import fit_weights
 from crystalmatrix.training.labels import TrainingData, fit_arguments
 from crystalmatrix.training.loop import Member
 from crystalmatrix.training.members import MemberTraining
+from crystalmatrix.training.start import check_start
 from crystalmatrix.training.state import run_lock
 from crystalmatrix.training.stop import StopRequest
 from crystalmatrix.training.summary import summarise
@@ -47,6 +48,8 @@ def train(
     first_seed: int = 0,
 ) -> Checkpoint:
     """Train, or finish training, all members. TrainingStoppedError after a signal, state saved in `run`."""
+    if init is not None:
+        check_start(init, data, settings)
     formulas = reduced_formulas(data.features.species, data.features.atom_pointer)
     targets = fit_targets(data, formulas, settings=settings)
     properties = [name for name in data.tasks if name not in AUXILIARY_FIELDS]
