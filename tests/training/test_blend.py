@@ -1,5 +1,6 @@
 """Models that read descriptors, from training to a file and back; the kernel against scikit-learn, weights by force."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def predicted(checkpoint, data: TrainingData) -> np.ndarray:
     dataset, every = Dataset(data.features, CPU), np.arange(data.features.n_crystals)
     return predict(
         checkpoint.models(CPU), dataset, every,
-        targets=checkpoint.targets, formulas=formulas, zero=data.zero, weights=checkpoint.weights,
+        targets=checkpoint.targets, formulas=formulas, zero=data.zero, weights=checkpoint.used_weights,
     )[0]  # fmt: skip
 
 
@@ -93,6 +94,26 @@ def test_a_blend_is_the_weighted_mean_of_its_members(tmp_path: Path) -> None:
     expected = sum(w * values for w, values in zip(checkpoint.weights[:, 0], of_members[:, :, 0], strict=True))
     np.testing.assert_allclose(predicted(checkpoint, data)[:, 0], expected)
     assert np.ptp(of_members[:, :, 0], axis=0).max() > 1e-3  # the control: members differ
+
+
+def test_a_member_that_counts_for_nothing_is_left_out_of_the_file(tmp_path: Path) -> None:
+    checkpoint, data = trained(tmp_path, BLEND, ["formation_energy"])
+    whole = replace(checkpoint, weights=np.array([[0.6], [0.0], [0.4]]))
+    lean = whole.without_idle()
+    assert lean.used == [0, 2]
+    np.testing.assert_array_equal(predicted(lean, data), predicted(whole, data))
+    for name, one in {"whole": whole, "lean": lean}.items():
+        save_checkpoint(tmp_path / f"{name}.pt", one)
+    assert (tmp_path / "lean.pt").stat().st_size < (tmp_path / "whole.pt").stat().st_size
+    np.testing.assert_array_equal(predicted(load_checkpoint(tmp_path / "lean.pt"), data), predicted(whole, data))
+
+
+def test_half_parameters_give_nearly_the_same(tmp_path: Path) -> None:
+    checkpoint, data = trained(tmp_path, BLEND, ["formation_energy"])
+    save_checkpoint(tmp_path / "half.pt", checkpoint.with_half_parameters())
+    found = predicted(load_checkpoint(tmp_path / "half.pt"), data)
+    deviation = checkpoint.targets[0].deviation
+    assert 0 < np.abs(found - predicted(checkpoint, data)).max() < 0.01 * deviation
 
 
 def test_a_killed_blend_trains_only_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

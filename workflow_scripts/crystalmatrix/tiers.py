@@ -28,6 +28,7 @@ class ModelSection(Section):
     pooling: Literal["mean", "attention", "moments"] = "mean"  # of a crystal's atoms; moments: mean and deviation
     descriptors: tuple[PotentialName, ...] = ()  # pretrained potentials whose features of the atoms it reads
     components: int | None = Field(None, ge=1)  # principal components of the descriptors that it reads; null: all
+    min_epochs: int | None = Field(None, ge=1)  # of this member of a blend, in place of training.min_epochs
     dropout: float = Field(0.0, ge=0, lt=1)  # of the atoms' and the crystal's features before the heads, in training
 
     @field_validator("neighbours")
@@ -245,7 +246,11 @@ class TierConfig(Section):
 
     def of_member(self, index: int) -> "TierConfig":
         """The settings of kind `index` alone."""
-        return self.model_copy(update={"model": self.members[index]})
+        model, training = self.members[index], self.training
+        if model.min_epochs is not None:
+            fewest = min(model.min_epochs, training.max_epochs)
+            training = training.model_copy(update={"min_epochs": fewest})
+        return self.model_copy(update={"model": model, "training": training})
 
     @property
     def n_members(self) -> int:

@@ -38,13 +38,15 @@ class Embedding:
 
 
 class Embedder:
-    """The trunk of the first member of a checkpoint: members are trained apart, their features do not compare."""
+    """The trunk of the first member of a checkpoint that counts: those of members, trained apart, do not compare."""
 
     def __init__(self, model: Path, *, device: torch.device) -> None:
         """Raises DataError, ConfigError."""
         self.checkpoint = load_checkpoint(model)
         self.device = device
-        architecture = self.checkpoint.settings.members[0].architecture
+        kinds = self.checkpoint.settings.members
+        self._settings = kinds[self.checkpoint.used[0] * len(kinds) // len(self.checkpoint.members)]
+        architecture = self._settings.architecture
         if ARCHITECTURES[architecture].gives != SCALARS:
             raise ConfigError(f"{model}: {architecture} has no features of atoms; choose a network, as equivariant")
         self._view = View.of(self.checkpoint.graph, self.checkpoint.settings.model)
@@ -54,7 +56,7 @@ class Embedder:
     @property
     def channels(self) -> int:
         """Features of an atom."""
-        return self.checkpoint.settings.members[0].channels
+        return self._settings.channels
 
     def stream(self, items: Iterable[Item]) -> Iterator[Embedding | Failure]:
         """In the order of the items; what has no graph or an element that the model never saw is a Failure."""

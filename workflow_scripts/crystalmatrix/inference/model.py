@@ -86,7 +86,7 @@ class LoadedModel:
             targets=checkpoint.targets,
             formulas=reduced_formulas(features.species, features.atom_pointer),
             zero=prepared.zero,
-            weights=checkpoint.weights,
+            weights=checkpoint.used_weights,
         )
         numbers: dict[str, FloatArray] = {}
         for column, quantity in enumerate(self.properties):

@@ -21,7 +21,7 @@ _HOLD_OUT: dict[HoldOut, str] = {
 def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, digest: str) -> str:
     """Markdown; `digest`: sha256 of the checkpoint's file of `n_bytes`."""
     summary, name = checkpoint.summary, f"{checkpoint.tier}/{checkpoint.task}"
-    source, several = summary.source, _ensemble(len(checkpoint.members), summary.architecture)
+    source, several = summary.source, _ensemble(len(checkpoint.used), summary.architecture)
     lines = [
         f"# Model card: {name}",
         "",

@@ -4,7 +4,7 @@ In: the members of an ensemble and their context.  Out: results/{tier}/{task}.pt
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -51,7 +51,7 @@ class Checkpoint:
     targets: list[Target]  # one per head; auxiliary heads last
     properties: list[str]  # the heads that are predicted
     elements: list[int]  # atomic numbers in the training fold
-    members: list[State]
+    members: list[State]  # empty: left out, since it counts for nothing
     calibration: dict[str, Calibration]  # by property
     summary: ModelSummary
     domain: Domain | None  # None: trained without validation crystals
@@ -67,8 +67,33 @@ class Checkpoint:
         return self.summary.task
 
     def models(self, device: torch.device) -> list[CrystalModel]:
-        """The networks, ready to predict."""
-        return [self._model(k).to(device).eval() for k in range(len(self.members))]
+        """The networks that count, ready to predict."""
+        return [self._model(k).to(device).eval() for k in self.used]
+
+    @property
+    def used(self) -> list[int]:
+        """The members that count: of a blend, those with a weight."""
+        return [k for k, state in enumerate(self.members) if state]
+
+    @property
+    def used_weights(self) -> FloatArray | None:
+        """[len(used), n_targets] of a blend."""
+        return None if self.weights is None else self.weights[self.used]
+
+    def without_idle(self) -> "Checkpoint":
+        """The same predictions from a smaller file: the weights of members that count for nothing are left out."""
+        if self.weights is None:
+            return self
+        weights = self.weights
+        return replace(self, members=[state if weights[k].any() else {} for k, state in enumerate(self.members)])
+
+    def with_half_parameters(self) -> "Checkpoint":
+        """Trained parameters as float16 (relative error 2^-11), half the file; fitted inputs stay as they are."""
+        members = []
+        for k, state in enumerate(self.members):
+            trained = {name for name, _ in self._model(k).named_parameters()} if state else set()
+            members.append({name: tensor.half() if name in trained else tensor for name, tensor in state.items()})
+        return replace(self, members=members)
 
     def interval(
         self, head: int, prediction: FloatArray, spread: FloatArray, zero: BoolArray

@@ -31,7 +31,7 @@ def predictions_table(checkpoint: Checkpoint, data: HeldOut, *, device: torch.de
         targets=checkpoint.targets,
         formulas=reduced_formulas(data.features.species, data.features.atom_pointer),
         zero=data.zero,
-        weights=checkpoint.weights,
+        weights=checkpoint.used_weights,
     )
     parts = []
     for column, name in enumerate(checkpoint.properties):

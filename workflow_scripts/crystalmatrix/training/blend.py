@@ -3,7 +3,7 @@
 In: members' predictions and labels of the validation fold.  Out: weights, not negative, that sum to one.
 
 The weights with the least absolute error (a linear programme), drawn towards equal ones as far as the fold is small:
-n labels speak as loudly as n, the prior of equal weights as PRIOR.
+n labels speak as loudly as n, the prior of equal weights as PRIOR. A member that no property gives IDLE is left out.
 """
 
 import numpy as np
@@ -19,6 +19,7 @@ from crystalmatrix.trained.prediction import member_values
 from crystalmatrix.training.labels import TrainingData
 
 PRIOR = 100
+IDLE = 0.05
 
 
 def fit_weights(
@@ -29,13 +30,16 @@ def fit_weights(
     weights = np.full((len(models), len(targets)), 1 / len(models))
     rows = np.flatnonzero((data.fold[:, :n_properties] == VAL).any(axis=1))
     values = member_values(models, dataset, rows, targets=targets, formulas=formulas[rows], zero=data.zero[rows])
-    for task, target in enumerate(targets[:n_properties]):
+    for task in range(n_properties):
         held = data.fold[rows, task] == VAL
         if held.any():
             fitted = least_absolute(values[:, held, task].T, data.values[rows[held], task])
             share = held.sum() / (held.sum() + PRIOR)
             weights[:, task] = share * fitted + (1 - share) / len(models)
-            print(f"{target.name}: weights " + ", ".join(f"{w:.2f}" for w in weights[:, task]), flush=True)
+    weights[weights.max(axis=1) < IDLE] = 0.0
+    weights /= weights.sum(axis=0)
+    for task, target in enumerate(targets[:n_properties]):
+        print(f"{target.name}: weights " + ", ".join(f"{w:.2f}" for w in weights[:, task]), flush=True)
     return weights
 
 

@@ -47,7 +47,7 @@ class MemberTraining:
         settings = self.settings.of_member(kind)
         model = build_model(self.settings, self.targets, member=kind)
         is_kernel = isinstance(settings.model, KernelConfig)
-        start = None if self.init is None or is_kernel else starting_weights(self.init, kind=kind, seed=seed)
+        start = None if self.init is None or is_kernel else starting_weights(self.init, kind=kind, seed=seed) or None
         if start is not None and self.init is not None:
             heads = {name: head for head, name in enumerate(self.init.properties)}
             warm_start(model, start, heads=[heads.get(target.name) for target in self.targets])

@@ -75,7 +75,7 @@ def train(
     if isinstance(settings.model, BlendConfig):
         ready = checkpoint.models(device)
         weights = fit_weights(ready, data, dataset, targets, formulas, n_properties=len(properties))
-        checkpoint = replace(checkpoint, weights=weights)
+        checkpoint = replace(checkpoint, weights=weights).without_idle()
     return replace(checkpoint, calibration=_calibrate(checkpoint, data, dataset, formulas))
 
 
@@ -137,7 +137,7 @@ def _calibrate(
     models = checkpoint.models(dataset.device)
     values, spread = predict(
         models, dataset, rows, targets=checkpoint.targets, formulas=formulas[rows], zero=data.zero[rows],
-        weights=checkpoint.weights,
+        weights=checkpoint.used_weights,
     )  # fmt: skip
     calibration = {}
     for column, name in enumerate(checkpoint.properties):
