@@ -1,0 +1,86 @@
+"""The models that come with the project: a tier of a run, smaller, measured again as they are shipped.
+
+    python benchmarks/ship.py --results part/results --tier box --out models
+
+Of each model the members that count for nothing are left out and the trained parameters are kept as float16; validation
+and test crystals are predicted with that, so that the cards (models/<task>.md and .json) tell the errors of the very
+file that they lie beside.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from crystalmatrix import errors
+from crystalmatrix.config import ReportConfig
+from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.scores import ModelScores
+from crystalmatrix.contracts.summary import PredictionsMetadata
+from crystalmatrix.contracts.tables import RecordsMetadata
+from crystalmatrix.contracts.view import View
+from crystalmatrix.evaluation.predictions import read_predictions
+from crystalmatrix.evaluation.score import model_scores
+from crystalmatrix.files import read_metadata, read_table, sha256, write_json, write_table, write_text
+from crystalmatrix.report.card import model_card
+from crystalmatrix.trained.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from crystalmatrix.trained.held_out import load_held_out
+from crystalmatrix.trained.table import predictions_table
+
+MOST_MB = 25  # of all models together
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, required=True, help="results/ of the run")
+    parser.add_argument("--tier", required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--confidence", type=float, default=0.95)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for path in sorted((arguments.results / arguments.tier).glob("*.pt")):
+        out = arguments.out / path.name
+        save_checkpoint(out, load_checkpoint(path).without_idle().with_half_parameters())
+        scores = _scores(load_checkpoint(out), arguments)
+        _write_cards(out, scores)
+        said = ", ".join(f"{name} {score.mae:.4g}" for name, score in scores.properties.items())
+        print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, test error {said}", flush=True)
+    total = sum(path.stat().st_size for path in arguments.out.glob("*.pt")) / 1e6
+    print(f"{total:.1f} MB in all, of at most {MOST_MB}")
+
+
+def _scores(checkpoint: Checkpoint, arguments: argparse.Namespace) -> ModelScores:
+    """As the workflow scores a model of its own."""
+    data = arguments.results / "data"
+    view = View.of(checkpoint.graph, checkpoint.settings.model).name
+    features = sorted((arguments.results / "features" / view).glob("shard-*.arrow"))
+    held = load_held_out(data / "records.parquet", data / "splits.parquet", features, checkpoint)
+    table = predictions_table(checkpoint, held, device=torch.device("cpu"))
+    predictions = arguments.results / f"{arguments.tier}-shipped.predictions.parquet"
+    about = PredictionsMetadata(model=checkpoint.summary).to_dict()
+    write_table(predictions, table, version=c.PREDICTIONS_VERSION, metadata=about)
+    splits, _ = read_table(data / "splits.parquet", version=c.SPLITS_VERSION)
+    leakage, _ = read_table(data / "leakage.parquet", version=c.SPLITS_VERSION)
+    origin = RecordsMetadata.parse(
+        read_metadata(data / "records.parquet", version=c.RECORDS_VERSION), where="records.parquet"
+    )
+    return model_scores(
+        read_predictions(predictions),
+        splits=splits.to_pandas(),
+        leakage=leakage.to_pandas(),
+        settings=ReportConfig(confidence=arguments.confidence),
+        fields=origin.fields,
+    )
+
+
+def _write_cards(path: Path, scores: ModelScores) -> None:
+    checkpoint, digest = load_checkpoint(path), sha256(path)
+    card = model_card(checkpoint, scores, n_bytes=path.stat().st_size, digest=digest)
+    write_text(path.with_suffix(".md"), card)
+    units = {target.name: target.unit for target in checkpoint.targets}
+    properties = {name: {"mae": score.mae, "unit": units[name]} for name, score in scores.properties.items()}
+    write_json(path.with_suffix(".json"), {"tier": checkpoint.tier, "sha256": digest, "properties": properties})
+
+
+if __name__ == "__main__":
+    errors.run(main)
