@@ -15,6 +15,7 @@ from crystalmatrix import Predictor
 from crystalmatrix.inference.output import Progress
 from crystalmatrix.inference.screening import screen
 
+from .. import preloaded
 from .conftest import Trained
 from .test_predictor import CLOSE, to_ase
 
@@ -32,7 +33,7 @@ def crystals(trained: Trained, tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True)
+    return preloaded.run([sys.executable, str(SCRIPT), *map(str, arguments)], preload=preloaded.PREDICTING)
 
 
 def test_a_checkpoint_moved_elsewhere_gives_the_numbers_of_train_time(
