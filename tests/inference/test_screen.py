@@ -108,7 +108,7 @@ def test_what_was_remarked_on_reading_stands_in_the_table(trained: Trained, tmp_
 def test_files_passed_over_are_counted_and_named(trained: Trained, crystals: Path) -> None:
     (crystals / "README.txt").write_text("about")
     done = run(crystals, "--model", trained.model)
-    assert "1 files of other kinds passed over" in done.stderr
+    assert "1 file of other kinds passed over" in done.stderr
     assert "README.txt" in done.stderr
 
 

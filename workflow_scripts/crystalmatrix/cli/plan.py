@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli import forecast as f
     from crystalmatrix.cli.sizes import sizes_of
     from crystalmatrix.data.parallel import available_cores
+    from crystalmatrix.words import counted
 
     config = _config(arguments.configfile)
     targets = f.targets_of(config, arguments.targets)
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     )
     how = "on the GPU, one at a time" if any(row.on_gpu for row in rows) else f"on the CPU, {parallel} side by side"
-    print(f"\n{sizes.n_crystals:,} crystals of {sizes.mean_atoms:.1f} atoms, {sizes.origin}; trainings {how}.")
+    print(f"\n{counted(sizes.n_crystals, 'crystal')} of {sizes.mean_atoms:.1f} atoms, {sizes.origin}; trainings {how}.")
     print("To the last epoch of each: patience may end it sooner, other work on the machine later.")
     return 0
 

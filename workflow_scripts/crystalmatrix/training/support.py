@@ -23,6 +23,7 @@ from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.loop import Member
 from crystalmatrix.training.objective import label_weights, standardised_labels
+from crystalmatrix.words import counted
 
 CACHE_MB = 1000
 
@@ -53,7 +54,10 @@ def fit_support(
         ).fit(features[rows], values, sample_weight=weight / weight.mean())
         coefficients[rows[machine.support_], task] = machine.dual_coef_[0]
         intercept[task] = machine.intercept_[0]
-        print(f"{target.name}: {len(machine.support_):,} support vectors of {len(rows):,} crystals", flush=True)
+        print(
+            f"{target.name}: {counted(len(machine.support_), 'support vector')} of {counted(len(rows), 'crystal')}",
+            flush=True,
+        )
     kept = np.flatnonzero(coefficients.any(axis=1))
     readout.vectors = torch.from_numpy(features[kept].astype(np.float16))
     readout.coefficients = torch.from_numpy(coefficients[kept])
