@@ -1,6 +1,5 @@
 """docs/results.md says what docs/data holds, and docs/data what a run's result files hold."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,12 @@ from crystalmatrix.errors import DataError
 from tests.contracts.cases import summary
 from tests.report.test_card import SCORES
 
-DOCS = Path(__file__).parents[2] / "docs"
+from .modules import DOCS, load
 
 
 @pytest.fixture(scope="module")
 def results() -> Any:
-    """docs/results.py, which lies outside the package."""
-    spec = importlib.util.spec_from_file_location("docs_results", DOCS / "results.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("results")
 
 
 def test_the_page_is_what_the_files_give(results: Any) -> None:
