@@ -40,9 +40,15 @@ TABLES = {
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:
-    """Markdown; a bar inside a cell does not end it."""
-    lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    """Markdown; a bar inside a cell does not end it, and <name> in a sentence is no tag."""
+    escaped = [[_escaped(cell) for cell in row] for row in rows]
+    lines = [header, ["---"] * len(header), *escaped]
     return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _escaped(cell: str) -> str:
+    cell = cell.replace("|", "\\|")
+    return cell if cell.startswith("`") else cell.replace("<", "&lt;")
 
 
 def comments(source: str, first: int, last: int) -> str:
@@ -68,6 +74,7 @@ def keys_page() -> str:
     ]
     parts: list[tuple[str, type[Section]]] = [
         ("data", config.DataConfig),
+        ("data.extra, a list of sections", config.ExtraConfig),
         ("graph", config.GraphConfig),
         ("matrix", config.MatrixConfig),
         ("tiers.NAME.model, every architecture but blend", tiers.ModelSection),
@@ -89,13 +96,13 @@ def _architecture(network: type[Section]) -> str:
 
 
 def key_rows(section: type[Section]) -> Iterator[list[str]]:
-    """Of the keys that the class itself declares; what it says of an inherited one stands in its parent's table."""
-    meanings = _meanings(section)
+    """Of an architecture those that it declares itself: what all have in common stands in a table of its own."""
+    declared = [_meanings(kind) for kind in section.__mro__]
     for name, field in section.model_fields.items():
-        inherited = section is not tiers.ModelSection and name not in meanings
-        if inherited or name == "architecture" or _is_section(field):
+        common = tiers.ModelSection in section.__mro__[1:] and name not in declared[0]
+        if common or name == "architecture" or _is_section(field):
             continue
-        meaning = meanings[name] or next((m[name] for m in map(_meanings, section.__mro__[1:-1]) if m.get(name)), "")
+        meaning = next((meanings[name] for meanings in declared if meanings.get(name)), "")
         yield [f"`{name}`", _default(field), _values(field.annotation, field), meaning]
 
 

@@ -31,7 +31,13 @@ def test_a_key_has_its_default_values_and_comment(reference: Any, monkeypatch: p
 
 def test_every_key_is_there(reference: Any) -> None:
     page = reference.keys_page()
-    sections = [*reference.NETWORKS, config.DataConfig, config.ReportConfig, config.SubmissionConfig]
+    sections = [
+        *reference.NETWORKS,
+        config.DataConfig,
+        config.ExtraConfig,
+        config.ReportConfig,
+        config.SubmissionConfig,
+    ]
     keys = {key for section in sections for key in section.model_fields} - {"architecture", "submission"}
     assert {key for key in keys if f"| `{key}` |" not in page} == set()
 
