@@ -45,13 +45,8 @@ def fit_support(
     for task, target in enumerate(targets):
         rows = _drawn(np.flatnonzero(learned[crystals, task]), config.most_crystals, seed=seed, name=target.name)
         values, weight = label[crystals[rows], task], weights[crystals[rows], task]
-        deviation = float(values.std()) or 1.0
-        machine = SVR(
-            C=config.cost * deviation,
-            epsilon=config.tube * deviation,
-            gamma=readout.gamma(features.shape[1]),
-            cache_size=CACHE_MB,
-        ).fit(features[rows], values, sample_weight=weight / weight.mean())
+        machine = support_machine(config, readout, values, n_features=features.shape[1])
+        machine.fit(features[rows], values, sample_weight=weight / weight.mean())
         coefficients[rows[machine.support_], task] = machine.dual_coef_[0]
         intercept[task] = machine.intercept_[0]
         print(
@@ -64,6 +59,17 @@ def fit_support(
     readout.intercept = torch.from_numpy(intercept)
     model.to(dataset.device)
     return _member(model, data, dataset, targets, formulas, n_properties=n_properties, begun=begun, n=len(crystals))
+
+
+def support_machine(config: KernelConfig, readout: KernelReadout, values: FloatArray, *, n_features: int) -> SVR:
+    """Not fitted yet; cost and tube are in deviations of the values that it will be fitted to."""
+    deviation = float(values.std()) or 1.0
+    return SVR(
+        C=config.cost * deviation,
+        epsilon=config.tube * deviation,
+        gamma=readout.gamma(n_features),
+        cache_size=CACHE_MB,
+    )
 
 
 @torch.no_grad()
