@@ -6,7 +6,7 @@ SET_UP := .venv/.set-up
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 DEMO := $(BIN)/snakemake --directory demo --configfile demo/config.yaml --cores $(CORES) --resources gpu=0 --set-threads train=1 predict=1
 
-.PHONY: help setup demo test check clean
+.PHONY: help setup demo test check docs clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
@@ -40,5 +40,9 @@ check: setup ## linters and types
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
+docs: setup ## the documentation as a site, in site/; a dead link stops it
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --strict
+
 clean: ## remove the demo's results and caches; results/ and .venv stay
-	rm -rf demo/results demo/.snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf site demo/results demo/.snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis

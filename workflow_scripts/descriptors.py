@@ -13,6 +13,7 @@ from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.descriptors.potential import load_potential
 from crystalmatrix.descriptors.shards import write_shard
 from crystalmatrix.errors import run
+from crystalmatrix.words import counted
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
     )
     seconds = time.perf_counter() - start
     print(
-        f"{arguments.out}: {n_crystals:,} crystals in {seconds:.1f} s ({n_crystals / seconds:,.0f}/s), "
+        f"{arguments.out}: {counted(n_crystals, 'crystal')} in {seconds:.1f} s ({n_crystals / seconds:,.0f}/s), "
         f"{n_missing:,} of them not described"
     )
 

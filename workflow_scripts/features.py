@@ -10,6 +10,7 @@ from pathlib import Path
 from crystalmatrix.contracts.view import View
 from crystalmatrix.errors import run
 from crystalmatrix.features.store import write_features
+from crystalmatrix.words import counted
 
 
 def main() -> None:
@@ -27,7 +28,8 @@ def main() -> None:
         arguments.out, arguments.shard, view=view, all_shards=arguments.all_shards, descriptors=arguments.descriptors
     )
     seconds = time.perf_counter() - start
-    print(f"{arguments.out}: {n_crystals:,} crystals, {arguments.out.stat().st_size / 1e6:,.0f} MB in {seconds:.1f} s")
+    size = arguments.out.stat().st_size / 1e6
+    print(f"{arguments.out}: {counted(n_crystals, 'crystal')}, {size:,.0f} MB in {seconds:.1f} s")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from crystalmatrix.config import CPU, TORCH_CLUSTER, GraphConfig
 from crystalmatrix.errors import run
 from crystalmatrix.graphs.shards import write_shard
+from crystalmatrix.words import counted
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
         arguments.out, arguments.records, settings=arguments.settings, shard=arguments.shard, search=arguments.search
     )
     seconds = time.perf_counter() - start
-    print(f"{arguments.out}: {n_crystals:,} crystals in {seconds:.1f} s ({n_crystals / seconds:,.0f}/s)")
+    print(f"{arguments.out}: {counted(n_crystals, 'crystal')} in {seconds:.1f} s ({n_crystals / seconds:,.0f}/s)")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """`crystalmatrix init`: from a table and structures to a configuration that Snakemake runs as it is."""
 
 import os
-import shutil
 from io import StringIO
 from pathlib import Path
 
@@ -136,7 +135,7 @@ def test_a_folder_without_the_right_to_write(run: Run, own: Path) -> None:
 
 @pytest.mark.workflow
 def test_the_configuration_runs_as_it_is(run: Run, own: Path, tmp_path: Path) -> None:
-    """As the last line of `init` says: planned, then one model trained (with fewer crystals seen: a test)."""
+    """As the last line of `init` says; docs/tutorial.ipynb trains such a model (tests/workflow/test_tutorial.py)."""
     ended = run("init", "mine", "--from", "table.csv", "--structures", own)
     assert ended.out.splitlines()[-1].endswith("--directory mine --configfile mine/config.yaml --cores all")
     mine = tmp_path / "mine"
@@ -144,11 +143,3 @@ def test_the_configuration_runs_as_it_is(run: Run, own: Path, tmp_path: Path) ->
     planned = snakemake(mine, "-n", *config)
     assert planned.returncode == 0, planned.stdout
     assert jobs(planned.stdout)["train"] == 3
-    shutil.copy(mine / "config.yaml", tmp_path / "short.yaml")
-    with (tmp_path / "short.yaml").open("a") as handle:
-        handle.write("tiers: {lite: {training: {crystals_seen: 60, max_epochs: 2, min_epochs: 2}}}\n")
-    done = snakemake(
-        mine, "results/lite/band_gap.metrics.json", "--configfile", str(tmp_path / "short.yaml"), "--cores", "2"
-    )
-    assert done.returncode == 0, done.stdout
-    assert (mine / "results/lite/band_gap.pt").exists()

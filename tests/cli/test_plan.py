@@ -1,6 +1,8 @@
 """`crystalmatrix plan`: how many crystals a training sees, and how measured rates become hours."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -17,12 +19,21 @@ from crystalmatrix.data.splits import assign_folds, splits_table
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.files import write_table
 from crystalmatrix.properties import MULTITASK
+from crystalmatrix.tiers import TierConfig
 from crystalmatrix.training.rate import Rates
 
 from ..features.cases import ORIGIN
 from ..workflow.running import ROOT
 from .conftest import Run
 
+BLEND: dict[str, Any] = {
+    "architecture": "blend",
+    "members": [
+        {"architecture": "readout", "descriptors": ["chgnet"], "channels": 8},
+        {"architecture": "equivariant", "channels": 8, "edge_channels": 8, "layers": 1, "l_max": 1},
+        {"architecture": "kernel", "descriptors": ["chgnet"], "components": 8},
+    ],
+}
 RATES = Rates(
     training_atoms_per_second=1000,
     validation_atoms_per_second=4000,
@@ -100,16 +111,27 @@ def test_targets_bring_the_model_they_start_from() -> None:
 def test_the_table_is_measured_on_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crystalmatrix.shipped.PROJECT", ROOT)
     monkeypatch.setattr("crystalmatrix.cli.plan.SECONDS", 0.2)
-    Path("small.yaml").write_text(
-        "data: {source: minerals}\n"
-        "tiers: {lite: {model: {architecture: equivariant, channels: 8, edge_channels: 8, layers: 1, l_max: 1}}}\n"
-    )
+    Path("small.yaml").write_text(json.dumps({"data": {"source": "minerals"}, "tiers": {"lite": {"model": BLEND}}}))
     ended = run("plan", "lite", "--configfile", "small.yaml", "--device", "cpu", "--cores", "2")
     assert ended.code == 0, ended.err
     lite, total = (line.split() for line in ended.out.splitlines()[2:4])
     assert lite[:3] == ["lite", "10", "0"]
     assert total[:3] == ["all", "10", "0"]
     assert float(lite[4].replace(",", "")) > 1
+    assert "Not in it: the descriptors of chgnet" in ended.out
+
+
+def test_a_kernel_takes_the_square_of_its_crystals() -> None:
+    """Beside a network's epochs; a multi-task one fits each property, and none more than `most_crystals`."""
+    blend = TierConfig.parse({"model": BLEND})
+    slow = RATES.model_copy(update={"kernel_seconds": 0.001})
+    for task, squares in (("band_gap", 100**2), (MULTITASK, 100**2)):
+        _, without = training(blend, task, sizes=SIZES, rates=RATES)
+        _, seconds = training(blend, task, sizes=SIZES, rates=slow)
+        assert seconds - without == pytest.approx(0.001 * squares)
+    few = TierConfig.parse({"model": BLEND["members"][2] | {"most_crystals": 10}})
+    alone = slow.model_copy(update={"training_atoms_per_second": 0.0, "validation_atoms_per_second": 0.0})
+    assert training(few, "band_gap", sizes=SIZES, rates=alone) == (100, pytest.approx(START_SECONDS + 0.001 * 10**2))
 
 
 @pytest.mark.parametrize(

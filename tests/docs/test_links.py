@@ -1,4 +1,4 @@
-"""Links within README.md and docs/ lead to files and headings that exist."""
+"""Links within README.md, docs/ and the other Markdown files lead to files and headings that exist."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PARTS = [
+    ROOT,
+    *(part for part in ROOT.iterdir() if part.is_dir() and part.name in ("docs", "results", "models", "tests")),
+]
+PAGES = sorted(page for part in PARTS for page in part.glob("*.md"))
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 
 
@@ -31,7 +35,7 @@ def dead(page: str, folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     assert dead(page.read_text("utf-8"), page.parent) == []
 

@@ -1,6 +1,6 @@
 """docs/results.md says what docs/data holds, and docs/data what a run's result files hold."""
 
-import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,12 @@ from crystalmatrix.errors import DataError
 from tests.contracts.cases import summary
 from tests.report.test_card import SCORES
 
-DOCS = Path(__file__).parents[2] / "docs"
+from .modules import DOCS, load
 
 
 @pytest.fixture(scope="module")
 def results() -> Any:
-    """docs/results.py, which lies outside the package."""
-    spec = importlib.util.spec_from_file_location("docs_results", DOCS / "results.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("results")
 
 
 def test_the_page_is_what_the_files_give(results: Any) -> None:
@@ -37,6 +31,19 @@ def test_a_typed_figure_is_noticed(results: Any) -> None:
     typed = page.replace("**10.37** [8.609, 12.4]", "**9.37** [8.609, 12.4]")
     assert typed != page
     assert results.filled(typed, DOCS / "data") == page
+
+
+def test_the_readme_repeats_the_kept_run() -> None:
+    """Its columns n, constant and `lite`, to three digits; where a property was not in the run, another one stands."""
+    kept = json.loads((DOCS / "data/lite-part.json").read_text())["properties"]
+    readme = (DOCS.parent / "README.md").read_text("utf-8")
+    lines = {cells[1].strip("` "): cells for line in readme.splitlines() if len(cells := line.split("|")) == 11}
+    scores = {name: kinds["lite"] for name, kinds in kept.items() if "lite" in kinds}
+    assert len(scores) == 8
+    for name, score in scores.items():
+        n, constant, lite = (float(lines[name][k]) for k in (4, 5, 6))
+        assert (n, constant) == (score["n_test"], float(f"{score['constant_mae']:.3g}"))
+        assert lite == float(f"{score['mae']:.3g}")
 
 
 def test_a_run_is_kept_as_it_was_scored(results: Any, tmp_path: Path) -> None:

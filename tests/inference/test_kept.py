@@ -1,7 +1,6 @@
 """Whatever stops a screening, what is done is kept, and the same command ends with the same bytes."""
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from crystalmatrix.errors import DataError, DiskError
 from crystalmatrix.inference.output import PartialTable, Progress
 
+from .. import preloaded
 from .conftest import Trained
 from .test_predictor import to_ase
 
@@ -37,14 +37,30 @@ def command(trained: Trained, crystals: Path, out: Path | None) -> list[str]:
     return [*arguments, "--device", "cpu", *(["--out", str(out)] if out else [])]
 
 
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return preloaded.run(command, preload=preloaded.PREDICTING)
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(trained: Trained, crystals: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     out = tmp_path_factory.mktemp("whole") / "values.csv"
-    done = subprocess.run(command(trained, crystals, out), capture_output=True, text=True)
+    done = run(command(trained, crystals, out))
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in out.parent.iterdir()) == ["values.csv"]
     return out.read_bytes()
 
+
+# Runs the script with files no larger than so many bytes: a disk without room.
+FULL = """
+import resource, runpy, signal, sys
+from pathlib import Path
+size, script = int(sys.argv[1]), sys.argv[2]
+sys.argv = sys.argv[2:]
+sys.path.insert(0, str(Path(script).parent))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+runpy.run_path(script, run_name="__main__")
+"""
 
 # Runs the script, and sends its own process a signal in the middle of the n-th write: half a row, half a line.
 KILLED = """
@@ -71,9 +87,7 @@ def test_killed_and_run_again(
 ) -> None:
     out, part = tmp_path / "values.csv", tmp_path / "values.csv.part"
     python, *arguments = command(trained, crystals, out)
-    killed = subprocess.run(
-        [python, "-c", KILLED, str(int(number)), str(n), *arguments], capture_output=True, text=True
-    )
+    killed = run([python, "-c", KILLED, str(int(number)), str(n), *arguments])
     assert killed.returncode != 0
     assert "Traceback" not in killed.stderr
     assert not out.exists()
@@ -81,7 +95,7 @@ def test_killed_and_run_again(
     assert kept.count(b"\n") > 3
     assert uninterrupted.startswith(kept)
     assert number == signal.SIGKILL or "goes on after them" in killed.stderr
-    again = subprocess.run(command(trained, crystals, out), capture_output=True, text=True)
+    again = run(command(trained, crystals, out))
     assert again.returncode == 0, again.stderr
     assert "going on after" in again.stderr
     assert out.read_bytes() == uninterrupted
@@ -93,25 +107,21 @@ def test_other_structures_start_afresh(trained: Trained, crystals: Path, uninter
     out = tmp_path / "values.csv"
     (tmp_path / "values.csv.part").write_bytes(b"rows of something else\n")
     (tmp_path / "values.csv.part.journal").write_bytes(b'{"made_from": "something else"}\n')
-    done = subprocess.run(command(trained, crystals, out), capture_output=True, text=True)
+    done = run(command(trained, crystals, out))
     assert "starting afresh" in done.stderr
     assert out.read_bytes() == uninterrupted
 
 
 def test_a_full_disk_keeps_the_rows(trained: Trained, crystals: Path, uninterrupted: bytes, tmp_path: Path) -> None:
-    """A limit on the size of files stands for a disk without room."""
+    """The control, a screening that nothing limits, is the run afterwards."""
     out = tmp_path / "values.csv"
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(uninterrupted) // 2, resource.RLIM_INFINITY))
-
-    full = subprocess.run(command(trained, crystals, out), capture_output=True, text=True, preexec_fn=limit)
+    python, *arguments = command(trained, crystals, out)
+    full = run([python, "-c", FULL, str(len(uninterrupted) // 2), *arguments])
     assert full.returncode == 2
     assert "run the same command again" in full.stderr
     assert "Traceback" not in full.stderr
     assert uninterrupted.startswith((tmp_path / "values.csv.part").read_bytes())
-    assert subprocess.run(command(trained, crystals, out), capture_output=True).returncode == 0
+    assert run(command(trained, crystals, out)).returncode == 0
     assert out.read_bytes() == uninterrupted
 
 
@@ -128,7 +138,7 @@ def test_a_closed_pipe_ends_quietly(trained: Trained, crystals: Path) -> None:
 
 
 def test_places_that_cannot_be_written(trained: Trained, crystals: Path, tmp_path: Path) -> None:
-    done = subprocess.run(command(trained, crystals, tmp_path), capture_output=True, text=True)
+    done = run(command(trained, crystals, tmp_path))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "a folder, expected the name of a CSV file" in done.stderr
     (tmp_path / "file").write_text("")

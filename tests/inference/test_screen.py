@@ -15,6 +15,7 @@ from crystalmatrix import Predictor
 from crystalmatrix.inference.output import Progress
 from crystalmatrix.inference.screening import screen
 
+from .. import preloaded
 from .conftest import Trained
 from .test_predictor import CLOSE, to_ase
 
@@ -32,7 +33,7 @@ def crystals(trained: Trained, tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True)
+    return preloaded.run([sys.executable, str(SCRIPT), *map(str, arguments)], preload=preloaded.PREDICTING)
 
 
 def test_a_checkpoint_moved_elsewhere_gives_the_numbers_of_train_time(
@@ -107,7 +108,7 @@ def test_what_was_remarked_on_reading_stands_in_the_table(trained: Trained, tmp_
 def test_files_passed_over_are_counted_and_named(trained: Trained, crystals: Path) -> None:
     (crystals / "README.txt").write_text("about")
     done = run(crystals, "--model", trained.model)
-    assert "1 files of other kinds passed over" in done.stderr
+    assert "1 file of other kinds passed over" in done.stderr
     assert "README.txt" in done.stderr
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from snakemake_logger_plugin_matrix.run import Job
 
+from .. import preloaded
+
 SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 SNAKEFILE = """
 rule all:
@@ -43,9 +45,9 @@ def command(folder: Path, *arguments: str) -> dict:
 
 
 def piped(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        **command(folder, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ).stdout
+    call = command(folder, *arguments)
+    kept = {"cwd": call["cwd"], "environment": call["env"]}
+    return preloaded.run(call["args"], preload=preloaded.SNAKEMAKE, merged=True, **kept).stdout
 
 
 def test_in_a_file_a_job_is_two_short_lines_and_a_failure_has_its_log(tmp_path: Path) -> None:

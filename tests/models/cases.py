@@ -1,5 +1,6 @@
 """Crystals, settings and models for the suite that every architecture passes."""
 
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,11 +57,22 @@ class Crystal:
     fractional: NDArray[np.float64]
     lattice: NDArray[np.float64]
 
+    @property
+    def content(self) -> tuple[bytes, ...]:
+        """What makes it this crystal, to look up what was computed of it."""
+        return self.species.tobytes(), self.fractional.tobytes(), self.lattice.tobytes()
+
     def supercell(self, repeats: tuple[int, int, int]) -> "Crystal":
         """The same crystal in a larger cell."""
         shifts = np.array([(i, j, k) for i in range(repeats[0]) for j in range(repeats[1]) for k in range(repeats[2])])
         fractional = (self.fractional[None] + shifts[:, None]).reshape(-1, 3) / repeats
         return Crystal(np.tile(self.species, len(shifts)), fractional, self.lattice * np.array(repeats)[:, None])
+
+    @staticmethod
+    def of_content(species: bytes, fractional: bytes, lattice: bytes) -> "Crystal":
+        """The inverse of `content`."""
+        floats = np.frombuffer(fractional).reshape(-1, 3), np.frombuffer(lattice).reshape(3, 3)
+        return Crystal(np.frombuffer(species, np.uint8), *floats)
 
     def changed(self, **fields: NDArray) -> "Crystal":
         return replace(self, **fields)
@@ -104,13 +116,20 @@ def stored_batch(crystals: list[Crystal], config: ModelConfig, settings: GraphCo
 def descriptors_by_hand(crystals: list[Crystal], config: ModelConfig) -> NDArray[np.float64]:
     """[n_atoms, n_descriptors] in place of a potential's: invariants of each atom, smooth in its neighbours."""
     width = n_descriptors(config.descriptors)
-    centre = np.linspace(1, 5, width) if width else np.empty(0)
-    rows = [
+    rows = [_rows_by_hand(*crystal.content, width=width) for crystal in crystals]
+    return np.concatenate([np.array(of).reshape(len(of), width) for of in rows])
+
+
+@functools.cache
+def _rows_by_hand(species: bytes, fractional: bytes, lattice: bytes, *, width: int) -> list[NDArray[np.float64]]:
+    crystal = Crystal.of_content(species, fractional, lattice)
+    if not width:
+        return [np.empty(0)] * len(crystal.species)
+    centre = np.linspace(1, 5, width)
+    return [
         (weight[:, None] * envelope * np.exp(-(((distance[:, None] - centre) / 0.5) ** 2))).sum(axis=0)
-        for crystal in crystals
         for distance, weight, envelope in _around(crystal)
     ]
-    return np.array(rows).reshape(len(rows), width)
 
 
 def _around(crystal: Crystal):

@@ -4,6 +4,7 @@ search, of densify and of Dataset, and the input for symmetries that hold exactl
 In: crystals, settings.  Out: Batch, float64.
 """
 
+import functools
 from math import sqrt
 
 import numpy as np
@@ -24,21 +25,25 @@ def exact_batch(
     crystals: list[Crystal], config: ModelConfig, settings: GraphConfig = GRAPH, *, periodic: bool = True
 ) -> Batch:
     """All crystals as one batch. Not `periodic` is wrong, for a test that must notice it."""
-    atoms = [row for crystal in crystals for row in _atoms(crystal, settings, periodic=periodic)]
-    n_slots = config.neighbours or max(len(distance) for distance, _, _ in atoms)
+    of_crystal = [
+        _seen(*crystal.content, basis=config.angular_basis, settings=settings, periodic=periodic)
+        for crystal in crystals
+    ]
+    atoms = [row for rows in of_crystal for row in rows]
+    n_slots = config.neighbours or max(len(distance) for distance, _, _, _ in atoms)
     counts = [len(crystal.species) for crystal in crystals]
     start = np.repeat(np.cumsum([0, *counts[:-1]]), counts)
     own = np.arange(len(atoms))
-    radius = np.array([_radius(distance, n_slots, settings) for distance, _, _ in atoms])
+    radius = np.array([_radius(distance, n_slots, settings) for distance, _, _, _ in atoms])
     neighbour = np.tile(own[:, None], n_slots)
     vector = np.zeros((len(atoms), n_slots, 3))
     vector[:, :, 2] = radius[:, None]
     angular = np.zeros((len(atoms), n_slots, int(np.prod(config.angular_basis))))
-    for i, (distance, edge, j) in enumerate(atoms):
+    for i, (distance, edge, j, fingerprints) in enumerate(atoms):
         n = min(np.count_nonzero(_steps(distance) < _steps(radius[i])), n_slots)
         neighbour[i, :n] = start[i] + j[:n]
         vector[i, :n] = edge[:n]
-        found = _fingerprints(edge, config.angular_basis, settings.three_body_cutoff)[:n_slots]
+        found = fingerprints[:n_slots]
         angular[i, : len(found)] = found
     return Batch(
         species=torch.from_numpy(np.concatenate([crystal.species for crystal in crystals]).astype(np.int64)),
@@ -50,6 +55,21 @@ def exact_batch(
         crystal=torch.from_numpy(np.repeat(np.arange(len(crystals)), counts)),
         n_crystals=len(crystals),
     )
+
+
+@functools.cache  # the same crystals come to every network, and most of them read the same angles
+def _seen(
+    species: bytes,
+    fractional: bytes,
+    lattice: bytes,
+    *,
+    basis: tuple[int, int],
+    settings: GraphConfig,
+    periodic: bool,
+) -> list[tuple[NDArray, ...]]:
+    """What _atoms gives, and the fingerprints of the edges."""
+    atoms = _atoms(Crystal.of_content(species, fractional, lattice), settings, periodic=periodic)
+    return [(*row, _fingerprints(row[1], basis, settings.three_body_cutoff)) for row in atoms]
 
 
 def _steps(distance):

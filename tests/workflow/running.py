@@ -5,19 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .. import preloaded
+
 ROOT = Path(__file__).parents[2]
 
 
 def snakemake(folder: Path, *arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     """`snakemake --directory folder ...` with the Snakefile in `cwd`; `stdout` holds stderr too."""
-    return subprocess.run(
+    return preloaded.run(
         [sys.executable, "-m", "snakemake", *arguments, "--directory", str(folder)],
-        env={**os.environ, **environment},
+        preload=preloaded.SNAKEMAKE,
         cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+        environment={**os.environ, **environment},
+        merged=True,
     )
 
 

@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli.library import chosen_path, known_models, trunk_model
     from crystalmatrix.cli.output import check_out
-    from crystalmatrix.cli.text import count_of
     from crystalmatrix.crystals.files import structure_files
+    from crystalmatrix.words import counted
 
     found = structure_files(arguments.files)
     check_out(arguments.out, (PARQUET, CSV))
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             continue
         embeddings.append(item)
     _write(arguments.out, embeddings, per=arguments.per, channels=embedder.channels)
-    said = f"{count_of(len(embeddings), 'crystal')}, {failed:,} without"
+    said = f"{counted(len(embeddings), 'crystal')}, {failed:,} without"
     print(f"{arguments.out}: {embedder.channels} features of {model}, {said}", file=sys.stderr)
     return 0
 

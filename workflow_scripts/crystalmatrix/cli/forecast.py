@@ -8,15 +8,18 @@ from pathlib import Path
 
 from crystalmatrix.cli.sizes import Sizes
 from crystalmatrix.config import Config
+from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.contracts.view import View
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import MULTITASK
-from crystalmatrix.tiers import TierConfig
+from crystalmatrix.tiers import KernelConfig, TierConfig
 from crystalmatrix.training.rate import Rates
+from crystalmatrix.training.support import CACHE_MB
 
 START_SECONDS = 15.0  # of a training before its first step and after its last: imports, features, calibration
 EVALUATION_SECONDS = 20.0  # of predicting the held-out folds with a model, its metrics and its part of the page
-BYTES_PER_WEIGHT = 4
+BYTES_PER_WEIGHT = 4  # and of a site energy
+HALF_BYTES = 2  # a descriptor
 WEIGHTS_KEPT = 10  # in a checkpoint and the two states of its run: weights, averages, moments of the optimiser
 GRAPH_BYTES_PER_ATOM = 315  # of the shards, as 76 MB for the 15,364 crystals of the part
 
@@ -78,7 +81,7 @@ def forecast(
         crystals=crystals,
         crystals_per_second=rates.training_atoms_per_second / sizes.mean_atoms if rates else 0.0,
         seconds=seconds,
-        memory_gb=(rates.memory_mb * 2**20 + held) / 1e9 if rates else 0.0,
+        memory_gb=(rates.memory_mb * 2**20 + held) / 1e9 + _kernel_gb(settings, left, sizes) if rates else 0.0,
         disk_gb=weights / 1e9,
         on_gpu=rates is not None and rates.device != "CPU",
     )
@@ -90,19 +93,38 @@ def wall_seconds(seconds: list[float], *, parallel: int) -> float:
 
 
 def features_gb(config: Config, tiers: list[str], sizes: Sizes, rates: dict[str, Rates]) -> float:
-    """Graphs once, and the features of each view once."""
+    """Graphs once, the descriptors of each potential once, and the features of each view once."""
     n_atoms = sizes.n_crystals * sizes.mean_atoms
     views = {
         View.of(config.graph, config.tiers[tier].model).name: rates[tier].bytes_per_atom
         for tier in tiers
         if tier in rates
     }
-    return n_atoms * (GRAPH_BYTES_PER_ATOM + sum(views.values())) / 1e9
+    potentials = {name for tier in rates for name in config.tiers[tier].model.descriptors}
+    described = sum(HALF_BYTES * POTENTIALS[name].width + BYTES_PER_WEIGHT for name in potentials)
+    return n_atoms * (GRAPH_BYTES_PER_ATOM + described + sum(views.values())) / 1e9
 
 
 def training(settings: TierConfig, task: str, *, sizes: Sizes, rates: Rates) -> tuple[int, float]:
     """Crystals seen and seconds of one training, all members, if patience does not end it."""
-    rounds = settings.training.epochs(sizes.n_train[task]) * settings.training.seeds
+    seeds = settings.training.seeds
+    rounds = settings.training.epochs(sizes.n_train[task]) * seeds
     seen, validated = rounds * sizes.n_train[task], rounds * sizes.n_val.get(task, 0)
-    seconds = seen / rates.training_atoms_per_second + validated / rates.validation_atoms_per_second
-    return seen, START_SECONDS + seconds * sizes.train_atoms[task]
+    seconds = START_SECONDS + seeds * rates.kernel_seconds * _squares(settings, task, sizes)
+    if not rates.training_atoms_per_second:  # kernels alone see each crystal once
+        return seeds * sizes.n_train[task], seconds
+    each = seen / rates.training_atoms_per_second + validated / rates.validation_atoms_per_second
+    return seen, seconds + each * sizes.train_atoms[task]
+
+
+def _kernel_gb(settings: TierConfig, tasks: list[str], sizes: Sizes) -> float:
+    """Of the products of crystals that a fit keeps at hand."""
+    largest = max((_squares(settings, task, sizes) for task in tasks), default=0)
+    return min(BYTES_PER_WEIGHT * largest / 1e9, CACHE_MB / 1e3)
+
+
+def _squares(settings: TierConfig, task: str, sizes: Sizes) -> int:
+    """Of the crystals that a kernel is fitted to, summed over the properties: it has a regression for each."""
+    most = max((m.most_crystals for m in settings.members if isinstance(m, KernelConfig)), default=0)
+    learned = [name for name in sizes.n_train if name != MULTITASK] if task == MULTITASK else [task]
+    return sum(min(sizes.n_train[name], most) ** 2 for name in learned)

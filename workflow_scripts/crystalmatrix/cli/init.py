@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli.columns import choose_columns, find_id_column, numbers_in
     from crystalmatrix.cli.configuration import choose_splits, config_text
     from crystalmatrix.cli.own_data import check_place, labelled_entries, read_own_table, write_own
-    from crystalmatrix.cli.text import count_of
     from crystalmatrix.shipped import PROJECT
+    from crystalmatrix.words import counted
 
     check_place(arguments.name, table=arguments.table, structures=arguments.structures)
     table = read_own_table(arguments.table)
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"column {column.column!r}: {column.quantity} in {column.unit}" + (column.remark and f" ({column.remark})")
         )
     print(f"splits: {splits.scheme}, {splits.reason}")
-    print(f"wrote {arguments.name / 'config.yaml'}: {count_of(len(entries), 'crystal')}. Train and compare:")
+    print(f"wrote {arguments.name / 'config.yaml'}: {counted(len(entries), 'crystal')}. Train and compare:")
     snakefile = "" if Path("Snakefile").exists() else f"--snakefile {PROJECT / 'Snakefile'} "
     print(f"  snakemake {snakefile}--directory {arguments.name} --configfile {arguments.name}/config.yaml --cores all")
     return 0

@@ -37,14 +37,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _row(model: "ModelFile") -> list[str]:
-    from crystalmatrix.cli.text import count_of, file_size
+    from crystalmatrix.cli.text import file_size
+    from crystalmatrix.words import counted
 
     mae = ""
     if len(model.errors) == 1:
         ((value, unit),) = model.errors.values()
         mae = f"{value:.3g} {unit}".removesuffix(" 1")
     elif model.errors:
-        mae = f"of {count_of(len(model.errors), 'property', 'properties')}: see its card"
+        mae = f"of {counted(len(model.errors), 'property', 'properties')}: see its card"
     size = file_size(model.path.stat().st_size)
     return [model.name, model.origin, model.task, model.tier or "?", mae, size, _DIGEST[model.digest_fits()]]
 

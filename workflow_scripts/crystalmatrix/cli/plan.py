@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli import forecast as f
     from crystalmatrix.cli.sizes import sizes_of
     from crystalmatrix.data.parallel import available_cores
+    from crystalmatrix.words import counted
 
     config = _config(arguments.configfile)
     targets = f.targets_of(config, arguments.targets)
@@ -68,8 +69,10 @@ def run(arguments: argparse.Namespace) -> int:
         )
     )
     how = "on the GPU, one at a time" if any(row.on_gpu for row in rows) else f"on the CPU, {parallel} side by side"
-    print(f"\n{sizes.n_crystals:,} crystals of {sizes.mean_atoms:.1f} atoms, {sizes.origin}; trainings {how}.")
+    print(f"\n{counted(sizes.n_crystals, 'crystal')} of {sizes.mean_atoms:.1f} atoms, {sizes.origin}; trainings {how}.")
     print("To the last epoch of each: patience may end it sooner, other work on the machine later.")
+    if read := sorted({name for tier in rates for name in config.tiers[tier].model.descriptors}):
+        print(f"Not in it: the descriptors of {', '.join(read)}, once for all crystals, before the first training.")
     return 0
 
 
@@ -127,7 +130,7 @@ def _measure(settings: "TierConfig", config: "Config", device: str, *, cores: in
     found = [Rates.model_validate_json(out) for out, _ in ended]
     mean = {
         name: sum(getattr(rates, name) for rates in found) / len(found)
-        for name in ("training_atoms_per_second", "validation_atoms_per_second", "memory_mb")
+        for name in ("training_atoms_per_second", "validation_atoms_per_second", "kernel_seconds", "memory_mb")
     }
     return found[0].model_copy(update=mean)
 
@@ -139,7 +142,12 @@ def _text(rows: "list[Forecast]", *, parallel: int, evaluation: float, features:
     cells = []
     for row in rows:
         wall = wall_seconds(row.seconds, parallel=parallel)
-        numbers = [f"{row.trainings}", f"{row.done}", f"{row.crystals:,}", f"{row.crystals_per_second:,.0f}"]
+        numbers = [
+            f"{row.trainings}",
+            f"{row.done}",
+            f"{row.crystals:,}",
+            f"{row.crystals_per_second:,.0f}" if row.crystals_per_second else "",
+        ]
         if not row.seconds:
             cells.append([row.tier, *numbers[:2], "0", "", "nothing left", "", ""])
             continue

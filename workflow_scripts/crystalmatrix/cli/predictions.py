@@ -11,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crystalmatrix.cli.text import count_of, table_text
+from crystalmatrix.cli.text import table_text
 from crystalmatrix.files import atomic, write_json
 from crystalmatrix.inference.model import ERROR, FORMULA, ID, IN_DOMAIN, N_ATOMS, NOTE, NOVELTY, columns_of
+from crystalmatrix.words import counted
 
 SHOWN = 50  # crystals on screen
 UNIT = b"unit"
@@ -35,7 +36,7 @@ def as_text(table: pd.DataFrame, units: dict[str, str]) -> str:
     if said:
         text += "\n\n" + "\n".join(said)
     if (left := len(table) - SHOWN) > 0:
-        text += f"\n\n{count_of(left, 'more crystal')}: write them all with --out table.csv"
+        text += f"\n\n{counted(left, 'more crystal')}: write them all with --out table.csv"
     return text
 
 
@@ -61,7 +62,7 @@ def summary(table: pd.DataFrame, out: Path) -> str:
     failed = int((table[ERROR] != "").sum())
     outside = int((~table[IN_DOMAIN].fillna(True)).sum())
     return (
-        f"{out}: {count_of(len(table), 'crystal')}, {failed:,} of them with an error (column {ERROR}), "
+        f"{out}: {counted(len(table), 'crystal')}, {failed:,} of them with an error (column {ERROR}), "
         f"{outside:,} outside the training domain (column {IN_DOMAIN})"
     )
 

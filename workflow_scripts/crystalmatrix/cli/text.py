@@ -28,8 +28,3 @@ def file_size(n_bytes: float) -> str:
             return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:.1f} TB"
-
-
-def count_of(n: int, one: str, many: str | None = None) -> str:
-    """`1 crystal`, `2 crystals`."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"

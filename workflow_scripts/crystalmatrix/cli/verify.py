@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli.checks import complaint, files_to_check
-    from crystalmatrix.cli.text import count_of
+    from crystalmatrix.words import counted
 
     files = files_to_check(arguments.paths)
     bar = sys.stderr.isatty()
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{chr(13) if bar else ''}{found}", flush=True)
     if bar:
         print("\r", end="", file=sys.stderr)
-    print(f"{count_of(len(files), 'file')} read, {damaged:,} damaged")
+    print(f"{counted(len(files), 'file')} read, {damaged:,} damaged")
     return 1 if damaged else 0
 
 

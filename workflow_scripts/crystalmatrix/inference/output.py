@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Protocol, Self
 from filelock import FileLock, Timeout
 
 from crystalmatrix.errors import DataError, DiskError
+from crystalmatrix.words import counted
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Stream:
             raise
         except OSError as error:
             raise DiskError(
-                f"standard output: {error.strerror}, {self.progress.rows:,} crystals are written; "
+                f"standard output: {error.strerror}, {counted(self.progress.rows, 'crystal')} written; "
                 "use --out, which goes on where it stopped"
             ) from None
         self.progress = progress
@@ -119,7 +120,8 @@ class PartialTable:
             self.path.unlink(missing_ok=True)
             self.journal.unlink(missing_ok=True)
         elif self.progress.rows:
-            _say(f"{self.path} holds the first {self.progress.rows:,} crystals; the same command goes on after them")
+            done = counted(self.progress.rows, "crystal")
+            _say(f"{self.path} holds the first {done}; the same command goes on after them")
         self._release()
 
     def _open(self) -> None:
@@ -142,7 +144,7 @@ class PartialTable:
         elif lines:
             _say(f"{self.path}: of other structures, another model or another version; starting afresh")
         if self.progress.rows:
-            _say(f"going on after the {self.progress.rows:,} crystals in {self.path}")
+            _say(f"going on after the {counted(self.progress.rows, 'crystal')} in {self.path}")
         _restart(self._lines, b"".join(good))
         self._rows.truncate(self.progress.size)
         self._rows.seek(self.progress.size)

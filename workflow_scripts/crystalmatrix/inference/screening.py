@@ -22,6 +22,7 @@ from crystalmatrix.inference.output import Output, PartialTable
 from crystalmatrix.inference.predictor import Predictor
 from crystalmatrix.inference.prepare import chunked
 from crystalmatrix.inference.reading import Reading
+from crystalmatrix.words import counted
 
 SECONDS_BETWEEN_LINES = 10.0
 SHOWN = 3  # names of files that were passed over
@@ -74,14 +75,14 @@ def _rows(table: pd.DataFrame, *, units: dict[str, str], header: bool) -> bytes:
 def _summary(output: Output, passed: list[Path]) -> str:
     done = output.progress
     parts = [
-        f"{done.rows:,} crystals",
+        counted(done.rows, "crystal"),
         f"{done.failed:,} of them without values (column {ERROR})",
         f"{done.noted:,} with a remark on how they were read (column {NOTE})",
         f"{done.outside:,} outside the training domain (column {IN_DOMAIN})",
     ]
     if passed:
         named = ", ".join(str(path) for path in passed[:SHOWN]) + (" ..." if len(passed) > SHOWN else "")
-        parts.append(f"{len(passed):,} files of other kinds passed over ({named})")
+        parts.append(f"{counted(len(passed), 'file')} of other kinds passed over ({named})")
     return ", ".join(parts).encode("utf-8", errors="backslashreplace").decode()
 
 

@@ -13,6 +13,7 @@ from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board, mo
 from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
 from crystalmatrix.report.svg import Drawing, Scale
+from crystalmatrix.words import counted
 
 _WIDTH, _HEIGHT = 230, 26
 
@@ -31,7 +32,7 @@ def answer(inputs: Inputs) -> dict[str, Any]:
         "ids_note": _ids_note(inputs),
         "training_note": _training_note(inputs),
         "ehull_median": _odd_hull(inputs),
-        "n_networks": text.counted(sum(model.tier != COMPOSITION for model in inputs.models), "network"),
+        "n_networks": counted(sum(model.tier != COMPOSITION for model in inputs.models), "network"),
     }
 
 
@@ -70,7 +71,7 @@ def _references(board: Board, places: int) -> str:
     common = board.common
     parts = []
     if best := common.best_published:
-        few = f" ({text.counted(common.n, 'crystal')})" if common.n < board.n else ""
+        few = f" ({counted(common.n, 'crystal')})" if common.n < board.n else ""
         parts.append(f"{board.label(best)} {text.number(common.mae(best), places)}{few}")
     parts.append(f"constant {text.number(board.mae(CONSTANT), places)}")
     if COMPOSITION in board.ours:

@@ -13,6 +13,7 @@ from crystalmatrix.evaluation.summary import model_metrics, property_metrics
 from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
 from crystalmatrix.report.svg import Drawing, Scale
+from crystalmatrix.words import counted
 
 _SIZE, _LEFT, _BOTTOM = 200, 46, 30
 
@@ -75,6 +76,6 @@ def _chart(bins: list[SpreadBin], board: Board) -> Markup:
     drawing.text((_LEFT + right) / 2, _SIZE - 4, f"spread{unit}", "tick", "middle")
     drawing.path([(x(a), y(b)) for a, b in zip(spreads, errors, strict=True)], "line series-1")
     for entry in bins:
-        title = f"spread {entry.spread:.3g}, MAE {entry.mae:.3g}, {text.counted(entry.n, 'crystal')}"
+        title = f"spread {entry.spread:.3g}, MAE {entry.mae:.3g}, {counted(entry.n, 'crystal')}"
         drawing.circle(x(entry.spread), y(entry.mae), 3, "dot series-1", title)
     return drawing.markup()

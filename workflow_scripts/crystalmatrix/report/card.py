@@ -8,8 +8,9 @@ from crystalmatrix.contracts.scores import ModelScores, PropertyScores
 from crystalmatrix.contracts.summary import DataSource, HoldOut, ModelSummary
 from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.properties import PROPERTIES
-from crystalmatrix.report.text import JOULES_PER_KWH, count, counted, duration, percent, significant
+from crystalmatrix.report.text import JOULES_PER_KWH, count, duration, percent, significant
 from crystalmatrix.trained.checkpoint import Checkpoint
+from crystalmatrix.words import counted
 
 _HOLD_OUT: dict[HoldOut, str] = {
     "own": "the property's own (data.splits: {scheme})",

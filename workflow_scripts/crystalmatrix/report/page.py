@@ -22,6 +22,7 @@ from crystalmatrix.report.matrix import matrix
 from crystalmatrix.report.neighbourhoods import neighbourhoods
 from crystalmatrix.report.provenance import provenance
 from crystalmatrix.report.training import training
+from crystalmatrix.words import counted
 
 SCRIPTS = ("page.js", "explorer.js")
 SECTIONS = (
@@ -48,7 +49,7 @@ def render(inputs: Inputs) -> str:
     )
     environment.filters |= {
         "count": text.count,
-        "counted": text.counted,
+        "counted": counted,
         "number": text.number,
         "significant": text.significant,
     }

@@ -44,11 +44,6 @@ def count(value: int | None) -> str:
     return EM_DASH if value is None else f"{value:,}"
 
 
-def counted(value: int, one: str, many: str | None = None) -> str:
-    """`1 crystal`, `2,000 crystals`; `many` where it is not `one` with an s."""
-    return f"{value:,} {one if value == 1 else many or one + 's'}"
-
-
 def percent(share: float | None, places: int = 0) -> str:
     """0.123 as `12 %`; the sign of a change is kept."""
     return EM_DASH if share is None else f"{number(100 * share, places)}\N{NO-BREAK SPACE}%"

@@ -23,6 +23,7 @@ from crystalmatrix.training.loop import Member, Trainer
 from crystalmatrix.training.state import STATE_VERSION
 from crystalmatrix.training.stop import StopRequest
 from crystalmatrix.training.support import fit_support
+from crystalmatrix.words import counted
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ class MemberTraining:
         of_kind = f", kind {kind + 1} of {len(self.settings.members)}" if len(self.settings.members) > 1 else ""
         print(
             f"{self.tier}/{self.task}: {settings.model.architecture}{of_kind}, {n_parameters:,} parameters, "
-            f"{len(self.data.of_fold(TRAIN)):,} training crystals, seed {seed}, {settings.training.seeds} seed"
-            f"{'s' if settings.training.seeds > 1 else ''} in all",
+            f"{counted(len(self.data.of_fold(TRAIN)), 'training crystal')}, seed {seed}, "
+            f"{counted(settings.training.seeds, 'seed')} in all",
             flush=True,
         )
 

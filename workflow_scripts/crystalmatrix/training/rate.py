@@ -10,46 +10,36 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from crystalmatrix import errors
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts.document import Part
 from crystalmatrix.contracts.features import SEEN_BY_NETWORKS
-from crystalmatrix.contracts.summary import DataSource
 from crystalmatrix.contracts.view import View
-from crystalmatrix.crystals.crystal import Crystal
 from crystalmatrix.crystals.formula import reduced_formulas
-from crystalmatrix.crystals.iterate import iterate
-from crystalmatrix.data.labels import TRAIN, VAL
-from crystalmatrix.data.minerals import mineral_structures
-from crystalmatrix.data.official import mineral_labels
-from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
-from crystalmatrix.features.features import Features
 from crystalmatrix.features.sampling import epoch_batches
-from crystalmatrix.graphs.build import from_crystals
 from crystalmatrix.machine import peak_memory_mb
-from crystalmatrix.tiers import TierConfig
+from crystalmatrix.tiers import KernelConfig, TierConfig
 from crystalmatrix.trained.checkpoint import build_model
 from crystalmatrix.trained.prediction import raw_outputs
+from crystalmatrix.training.descriptors import fit_inputs
 from crystalmatrix.training.device import claim_device
-from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.loop import Trainer
 from crystalmatrix.training.run import fit_targets
 from crystalmatrix.training.stop import StopRequest
+from crystalmatrix.training.trial import minerals, seconds_of_kernel
 
-TASK = "formation_energy"  # heads are small beside the trunk: any property is as good
 WARM_UP = 2  # steps
-MOST_CRYSTALS = 400  # that the steps are taken from
 
 
 class Rates(Part):
     """Of one process."""
 
-    training_atoms_per_second: float
+    training_atoms_per_second: float  # through all networks of a blend, one after the other; 0: only kernels
     validation_atoms_per_second: float
+    kernel_seconds: float = 0.0  # of fitting the kernels to a property, over the square of its training crystals
     memory_mb: float  # of the process, or of the GPU where there is one
     bytes_per_atom: int  # of its features
     n_parameters: int
@@ -98,60 +88,48 @@ class Stopwatch(Trainer):
 
 
 def measure(settings: TierConfig, graph: GraphConfig, *, device: torch.device, seconds: float) -> Rates:
-    """Train for about so many seconds, and validate once."""
-    if settings.model.descriptors:
-        raise ConfigError(
-            f"plan: the tier reads descriptors of {', '.join(settings.model.descriptors)}, which nobody has of the "
-            "bundled minerals; leave it out: crystalmatrix plan with the names of the other tiers"
-        )
+    """Train each kind of network for its share of so many seconds, and validate once; fit a kernel once."""
     training = settings.training.model_copy(update={"compile": False})  # its warm-up takes minutes
     settings = settings.model_copy(update={"training": training})
-    data = _minerals(View.of(graph, settings.model))
+    data = minerals(View.of(graph, settings.model))
     formulas = reduced_formulas(data.features.species, data.features.atom_pointer)
     targets = fit_targets(data, formulas, settings=settings)
-    model = build_model(settings, targets)
-    with tempfile.TemporaryDirectory() as run:
-        watch = Stopwatch(
-            model,
-            data,
-            Dataset(data.features, device),
-            targets,
-            formulas,
-            settings=settings,
-            n_properties=1,
-            seed=0,
-            run=Path(run),
-            digest="",
-            stop=StopRequest(),
-        )
-        rate, validation = watch.training_rate(seconds), watch.validation_rate()
+    dataset = Dataset(data.features, device)
+    training_seconds = validation_seconds = kernel_seconds = 0.0  # an atom; a squared crystal
+    n_parameters = 0
+    for kind, member in enumerate(settings.members):
+        model = build_model(settings, targets, member=kind)
+        fit_inputs(model, data, dataset, targets, formulas)
+        n_parameters += sum(parameter.numel() for parameter in model.parameters())
+        if isinstance(member, KernelConfig):
+            kernel_seconds += seconds_of_kernel(model, data, dataset, member)
+            continue
+        with tempfile.TemporaryDirectory() as run:
+            watch = Stopwatch(
+                model,
+                data,
+                dataset,
+                targets,
+                formulas,
+                settings=settings.of_member(kind),
+                n_properties=1,
+                seed=0,
+                run=Path(run),
+                digest="",
+                stop=StopRequest(),
+            )
+            training_seconds += 1 / watch.training_rate(seconds / len(settings.members))
+            validation_seconds += 1 / watch.validation_rate()
     on_gpu = device.type == "cuda"
     items = data.features.items
     return Rates(
-        training_atoms_per_second=rate,
-        validation_atoms_per_second=validation,
+        training_atoms_per_second=1 / training_seconds if training_seconds else 0.0,
+        validation_atoms_per_second=1 / validation_seconds if validation_seconds else 0.0,
+        kernel_seconds=kernel_seconds,
         memory_mb=torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else peak_memory_mb(),
         bytes_per_atom=sum(items[name].n_bytes for name in SEEN_BY_NETWORKS if name in items),
-        n_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        n_parameters=n_parameters,
         device=torch.cuda.get_device_name(device) if on_gpu else "CPU",
-    )
-
-
-def _minerals(view: View) -> TrainingData:
-    """Every fifth crystal validates."""
-    labels = mineral_labels()
-    crystals = [item for item in iterate(mineral_structures()) if isinstance(item, Crystal) and TASK in labels[item.id]]
-    crystals = crystals[:MOST_CRYSTALS]
-    fold = np.full((len(crystals), 1), TRAIN, np.int8)
-    fold[::5] = VAL
-    return TrainingData(
-        features=Features.of_graphs(from_crystals(crystals, settings=view.graph), view),
-        tasks=[TASK],
-        values=np.array([[labels[crystal.id][TASK]] for crystal in crystals]),
-        fold=fold,
-        zero=np.zeros(len(crystals), bool),
-        data_digest="",
-        source=DataSource(name="minerals", release=None, raw_sha256=None, fields={}, scheme="random"),
     )
 
 

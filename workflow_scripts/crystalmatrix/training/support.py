@@ -23,6 +23,7 @@ from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.loop import Member
 from crystalmatrix.training.objective import label_weights, standardised_labels
+from crystalmatrix.words import counted
 
 CACHE_MB = 1000
 
@@ -44,22 +45,31 @@ def fit_support(
     for task, target in enumerate(targets):
         rows = _drawn(np.flatnonzero(learned[crystals, task]), config.most_crystals, seed=seed, name=target.name)
         values, weight = label[crystals[rows], task], weights[crystals[rows], task]
-        deviation = float(values.std()) or 1.0
-        machine = SVR(
-            C=config.cost * deviation,
-            epsilon=config.tube * deviation,
-            gamma=readout.gamma(features.shape[1]),
-            cache_size=CACHE_MB,
-        ).fit(features[rows], values, sample_weight=weight / weight.mean())
+        machine = support_machine(config, readout, values, n_features=features.shape[1])
+        machine.fit(features[rows], values, sample_weight=weight / weight.mean())
         coefficients[rows[machine.support_], task] = machine.dual_coef_[0]
         intercept[task] = machine.intercept_[0]
-        print(f"{target.name}: {len(machine.support_):,} support vectors of {len(rows):,} crystals", flush=True)
+        print(
+            f"{target.name}: {counted(len(machine.support_), 'support vector')} of {counted(len(rows), 'crystal')}",
+            flush=True,
+        )
     kept = np.flatnonzero(coefficients.any(axis=1))
     readout.vectors = torch.from_numpy(features[kept].astype(np.float16))
     readout.coefficients = torch.from_numpy(coefficients[kept])
     readout.intercept = torch.from_numpy(intercept)
     model.to(dataset.device)
     return _member(model, data, dataset, targets, formulas, n_properties=n_properties, begun=begun, n=len(crystals))
+
+
+def support_machine(config: KernelConfig, readout: KernelReadout, values: FloatArray, *, n_features: int) -> SVR:
+    """Not fitted yet; cost and tube are in deviations of the values that it will be fitted to."""
+    deviation = float(values.std()) or 1.0
+    return SVR(
+        C=config.cost * deviation,
+        epsilon=config.tube * deviation,
+        gamma=readout.gamma(n_features),
+        cache_size=CACHE_MB,
+    )
 
 
 @torch.no_grad()

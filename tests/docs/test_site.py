@@ -1,0 +1,54 @@
+"""What mkdocs is given: every page once in the navigation, and the README with links that hold inside docs/."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from .modules import DOCS, load
+from .test_links import dead
+
+ROOT = DOCS.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def pages(nav: Any) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+        return
+    for entry in nav.values() if isinstance(nav, dict) else nav:
+        yield from pages(entry)
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    found = sorted(pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
+    assert found == sorted(["index.md", *(path.name for path in DOCS.glob("*.md"))])
+
+
+def test_the_readme_is_the_first_page_and_leads_on() -> None:
+    hooks = load("hooks")
+    assert dead(hooks.as_first_page(README), DOCS) == []
+    assert "docs/using.md" in dead(README, DOCS), "the control: as it is, its links lead out of docs/"
+    assert hooks.on_page_markdown("[a](../README.md#how) [b](cli.md)") == "[a](index.md#how) [b](cli.md)"
+
+
+def test_a_dead_link_stops_the_site(tmp_path: Any) -> None:
+    pytest.importorskip("mkdocs", reason="mkdocs comes with the extra docs")
+    from mkdocs.commands.build import build
+    from mkdocs.config import load_config
+    from mkdocs.exceptions import Abort
+
+    (tmp_path / "docs").mkdir()
+    page = tmp_path / "docs/index.md"
+    content = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+    kept = {key: content[key] for key in ("strict", "validation", "site_name")}
+    (tmp_path / "mkdocs.yml").write_text(yaml.safe_dump(kept | {"theme": "mkdocs", "plugins": []}))
+    for text, stops in (("# A\n[a](#a)", False), ("# A\n[a](none.md)", True), ("# A\n[a](#none)", True)):
+        page.write_text(text)
+        config = load_config(str(tmp_path / "mkdocs.yml"))
+        if stops:
+            with pytest.raises(Abort):
+                build(config)
+        else:
+            build(config)
