@@ -91,7 +91,7 @@ def test_project_declares_what_the_scripts_import() -> None:
 
 def test_lock_holds_every_dependency_within_its_bounds() -> None:
     extras = PROJECT["optional-dependencies"]
-    for line in [*PROJECT["dependencies"], *extras["dev"], *extras["transfer"]]:
+    for line in [*PROJECT["dependencies"], *extras["dev"], *extras["slurm"], *extras["transfer"]]:
         requirement = Requirement(line)
         version = LOCK.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not in envs/constraints.txt"
