@@ -58,7 +58,7 @@ rule train:
         "Training {wildcards.tier}/{wildcards.task} (a line an epoch: {log})"
     shell:
         "env $ALLOCATOR python"
-        " $([ {resources.gpu} -gt 1 ] && echo -m torch.distributed.run --standalone --nproc-per-node {resources.gpu})"
+        " $([ {resources.gpu} -gt 1 ] && echo -m torch.distributed.run --standalone --nproc-per-node {resources.gpu} --)"
         ' "$SCRIPTS"/train.py --tier {wildcards.tier} --task {wildcards.task} --settings {params.settings:q}'
         " --records {input.records} --splits {input.splits} --outliers {input.outliers} --features {input.features}"
         " --run results/runs/{wildcards.tier}/{wildcards.task} {params.properties} {params.init} --out {output}"

@@ -88,6 +88,11 @@ def comments_of_jobs(folder: Path) -> list[str]:
     return [job.get("Comment", "") for job in _jobs(folder)]
 
 
+def nothing_runs() -> bool:
+    """Whether all of Slurm's steps have ended: a job that starts again before that is held."""
+    return not any(process.info["name"].startswith("slurmstepd") for process in psutil.process_iter(["name"]))
+
+
 def _jobs(folder: Path) -> list[dict[str, str]]:
     jobs = [line.split() for line in slurm("scontrol", "--oneliner", "show", "job").splitlines()]
     known = [dict(word.partition("=")[::2] for word in job) for job in jobs]

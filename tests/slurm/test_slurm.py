@@ -7,7 +7,7 @@ import pytest
 
 from ..workflow.running import jobs, snakemake
 from .cluster import slurm, wait_until
-from .jobs import LONGEST, PROFILE, Controller, comments_of_jobs, continued_at, model, states, tries
+from .jobs import LONGEST, PROFILE, Controller, comments_of_jobs, continued_at, model, nothing_runs, states, tries
 
 pytestmark = pytest.mark.slurm
 
@@ -36,7 +36,8 @@ def test_a_node_that_goes_down(node: str, folder: Path) -> None:
         number = trainer.environ()["SLURM_JOB_ID"]
         slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
         trainer.kill()  # as a node that is down would have
-        wait_until(lambda: tries(folder, ENERGY)[0]["JobState"] == "PENDING", "the job to be queued again", LONGEST)
+        wait_until(lambda: states(folder, ENERGY) == ["PENDING"], "the job to be queued again", LONGEST)
+        wait_until(nothing_runs, "what ran on the node to be gone", LONGEST)
         slurm("scontrol", "update", f"nodename={node}", "state=idle")
         slurm("scontrol", "update", f"jobid={number}", "StartTime=now")
         assert controller.ends() == 0, controller.said
