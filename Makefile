@@ -6,10 +6,10 @@ SET_UP := .venv/.set-up
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 DEMO := $(BIN)/snakemake --directory demo --configfile demo/config.yaml --cores $(CORES) --resources gpu=0 --set-threads train=1 predict=1
 
-.PHONY: help setup demo test check docs clean
+.PHONY: help setup demo test test-slurm check docs clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
 
 setup: $(SET_UP) ## create .venv
 
@@ -32,6 +32,10 @@ demo: setup ## train a small matrix on 503 bundled crystals and compare it: minu
 
 test: check ## everything that must hold, a small run of the whole workflow among it
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
+
+test-slurm: setup ## trainings on a Slurm cluster that the tests start on this machine; root, slurm-wlm and munge
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[slurm]'
+	$(BIN)/pytest -m slurm $(SLURM_TESTS) tests/slurm
 
 check: setup ## linters and types
 	$(BIN)/ruff check .

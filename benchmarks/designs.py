@@ -40,6 +40,7 @@ from crystalmatrix.training.labels import TrainingData, load
 from crystalmatrix.training.loop import Trainer
 from crystalmatrix.training.run import fit_targets
 from crystalmatrix.training.stop import StopRequest
+from crystalmatrix.training.world import ALONE
 
 ROOT = Path(__file__).parents[1]
 
@@ -162,6 +163,7 @@ def train_for(design: Design, data: TrainingData, *, epochs: int, seed: int) -> 
             run=Path(run),
             digest=design.name,
             stop=StopRequest(),
+            world=ALONE,
         )
         started = time.process_time()
         member = trainer.train()

@@ -3,8 +3,10 @@
 A mistake of the user ends here, before any job starts, with one line that lists what exists.
 """
 
+import functools
 import shutil
 
+from crystalmatrix import cluster, needs
 from crystalmatrix.code import digest
 from crystalmatrix.contracts import columns, versions
 from crystalmatrix.contracts.descriptors import POTENTIALS
@@ -13,7 +15,7 @@ from crystalmatrix.config import load
 from crystalmatrix.crystals.formats import labelled_files, structure_files
 from crystalmatrix.data.official import official_properties
 from crystalmatrix.errors import or_exit
-from crystalmatrix.machine import ALLOCATOR, train_threads
+from crystalmatrix.machine import ALLOCATOR, GPU_JOBS, train_threads
 from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 from crystalmatrix.tiers import SCRATCH
 
@@ -41,8 +43,6 @@ SUBMITTED = [
 ]
 LEADERBOARD_TIER = "pro" if "pro" in CONFIG.matrix.tiers else CONFIG.matrix.tiers[0]
 
-# One trainer at a time owns the GPU; without one, trainers share the cores and nothing waits for a GPU.
-GPU = int(any(map(shutil.which, ["nvidia-smi", "rocm-smi"])))
 TRAIN_THREADS = train_threads(workflow.resource_settings.cores or 8)
 
 # No parameter of a rule: the graphs are the same, so that another search is no reason to build them again.
@@ -171,6 +171,28 @@ def released(wildcards):
 def multitask_properties(wildcards):
     """What the multi-task model learns; nothing for the others, which do not depend on the rest of the matrix."""
     return f"--properties {' '.join(CONFIG.matrix.properties)}" if wildcards.task == MULTITASK else ""
+
+
+@functools.cache
+def has_gpus():
+    """Whether this machine, or the cluster that jobs are sent to, has GPUs. Jobs of a cluster inherit the answer."""
+    if "HAS_GPUS" not in os.environ:
+        on_slurm = workflow.executor_plugin and workflow.executor_plugin.name == "slurm"
+        found = cluster.has_gpus() if on_slurm else any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
+        os.environ["HAS_GPUS"] = str(int(found))
+    return os.environ["HAS_GPUS"] == "1"
+
+
+def one_gpu(wildcards):
+    """One trainer at a time owns a GPU; without one, jobs share the cores and nothing waits for a GPU."""
+    return int(has_gpus())
+
+
+def gpus_per_model(wildcards):
+    """How many GPUs a training asks for; of an undeclared tier none, since `trunk` refuses it."""
+    if wildcards.tier not in CONFIG.tiers or not has_gpus():
+        return 0
+    return CONFIG.tiers[wildcards.tier].training.gpus_per_model
 
 
 def trains_early(wildcards):

@@ -17,9 +17,9 @@ rule descriptors:
     conda:
         "../envs/transfer.yaml"
     resources:
-        gpu=GPU,
-        mem_mb=8000,
-        runtime=600,
+        gpu=one_gpu,
+        mem_mb=needs.memory_mb("descriptors"),
+        runtime=needs.minutes("descriptors"),
     params:
         version=[columns.GRAPHS_VERSION, columns.DESCRIPTORS_VERSION],
         facts=facts_of,

@@ -18,6 +18,9 @@ rule features:
         view="[^/]+",
     conda:
         "../envs/data.yaml"
+    resources:
+        mem_mb=needs.memory_mb("features"),
+        runtime=needs.minutes("features"),
     params:
         version=[columns.GRAPHS_VERSION, columns.FEATURES_VERSION],
         view=lambda wildcards: viewed(wildcards).to_json(),

@@ -40,6 +40,9 @@ rule compare:
         "results/logs/compare.log",
     conda:
         "../envs/report.yaml"
+    resources:
+        mem_mb=needs.memory_mb("compare"),
+        runtime=needs.minutes("compare"),
     params:
         code=digest(SCRIPTS / "compare.py", *TEMPLATES),
         settings=CONFIG.report.to_json(),

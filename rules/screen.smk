@@ -14,9 +14,9 @@ rule screen:
         "../envs/train.yaml"
     threads: TRAIN_THREADS
     resources:
-        gpu=GPU,
-        mem_mb=8000,
-        runtime=240,
+        gpu=one_gpu,
+        mem_mb=needs.memory_mb("screen"),
+        runtime=needs.minutes("screen"),
     params:
         version=columns.PREDICTIONS_VERSION,
         structures=lambda wildcards: screening(wildcards).structures,

@@ -3,8 +3,6 @@
 Input functions call it, since they run after the user's wish is known and before Snakemake takes its locks.
 """
 
-import functools
-
 from crystalmatrix.files import unreadable
 from crystalmatrix.run_folder import claim
 
@@ -16,6 +14,8 @@ def run_claims():
     # A job of the cluster plans again, with --nolock: the run is the process that submitted it.
     if looking or workflow.exec_mode.name != "DEFAULT" or not workflow.execution_settings.lock:
         return None
+    if workflow.executor_plugin.name == "slurm":
+        or_exit(check_cluster)
     claims = claim(workflow.persistence.path)
     if claims.buried:
         print(f"removed the locks of a run that was killed: {', '.join(claims.buried)}", file=sys.stderr)
@@ -26,6 +26,22 @@ def run_claims():
             file=sys.stderr,
         )
     return claims
+
+
+def check_cluster():
+    """What the profile asks for is on the cluster. Raises ConfigError."""
+    asked = workflow.resource_settings
+    cluster.check(
+        cluster.partitions(),
+        [rule.name for rule in workflow.rules],
+        by_rule={rule: raw(resources) for rule, resources in asked._parsed_overwrite_resources.items()},
+        default=raw(asked._parsed_default_resources),
+    )
+
+
+def raw(resources):
+    """{resource: as the profile has it} of Snakemake's own."""
+    return {name: resource.raw for name, resource in resources.items()}
 
 
 @functools.cache

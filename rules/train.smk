@@ -3,8 +3,11 @@
 
 onstart:
     if workflow.local_exec:
+        limit = workflow.global_resources.get("gpu")
+        os.environ[GPU_JOBS] = str(limit.value if limit else 1)
+    if workflow.local_exec:
         print("how long this takes on this machine: crystalmatrix plan", file=sys.stderr)
-    if not GPU and workflow.local_exec:
+    if workflow.local_exec and not has_gpus():
         sys.stderr.write("no GPU found: models train on the CPU, side by side where there are cores for it\n")
 
 
@@ -43,9 +46,9 @@ rule train:
         "../envs/train.yaml"
     threads: TRAIN_THREADS
     resources:
-        gpu=GPU,
-        mem_mb=16000,
-        runtime=1440,
+        gpu=gpus_per_model,
+        mem_mb=needs.training_memory_mb,
+        runtime=needs.training_minutes,
     params:
         version=columns.CHECKPOINT_VERSION,
         settings=lambda wildcards: CONFIG.tiers[wildcards.tier].for_task(wildcards.task),
@@ -54,7 +57,9 @@ rule train:
     message:
         "Training {wildcards.tier}/{wildcards.task} (a line an epoch: {log})"
     shell:
-        'env $ALLOCATOR python "$SCRIPTS"/train.py --tier {wildcards.tier} --task {wildcards.task} --settings {params.settings:q}'
+        "env $ALLOCATOR python"
+        " $([ {resources.gpu} -gt 1 ] && echo -m torch.distributed.run --standalone --nproc-per-node {resources.gpu} --)"
+        ' "$SCRIPTS"/train.py --tier {wildcards.tier} --task {wildcards.task} --settings {params.settings:q}'
         " --records {input.records} --splits {input.splits} --outliers {input.outliers} --features {input.features}"
         " --run results/runs/{wildcards.tier}/{wildcards.task} {params.properties} {params.init} --out {output}"
         " --threads {threads} --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"
@@ -76,9 +81,9 @@ rule predict:
         "../envs/train.yaml"
     threads: TRAIN_THREADS
     resources:
-        gpu=GPU,
-        mem_mb=8000,
-        runtime=60,
+        gpu=one_gpu,
+        mem_mb=needs.memory_mb("predict"),
+        runtime=needs.minutes("predict"),
     params:
         version=columns.PREDICTIONS_VERSION,
     message:

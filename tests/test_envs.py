@@ -91,7 +91,10 @@ def test_project_declares_what_the_scripts_import() -> None:
 
 def test_lock_holds_every_dependency_within_its_bounds() -> None:
     extras = PROJECT["optional-dependencies"]
-    for line in [*PROJECT["dependencies"], *extras["dev"], *extras["docs"], *extras["transfer"]]:
+    for line in [
+        *PROJECT["dependencies"],
+        *(extra for n in ("dev", "docs", "slurm", "transfer") for extra in extras[n]),
+    ]:
         requirement = Requirement(line)
         version = LOCK.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not in envs/constraints.txt"

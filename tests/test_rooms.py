@@ -11,7 +11,7 @@ PACKAGE = ROOT / "workflow_scripts" / "crystalmatrix"
 # From the bottom up; a room may import those of the rows above its own in this list, never its neighbours or back up.
 LAYERS = (
     {"errors"},
-    {"code", "elements", "machine", "properties", "run_folder", "seal", "section", "words"},
+    {"cluster", "code", "elements", "machine", "needs", "properties", "run_folder", "seal", "section", "words"},
     {"files", "tiers"},
     {"config", "shipped"},
     {"contracts"},

@@ -8,6 +8,7 @@ import torch
 from crystalmatrix import errors, files
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.summary import PredictionsMetadata
+from crystalmatrix.machine import gpu_jobs
 from crystalmatrix.trained.checkpoint import load_checkpoint
 from crystalmatrix.trained.held_out import load_held_out
 from crystalmatrix.trained.table import predictions_table
@@ -28,7 +29,7 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     checkpoint = load_checkpoint(arguments.model)
     data = load_held_out(arguments.records, arguments.splits, arguments.features, checkpoint)
-    device, _lock = claim_device(arguments.device)
+    device, _lock = claim_device(arguments.device, jobs=gpu_jobs())
     table = predictions_table(checkpoint, data, device=device)
     files.write_table(
         arguments.out,

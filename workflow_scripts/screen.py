@@ -13,6 +13,7 @@ from crystalmatrix.errors import run
 from crystalmatrix.inference import Predictor
 from crystalmatrix.inference.output import Stream, check_writable
 from crystalmatrix.inference.screening import partial_table, screen
+from crystalmatrix.machine import gpu_jobs
 from crystalmatrix.training.device import claim_device
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # as Ctrl-C: what is done is kept
     if arguments.out is not None:
         check_writable(arguments.out)
-    device, _lock = claim_device(arguments.device)
+    device, _lock = claim_device(arguments.device, jobs=gpu_jobs())
     predictor = Predictor(arguments.model, device=str(device), batch_size=arguments.batch_size)
     if arguments.out is None:
         with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as handle:

@@ -1,12 +1,18 @@
-"""Train one target of the matrix: results/{tier}/{task}.pt. A killed run continues where it stopped."""
+"""Train one target of the matrix: results/{tier}/{task}.pt. A killed run continues where it stopped.
+
+With torchrun --standalone --nproc-per-node 2 in the place of python, two processes train it together, each on a GPU.
+"""
 
 import argparse
+import io
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
 
 from crystalmatrix import errors
+from crystalmatrix.machine import gpu_jobs
 from crystalmatrix.properties import PROPERTIES
 from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
@@ -14,6 +20,7 @@ from crystalmatrix.training.device import claim_device
 from crystalmatrix.training.labels import load
 from crystalmatrix.training.run import train
 from crystalmatrix.training.stop import TrainingStoppedError
+from crystalmatrix.training.world import World, joined
 
 
 def main() -> None:
@@ -32,8 +39,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="CPU threads; default: all")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    with joined() as world, redirect_stdout(sys.stdout if world.leads else io.StringIO()):
+        run(arguments, world)
+
+
+def run(arguments: argparse.Namespace, world: World) -> None:
     if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+        torch.set_num_threads(max(1, arguments.threads // world.size))
     settings = TierConfig.from_json(arguments.settings)
     data = load(
         arguments.records,
@@ -44,7 +56,7 @@ def main() -> None:
         properties=arguments.properties,
         settings=settings,
     )
-    device, _lock = claim_device(arguments.device)
+    device, _lock = claim_device(arguments.device, jobs=gpu_jobs(), together=world.size)
     try:
         checkpoint = train(
             data,
@@ -54,11 +66,13 @@ def main() -> None:
             run=arguments.run,
             device=device,
             init=load_checkpoint(arguments.init) if arguments.init else None,
+            world=world,
         )
     except TrainingStoppedError as stop:
         print(f"{stop}; run again to continue", file=sys.stderr)
         sys.exit(stop.exit_code)
-    save_checkpoint(arguments.out, checkpoint)
+    if world.leads:
+        save_checkpoint(arguments.out, checkpoint)
 
 
 if __name__ == "__main__":

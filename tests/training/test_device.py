@@ -39,6 +39,30 @@ def test_each_job_takes_a_free_card(visible):
     assert other.is_locked
 
 
+@pytest.mark.parametrize(("n_jobs", "expected"), [(1, [0, 1]), (2, [0, 1]), (3, [0, 1, 0, 1]), (5, [0, 1, 0, 1, 0, 1])])
+def test_jobs_share_cards_evenly_where_more_may_run_than_there_are(visible, monkeypatch, n_jobs, expected):
+    """`gpu=3` on two cards: two jobs a card, and the fifth waits."""
+    visible("one", "two")
+    claims = [claim_device("auto", jobs=n_jobs) for _ in expected]
+    assert [claimed.index for claimed, _ in claims] == expected
+
+    def end_of_the_first(seconds: float) -> None:
+        claims[0][1].release()
+
+    monkeypatch.setattr(device.time, "sleep", end_of_the_first)
+    waited, _ = claim_device("auto", jobs=n_jobs)
+    assert waited.index == 0
+
+
+def test_processes_of_one_training_share_no_card(visible, monkeypatch):
+    visible("one", "two")
+    claims = [claim_device("auto", jobs=8, together=2) for _ in range(2)]
+    assert [claimed.index for claimed, _ in claims] == [0, 1]
+    monkeypatch.setattr(device.time, "sleep", lambda seconds: claims[1][1].release())
+    third, _ = claim_device("auto", jobs=8, together=2)
+    assert third.index == 1
+
+
 def test_jobs_that_see_different_cards_as_the_first_do_not_wait_for_each_other(visible):
     visible("one")
     _, lock = claim_device("auto")

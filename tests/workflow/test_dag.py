@@ -113,6 +113,16 @@ def test_smaller_matrix_by_config(tmp_path: Path) -> None:
     assert (counts["train"], counts["evaluate"], counts.get("composition", 0)) == (1, 1, 0)
 
 
+@pytest.mark.parametrize(("gpus", "processes"), [("2", 2), ("8", 4)])
+def test_a_model_on_several_gpus_takes_those_that_there_are(tmp_path: Path, gpus: str, processes: int) -> None:
+    tiers = 'tiers={"lite": {"training": {"gpus_per_model": 4}}}'
+    command = ("results/lite/dielectric.pt", "--dry-run", "--printshellcmds", "--resources", f"gpu={gpus}")
+    plan = snakemake(tmp_path, *command, "--config", tiers, HAS_GPUS="1").stdout
+    assert (
+        f"[ {processes} -gt 1 ] && echo -m torch.distributed.run --standalone --nproc-per-node {processes} --)" in plan
+    )
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [

@@ -21,6 +21,7 @@ ALLOCATOR = {
     "MALLOC_TOP_PAD_": "67108864",
 }
 MOST_THREADS = 4
+GPU_JOBS = "GPU_JOBS"
 
 
 def user() -> str:
@@ -35,6 +36,11 @@ def peak_memory_mb() -> float:
         return peak / (2**20 if sys.platform == "darwin" else 2**10)
     memory = psutil.Process().memory_info()
     return getattr(memory, "peak_wset", memory.rss) / 2**20
+
+
+def gpu_jobs() -> int:
+    """How many jobs of this run may use a GPU at once: `--resources gpu`, as Snakemake's process hands it on."""
+    return int(os.environ.get(GPU_JOBS, "1"))
 
 
 def train_threads(cores: int) -> int:

@@ -194,6 +194,7 @@ class TrainingConfig(Section):
     compile: bool = False  # torch.compile: worth its minutes of warm-up in long runs only
     window_gb: float = Field(8, gt=0)  # GB of features in use at a time; larger sets are shuffled in windows of it
     save_every_seconds: float = Field(60, gt=0)
+    gpus_per_model: int = Field(1, ge=1, exclude=True)  # what a training asks the machine for; no part of the model
 
     @field_validator("init")
     @classmethod

@@ -15,10 +15,12 @@ from crystalmatrix.errors import ConfigError
 from crystalmatrix.machine import user
 
 
-def claim_device(wish: str) -> tuple[torch.device, FileLock | None]:
+def claim_device(wish: str, *, jobs: int = 1, together: int = 1) -> tuple[torch.device, FileLock | None]:
     """`auto`, `cpu` or `cuda`. With several GPUs each job takes a free one; when none is free it waits.
 
-    Snakemake runs local jobs without setting CUDA_VISIBLE_DEVICES, so the jobs share the GPUs out by file locks.
+    Snakemake runs local jobs without setting CUDA_VISIBLE_DEVICES, so the jobs share the GPUs out by file locks. Where
+    more `jobs` may run at once than there are GPUs, so many share each as it takes. The processes of one training,
+    `together`, share none, since two of them would take the same one.
     """
     if wish == "cpu":
         return torch.device("cpu"), None
@@ -27,10 +29,12 @@ def claim_device(wish: str) -> tuple[torch.device, FileLock | None]:
             raise ConfigError("--device cuda: PyTorch sees no GPU on this machine; use --device auto or cpu")
         _say("no GPU found: using the CPU")
         return torch.device("cpu"), None
-    locks = [FileLock(_lock_path(index)) for index in range(torch.cuda.device_count())]
+    n_gpus = torch.cuda.device_count()
+    places = 1 if together > 1 else -(-jobs // n_gpus)
+    locks = [(index, FileLock(_lock_path(index, place))) for place in range(places) for index in range(n_gpus)]
     waiting = False
     while True:
-        for index, lock in enumerate(locks):
+        for index, lock in locks:
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -39,7 +43,7 @@ def claim_device(wish: str) -> tuple[torch.device, FileLock | None]:
             _say(f"using GPU {index}: {torch.cuda.get_device_name(index)}")
             return torch.device("cuda", index), lock
         if not waiting:
-            _say(f"all {len(locks)} GPUs are taken by other jobs: waiting")
+            _say(f"all {n_gpus} GPUs are taken by other jobs: waiting")
         waiting = True
         time.sleep(2)
 
@@ -54,10 +58,11 @@ def power_watts(device: torch.device) -> float | None:
         return None
 
 
-def _lock_path(index: int) -> Path:
+def _lock_path(index: int, place: int = 0) -> Path:
     """By the card, since every job of a cluster may see its own as index 0; and by the user, who owns the file."""
     card = getattr(torch.cuda.get_device_properties(index), "uuid", index)  # not every build of torch tells
-    return Path(tempfile.gettempdir()) / f"crystalmatrix-{user()}-gpu-{card}.lock"
+    shared = f"-{place}" if place else ""
+    return Path(tempfile.gettempdir()) / f"crystalmatrix-{user()}-gpu-{card}{shared}.lock"
 
 
 def _say(text: str) -> None:

@@ -37,8 +37,9 @@ from crystalmatrix.training.energy import EnergyMeter
 from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.objective import Objective
 from crystalmatrix.training.precision import autocast, products
-from crystalmatrix.training.state import load_state, save_state
+from crystalmatrix.training.state import check_processes, load_state, save_state
 from crystalmatrix.training.stop import StopRequest, TrainingStoppedError
+from crystalmatrix.training.world import World
 
 LOG = "log.jsonl"  # a contracts.summary.Epoch a line
 
@@ -71,15 +72,22 @@ class Trainer:
         run: Path,
         digest: str,
         stop: StopRequest,
+        world: World,
     ) -> None:
         self.config = settings.training
         self.architecture = settings.model.architecture
         self.data, self.dataset, self.targets, self.formulas = data, dataset, targets, formulas
         self.n_properties, self.seed, self.run, self.digest, self.stop = n_properties, seed, run, digest, stop
-        self.device = dataset.device
+        self.world, self.device = world, dataset.device
         self.model = model.to(self.device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)  # moving average of the weights: what is kept
-        self.forward = compiled(self.model) if self.config.compile else self.model
+        if world.size > 1 and not is_divisible(self.model):
+            raise ConfigError(
+                f"gpus_per_model: found {world.size}, but {self.architecture} normalises over a batch, so that shares "
+                "of one are another model; expected 1"
+            )
+        together = world.together(self.model)
+        self.forward = compiled(together) if self.config.compile else together
         self.objective = Objective(data, targets, formulas, config=self.config, device=self.device)
         parameters = [*self.model.parameters(), *self.objective.parameters()]
         self.optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=self.config.weight_decay, fused=True)
@@ -98,6 +106,11 @@ class Trainer:
     def train(self) -> Member:
         """Train to the end, from the saved state where there is one. TrainingStoppedError after a signal."""
         self._resume()
+        if self.world.largest(self.step) != -self.world.largest(-self.step):
+            raise DataError(
+                f"{self.run}: the processes of this training found different states, expected one; its file system is "
+                "late: run again"
+            )
         while not self._finished:
             self._epoch()
         self._save()
@@ -132,13 +145,14 @@ class Trainer:
                 self._step(crystals)
             now = time.monotonic()
             self.meter.read_if_due(now)
-            if self.stop.number is not None or now - saved > self.config.save_every_seconds:
+            stopped = self.world.largest(self.stop.number or 0)
+            if stopped or now - saved > self.config.save_every_seconds:
                 self.meter.read(now)
                 self.seconds += now - started
                 started = saved = now
                 self._save()
-            if self.stop.number is not None:
-                raise TrainingStoppedError(self.stop.number)
+            if stopped:
+                raise TrainingStoppedError(stopped)
         train_loss = float(self.loss_sum) / len(self.objective.crystals)
         now = time.monotonic()
         self.meter.read(now)
@@ -151,13 +165,19 @@ class Trainer:
             group["lr"] = rate
         while True:
             try:
-                torch.manual_seed(1_000_003 * self.seed + self.step)  # dropout too is a function of seed and step
+                # dropout too is a function of seed, step and process
+                torch.manual_seed(1_000_003 * self.seed + self.step + 500_000_001 * self.world.rank)
                 self.optimizer.zero_grad(set_to_none=True)
-                loss = sum(self._backward(part, len(crystals)) for part in np.array_split(crystals, self.chunks))
+                loss = self._gradients(crystals)
                 break
             except torch.OutOfMemoryError:
                 if self.chunks >= len(crystals):
                     raise
+                if self.world.size > 1:  # the others do not know, and wait for the gradients of the whole share
+                    raise ConfigError(
+                        f"training.batch_size: found {self.config.batch_size}, for which {self.world.size} devices "
+                        "have too little memory; expected a smaller one, or more gpus_per_model"
+                    ) from None
                 if not is_divisible(self.model):
                     raise ConfigError(
                         f"training.batch_size: found {self.config.batch_size}, for which the device has too little "
@@ -173,11 +193,21 @@ class Trainer:
         self.loss_sum += loss
         self._update_average()
 
-    def _backward(self, crystals: NDArray[np.int64], n_batch: int) -> torch.Tensor:
+    def _gradients(self, crystals: NDArray[np.int64]) -> torch.Tensor:
+        """Gradients of a batch, in parts and by all processes; returns its sum of losses."""
+        if self.world.size == 1:
+            return sum(self._backward(part, len(crystals)) for part in np.array_split(crystals, self.chunks))
+        mine, weight = self.world.share(crystals)
+        loss = self._backward(mine, len(crystals), weight=weight)
+        for parameter in self.objective.parameters():
+            self.world.sum(parameter.grad).div_(self.world.size)
+        return self.world.sum(loss).div_(self.world.size)
+
+    def _backward(self, crystals: NDArray[np.int64], n_batch: int, *, weight: float = 1.0) -> torch.Tensor:
         """Gradients of a part of a batch of `n_batch` crystals; returns its sum of losses."""
         with autocast(self.config.precision, self.device):
             outputs = self.forward(self.dataset.batch(crystals))
-        loss = self.objective(outputs.float(), torch.from_numpy(crystals).to(self.device))
+        loss = weight * self.objective(outputs.float(), torch.from_numpy(crystals).to(self.device))
         (loss / n_batch).backward()
         return loss.detach()
 
@@ -221,21 +251,26 @@ class Trainer:
             joules=self.meter.joules,
         )
         self.history.append(entry)
-        write_text(self.run / LOG, "".join(line.model_dump_json() + "\n" for line in self.history))
+        if self.world.leads:
+            write_text(self.run / LOG, "".join(line.model_dump_json() + "\n" for line in self.history))
         remaining = (self.epochs - epoch) * self.seconds / epoch
         print(f"epoch {epoch}/{self.epochs}  {self._in_words(mae, score)}  lr {entry.learning_rate:.1e}  "
               f"{rate:,.0f} crystals/s  eta {_duration(remaining)}", flush=True)  # fmt: skip
 
     def _validation_errors(self) -> dict[str, float]:
         """MAE of the averaged weights on the validation fold of each property, in its unit."""
-        values, _ = predict(
+        mine = np.arange(len(self.validation))[self.world.rank :: self.world.size]
+        rows = self.validation[mine]
+        values = np.zeros((len(self.validation), len(self.targets)))
+        values[mine], _ = predict(
             [self.average],
             self.dataset,
-            self.validation,
+            rows,
             targets=self.targets,
-            formulas=self.formulas[self.validation],
-            zero=self.data.zero[self.validation],
+            formulas=self.formulas[rows],
+            zero=self.data.zero[rows],
         )
+        self.world.sum(torch.from_numpy(values))  # each crystal is some other process's zero
         errors = np.abs(values - self.data.values[self.validation])
         held = self.data.fold[self.validation] == VAL
         return {
@@ -251,6 +286,8 @@ class Trainer:
         return f"val_mae {mae[target.name]:.4g} {target.unit}".removesuffix(" 1")
 
     def _save(self) -> None:
+        if not self.world.leads:
+            return
         save_state(
             self.run,
             {
@@ -260,6 +297,7 @@ class Trainer:
                 "optimizer": self.optimizer.state_dict(),
                 "objective": self.objective.state_dict(),
                 "step": self.step,  # with the seed this also fixes the schedule and the sampler
+                "processes": self.world.size,
                 "loss_sum": self.loss_sum,
                 "seconds": self.seconds,
                 "joules": self.meter.joules,
@@ -272,6 +310,7 @@ class Trainer:
         state = load_state(self.run, digest=self.digest)
         if state is None:
             return
+        check_processes(state, self.run, size=self.world.size)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -23,6 +23,7 @@ from crystalmatrix.training.loop import Member, Trainer
 from crystalmatrix.training.state import STATE_VERSION
 from crystalmatrix.training.stop import StopRequest
 from crystalmatrix.training.support import fit_support
+from crystalmatrix.training.world import World
 from crystalmatrix.words import counted
 
 
@@ -41,6 +42,7 @@ class MemberTraining:
     init: Checkpoint | None
     n_properties: int
     stop: StopRequest
+    world: World
 
     def train(self, kind: int, seed: int) -> Member:
         """The member of that kind (of a blend; else 0) and seed, from its saved state where there is one."""
@@ -72,6 +74,7 @@ class MemberTraining:
             run=self.run / (f"member-{kind}-seed-{seed}" if several else f"seed-{seed}"),
             digest=weights_digest(self.data, settings, self.init, seed, kind=kind),
             stop=self.stop,
+            world=self.world,
         )
         return trainer.train()
 

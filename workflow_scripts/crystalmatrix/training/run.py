@@ -3,6 +3,7 @@
 In: TrainingData, settings.  Out: Checkpoint.
 """
 
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -32,6 +33,7 @@ from crystalmatrix.training.start import check_start
 from crystalmatrix.training.state import run_lock
 from crystalmatrix.training.stop import StopRequest
 from crystalmatrix.training.summary import summarise
+from crystalmatrix.training.world import ALONE, World
 
 FINE_TUNING_RATE = 0.3  # of the tier's learning rate, when the weights come from the multi-task model
 
@@ -46,8 +48,12 @@ def train(
     device: torch.device,
     init: Checkpoint | None = None,
     first_seed: int = 0,
+    world: World = ALONE,
 ) -> Checkpoint:
-    """Train, or finish training, all members. TrainingStoppedError after a signal, state saved in `run`."""
+    """Train, or finish training, all members. TrainingStoppedError after a signal, state saved in `run`.
+
+    All processes of `world` return the checkpoint; the first one is to keep it.
+    """
     if init is not None:
         check_start(init, data, settings)
     formulas = reduced_formulas(data.features.species, data.features.atom_pointer)
@@ -55,9 +61,11 @@ def train(
     properties = [name for name in data.tasks if name not in AUXILIARY_FIELDS]
     used = settings if init is None else _for_fine_tuning(settings)
     stop = StopRequest()
-    with run_lock(run), stop.listening():
+    with run_lock(run) if world.leads else nullcontext(), stop.listening():
         dataset = Dataset(data.features, device)
-        one = MemberTraining(data, dataset, targets, formulas, tier, task, used, run, init, len(properties), stop)
+        one = MemberTraining(
+            data, dataset, targets, formulas, tier, task, used, run, init, len(properties), stop, world
+        )
         seeds = range(first_seed, first_seed + settings.training.seeds)
         members = [one.train(kind, seed) for kind, seed in product(range(len(settings.members)), seeds)]
     summary = summarise(

@@ -47,6 +47,15 @@ def save_state(run: Path, state: dict[str, Any]) -> None:
             (run / STATE).replace(run / PREVIOUS)
 
 
+def check_processes(state: dict[str, Any], run: Path, *, size: int) -> None:
+    """Each number of processes adds gradients up in its own order: another one would not continue these weights."""
+    if (found := state.get("processes", 1)) != size:
+        raise DataError(
+            f"{run / STATE}: found a training by {found} processes, expected {size}, one a GPU; give it gpu={found} "
+            "again (gpus_per_model), or delete the folder to start afresh"
+        )
+
+
 def load_state(run: Path, *, digest: str) -> dict[str, Any] | None:
     """The newest readable state of the same settings and data, or None. Says what it skips."""
     for name in (STATE, PREVIOUS):

@@ -1,0 +1,115 @@
+"""A Slurm cluster of one node on this machine: munged, slurmctld and slurmd, as root, for as long as a test run.
+
+In: an empty folder.  Out: /etc/slurm, which jobs read too, and the daemons; both gone at the end.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+ETC = Path("/etc/slurm")
+MARK = "# written by tests/slurm"
+DAEMONS = ("munged", "slurmctld", "slurmd")
+# More processors, memory and GPUs than there are: tests place several jobs, and none of them computes much.
+CONF = """{mark}
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser=root
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
+SlurmdParameters=config_overrides
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
+MpiDefault=none
+KillWait=20
+ReturnToService=2
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
+PartitionName=cpu Nodes={host} Default=YES MaxTime=1-00:00:00 State=UP
+PartitionName=gpu Nodes={host} MaxTime=1-00:00:00 State=UP
+"""
+
+
+def missing() -> str | None:
+    """Why there can be no cluster here; None where there can."""
+    if os.name != "posix" or os.geteuid() != 0:
+        return "a Slurm cluster is started as root only"
+    lacking = [name for name in (*DAEMONS, "sbatch", "runuser") if shutil.which(name) is None]
+    if lacking:
+        return f"no {lacking[0]} on this machine (Debian: apt-get install slurm-wlm munge)"
+    conf = ETC / "slurm.conf"
+    if conf.exists() and not conf.read_text().startswith(MARK):
+        return "a Slurm is configured on this machine already"
+    return None
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """The cluster, by the name of its node."""
+    host = socket.gethostname().partition(".")[0]
+    for name in ("state", "spool"):
+        (folder / name).mkdir()
+    for index in (0, 1):
+        (folder / f"gpu{index}").symlink_to("/dev/null")
+    (ETC / "slurm.conf").write_text(CONF.format(mark=MARK, folder=folder, host=host))
+    (ETC / "gres.conf").write_text(f"{MARK}\nNodeName={host} Name=gpu File={folder}/gpu[0-1]\n")
+    pids = [_munged(), *(_daemon(name, folder / f"{name}.pid") for name in ("slurmctld", "slurmd"))]
+    try:
+        wait_until(lambda: "idle" in slurm("sinfo", "--noheader", "--format=%T"), "the node to be idle")
+        yield host
+    finally:
+        for pid in pids[::-1]:
+            if pid is not None:
+                os.kill(pid, signal.SIGTERM)
+        for name in ("slurm.conf", "gres.conf"):
+            (ETC / name).unlink()
+
+
+def slurm(*command: str) -> str:
+    """What one of Slurm's commands prints; its errors too."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.stdout.strip()
+
+
+def _munged() -> int | None:
+    """Its process; None where it runs already, which is then left alone."""
+    if subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode == 0:
+        return None
+    for name in ("run", "var/log", "var/lib"):
+        subprocess.run(["install", "-d", "-o", "munge", "-g", "munge", f"/{name}/munge"], check=True)
+    subprocess.run(["runuser", "-u", "munge", "--", "munged"], check=True)
+    return int(Path("/run/munge/munged.pid").read_text())
+
+
+def _daemon(name: str, pid: Path) -> int:
+    subprocess.run([name], check=True)
+    wait_until(lambda: pid.exists() and pid.read_text().strip().isdigit(), f"{name} to start")
+    return int(pid.read_text())
+
+
+def wait_until(look: Callable[[], T], what: str, seconds: float = 60) -> T:
+    """What `look` finds, as soon as it finds something."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
+        time.sleep(0.1)
+    return found

@@ -1,0 +1,110 @@
+"""Runs of the workflow on the cluster, watched from outside: the controller, its jobs and their trainers."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from ..workflow.running import ROOT
+from .cluster import slurm, wait_until
+
+# The profile, at the pace of a test: early looks, and threads that do not wait for each other on a busy machine.
+PROFILE = ["--workflow-profile", "slurm", "--slurm-init-seconds-before-status-checks", "1", "--set-threads", "train=1"]
+LONGEST = 600  # seconds that a busy machine may need for anything
+
+
+class Controller:
+    """`snakemake --workflow-profile slurm` in a folder, and what it says. At the end nothing of it is left."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self._log = folder / f"controller-{len(list(folder.glob('controller-*')))}.log"
+        self._arguments = [*arguments, "--configfile", str(folder / "tiny.yaml"), *PROFILE, "--directory", str(folder)]
+
+    def __enter__(self) -> Self:
+        with self._log.open("w") as log:
+            self.process = psutil.Popen(
+                [sys.executable, "-m", "snakemake", *self._arguments], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+            )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.process.is_running():
+            self.process.kill()
+        self.process.wait()
+        if error[0] is not None:  # a test that failed leaves nothing to the next one
+            slurm("scancel", "--user=root")
+            wait_until(lambda: not slurm("squeue", "--noheader"), "the jobs to end", LONGEST)
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text()
+
+    def ends(self) -> int:
+        """Its exit status."""
+        return self.process.wait(LONGEST)
+
+    def trainer(self, task: str, *, after: int = 1) -> psutil.Process:
+        """The trainer of a task, stopped once so many epochs are in its log: it waits for what the test does next."""
+        log = self.folder / f"results/runs/cgcnn/{task}/seed-0/log.jsonl"
+
+        def training() -> psutil.Process | None:
+            assert self.process.is_running(), self.said
+            found = _trainer(self.folder, task)
+            return found if found and log.exists() and len(log.read_text().splitlines()) >= after else None
+
+        found = wait_until(training, f"{after} epochs of {task}", LONGEST)
+        found.suspend()
+        return found
+
+
+def _trainer(folder: Path, task: str) -> psutil.Process | None:
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if len(words) > 1 and words[1].endswith("train.py") and task in words:
+            try:
+                if Path(process.cwd()) == folder:
+                    return process
+            except psutil.Error:  # it has ended
+                continue
+    return None
+
+
+def tries(folder: Path, task: str) -> list[dict[str, str]]:
+    """What Slurm knows of the jobs of a training, the oldest first: JobState, MinMemoryNode, TresPerJob, ..."""
+    return [job for job in _jobs(folder) if job.get("Comment", "").endswith(task)]
+
+
+def states(folder: Path, task: str) -> list[str]:
+    """Of the jobs of a training."""
+    return [job["JobState"] for job in tries(folder, task)]
+
+
+def comments_of_jobs(folder: Path) -> list[str]:
+    """Each names the rule or the group."""
+    return [job.get("Comment", "") for job in _jobs(folder)]
+
+
+def nothing_runs() -> bool:
+    """Whether all of Slurm's steps have ended: a job that starts again before that is held."""
+    return not any(process.info["name"].startswith("slurmstepd") for process in psutil.process_iter(["name"]))
+
+
+def _jobs(folder: Path) -> list[dict[str, str]]:
+    jobs = [line.split() for line in slurm("scontrol", "--oneliner", "show", "job").splitlines()]
+    known = [dict(word.partition("=")[::2] for word in job) for job in jobs]
+    mine = [job for job in known if job.get("WorkDir") == str(folder)]
+    return sorted(mine, key=lambda job: int(job["JobId"]))
+
+
+def model(task: str) -> str:
+    return f"results/cgcnn/{task}.pt"
+
+
+def continued_at(folder: Path, task: str) -> int:
+    """The step from which the last try went on; 0 if it started afresh."""
+    found = re.search(r"continuing at step (\d+)", (folder / f"results/logs/train/cgcnn/{task}.log").read_text())
+    return int(found[1]) if found else 0

@@ -1,0 +1,52 @@
+"""What the user sees of a profile that does not fit, before anything is submitted: its last line says what to do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..workflow.running import ROOT, snakemake
+
+pytestmark = pytest.mark.slurm
+
+TARGET = ("results/data/splits.parquet", "--workflow-profile", "slurm")
+# Snakemake in a Python that does not find the plugin.
+WITHOUT_PLUGIN = """
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == {hidden!r} else find(name, *rest)
+from snakemake.cli import main
+main(["--workflow-profile", "slurm", "--dry-run", "--directory", {folder!r}])
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            ("--default-resources", "slurm_partition=gpus"),
+            "error: profiles/slurm/profile.yaml: default-resources: slurm_partition: no 'gpus' on this cluster; "
+            "did you mean 'gpu'? (known: cpu, gpu)",
+        ),
+        (
+            ("--set-resources", "trian:gpu=1"),
+            "error: profiles/slurm/profile.yaml: set-resources: no rule 'trian' in the workflow; did you mean 'train'?",
+        ),
+    ],
+    ids=["partition", "rule"],
+)
+def test_what_the_cluster_lacks(node: str, tmp_path: Path, changes: tuple[str, str], expected: str) -> None:
+    result = snakemake(tmp_path, *TARGET, *changes)
+    assert result.returncode == 2
+    assert result.stdout.splitlines()[-1].startswith(expected)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("hidden", ["snakemake_executor_plugin_slurm", "no such module"], ids=["missing", "there"])
+def test_a_plugin_that_is_not_installed(node: str, tmp_path: Path, hidden: str) -> None:
+    """The control: with the plugin the same command plans."""
+    code = WITHOUT_PLUGIN.format(hidden=hidden, folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    line = "found no snakemake-executor-plugin-slurm, expected it beside snakemake; run: pip install -c envs/"
+    assert (done.returncode != 0) == (line in done.stderr.splitlines()[-1]) == hidden.startswith("snakemake")

@@ -1,0 +1,87 @@
+"""The workflow on a Slurm cluster: what a scheduler does to a training costs no step of it."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from ..workflow.running import jobs, snakemake
+from .cluster import slurm, wait_until
+from .jobs import LONGEST, PROFILE, Controller, comments_of_jobs, continued_at, model, nothing_runs, states, tries
+
+pytestmark = pytest.mark.slurm
+
+ENERGY, MODULUS = "formation_energy", "bulk_modulus"
+
+
+def test_a_time_limit_and_a_lack_of_memory(node: str, folder: Path) -> None:
+    """Two trainings at once: one meets its time limit, one is killed for its memory; both end well at a further try."""
+    memory = f"train:mem_mb=(400 if wildcards.task == '{MODULUS}' else 2000) * attempt"
+    with Controller(folder, model(ENERGY), model(MODULUS), "--set-resources", memory) as controller:
+        number = controller.trainer(ENERGY).environ()["SLURM_JOB_ID"]
+        slurm("scontrol", "update", f"jobid={number}", "TimeLimit=1")
+        assert controller.ends() == 0, controller.said
+    assert states(folder, ENERGY) == ["TIMEOUT", "COMPLETED"]
+    assert continued_at(folder, ENERGY) > 0
+    asked = [job["MinMemoryNode"] for job in tries(folder, MODULUS)]
+    assert len(asked) > 1
+    assert asked == [f"{400 * attempt}M" for attempt in range(1, len(asked) + 1)]
+    assert states(folder, MODULUS)[-1] == "COMPLETED"
+
+
+def test_a_node_that_goes_down(node: str, folder: Path) -> None:
+    """Slurm starts the job again by itself, and its training goes on."""
+    with Controller(folder, model(ENERGY)) as controller:
+        trainer = controller.trainer(ENERGY)
+        number = trainer.environ()["SLURM_JOB_ID"]
+        slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+        trainer.kill()  # as a node that is down would have
+        wait_until(lambda: states(folder, ENERGY) == ["PENDING"], "the job to be queued again", LONGEST)
+        wait_until(nothing_runs, "what ran on the node to be gone", LONGEST)
+        slurm("scontrol", "update", f"nodename={node}", "state=idle")
+        slurm("scontrol", "update", f"jobid={number}", "StartTime=now")
+        assert controller.ends() == 0, controller.said
+    assert [(job["JobState"], job["Restarts"]) for job in tries(folder, ENERGY)] == [("COMPLETED", "1")]
+    assert continued_at(folder, ENERGY) > 0
+
+
+def test_controllers_two_cancelled_and_killed(node: str, folder: Path) -> None:
+    """A second one is refused; after Ctrl-C the same command goes on; after kill -9 it takes what the job has left."""
+    with Controller(folder, model(ENERGY)) as first:
+        first.trainer(ENERGY)
+        second = snakemake(folder, model(ENERGY), *PROFILE, "--configfile", f"{folder}/tiny.yaml")
+        assert second.returncode != 0
+        assert f"another run works in this folder: process {first.process.pid} on " in second.stdout
+        first.process.send_signal(signal.SIGINT)
+        assert first.ends() != 0
+    wait_until(lambda: states(folder, ENERGY) == ["CANCELLED"], "the job to be cancelled", LONGEST)
+
+    with Controller(folder, model(ENERGY)) as third:
+        trainer = third.trainer(ENERGY, after=6)
+        assert continued_at(folder, ENERGY) > 0
+        third.process.kill()
+    with Controller(folder, model(ENERGY)) as fourth:
+        wait_until(lambda: len(tries(folder, ENERGY)) == 3, "the job of the next controller", LONGEST)
+        trainer.resume()
+        assert fourth.ends() == 0, fourth.said
+    wait_until(lambda: states(folder, ENERGY)[1:] == ["COMPLETED", "COMPLETED"], "both jobs to end well", LONGEST)
+
+
+def test_gpus_are_those_that_slurm_gives(node: str, folder: Path) -> None:
+    """Two trainings hold one of the two GPUs each; one of two GPUs holds both, in two processes."""
+    with Controller(folder, model(ENERGY), model(MODULUS)) as controller:
+        trainers = [controller.trainer(task) for task in (ENERGY, MODULUS)]
+        assert {trainer.environ()["CUDA_VISIBLE_DEVICES"] for trainer in trainers} == {"0", "1"}
+        for trainer in trainers:
+            trainer.resume()
+        assert controller.ends() == 0, controller.said
+    assert {job["TresPerJob"] for task in (ENERGY, MODULUS) for job in tries(folder, task)} == {"gres:gpu:1"}
+
+
+def test_the_whole_run(node: str, empty: Path) -> None:
+    """From the source to the page; the shards in one job."""
+    with Controller(empty) as controller:
+        assert controller.ends() == 0, controller.said
+    assert (empty / "results/report/comparison.html").exists()
+    assert jobs(controller.said)["graph_shard"] == 2
+    assert ["shards" in comment for comment in comments_of_jobs(empty)].count(True) == 1

@@ -1,0 +1,60 @@
+"""What a job asks a cluster for: memory and time by rule and tier, more at each further try.
+
+Twice what was measured, or more (docs/cluster.md has the figures). A training goes on where it stopped, so its time
+does not grow: the limit of a partition would refuse more.
+
+In: rule, tier, number of the try.  Out: MiB and minutes, as Snakemake's resources take them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Need:
+    """At the first try."""
+
+    memory_mb: int
+    minutes: int
+
+
+RULES = {
+    "records": Need(2_000, 60),
+    "graph_shard": Need(2_000, 60),
+    "features": Need(4_000, 60),
+    "descriptors": Need(8_000, 600),
+    "predict": Need(8_000, 60),
+    "screen": Need(8_000, 240),
+    "compare": Need(4_000, 60),
+}
+TRAINING = {
+    "lite": Need(4_000, 120),
+    "cgcnn": Need(4_000, 120),
+    "transfer": Need(16_000, 240),
+    "std": Need(8_000, 720),
+    "pro": Need(12_000, 1_440),
+}
+OTHER_TRAINING = Need(16_000, 1_440)  # of a tier that only the user knows
+
+Resource = Callable[..., int]
+
+
+def memory_mb(rule: str) -> Resource:
+    """For `mem_mb` of a rule."""
+    return lambda wildcards, attempt: RULES[rule].memory_mb * attempt
+
+
+def minutes(rule: str) -> Resource:
+    """For `runtime` of a rule that starts afresh at each try."""
+    return lambda wildcards, attempt: RULES[rule].minutes * attempt
+
+
+def training_memory_mb(wildcards: Any, attempt: int) -> int:
+    """For `mem_mb` of `train`."""
+    return TRAINING.get(wildcards.tier, OTHER_TRAINING).memory_mb * attempt
+
+
+def training_minutes(wildcards: Any) -> int:
+    """For `runtime` of `train`."""
+    return TRAINING.get(wildcards.tier, OTHER_TRAINING).minutes
