@@ -66,7 +66,7 @@ def source(wildcards):
     path = Path(CONFIG.data.source).expanduser()
     if path.is_dir():
         return nameable(labelled_files(path))
-    return [path] if path.exists() else []
+    return nameable([path]) if path.exists() else []
 
 
 def published(wildcards):

@@ -149,6 +149,8 @@ class ScreenConfig(Section):
         return str(Path(path).expanduser())
 
 
+# What a shell and every file system take as it is: of tiers and screenings, which are parts of paths.
+NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}", re.ASCII)
 # Folders of results/ that are no tier.
 RESERVED = (
     "benchmarks",
@@ -180,10 +182,16 @@ class Config(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         for name in self.tiers:
-            if name in RESERVED or not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
+            if name in RESERVED or not NAME.fullmatch(name):
                 raise ValueError(
-                    f"tiers: found the name {name!r}, expected letters, digits, _ or - and none of the folders "
-                    f"that results/ has anyway: {', '.join(RESERVED)}"
+                    f"tiers: found the name {name!r:.80}, expected at most 64 letters, digits, _ or - and none of the "
+                    f"folders that results/ has anyway: {', '.join(RESERVED)}"
+                )
+        for name in self.screen:
+            if not NAME.fullmatch(name):
+                raise ValueError(
+                    f"screen: found the name {name!r:.80}, expected at most 64 letters, digits, _ or -: it is that of "
+                    "a file in results/screen/"
                 )
         for name in self.matrix.tiers:
             if name not in self.tiers:

@@ -48,12 +48,17 @@ MAX_REDUCED = 1e5  # Å of a lattice vector that is given up for shorter ones; a
 MAX_Z = len(SYMBOLS) - 1
 
 
+def encodable(text: str) -> str:
+    """What JSON can say and no file can hold, half of a surrogate pair, is shown as \\ud800; all else as it is."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class InvalidCrystalError(Exception):
     """Something that is no crystal: `reason` is one of the constants above, `detail` says what was found and where."""
 
     def __init__(self, reason: str, detail: str = "", identity: str | None = None) -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason, self.detail, self.identity = reason, detail, identity
+        super().__init__(encodable(f"{reason}: {detail}" if detail else reason))
+        self.reason, self.detail, self.identity = reason, encodable(detail), identity
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from crystalmatrix.crystals.cif import read_cif
-from crystalmatrix.crystals.crystal import NO_STRUCTURE, UNREADABLE, Crystal, Failure, InvalidCrystalError, failure
+from crystalmatrix.crystals.crystal import (
+    NO_STRUCTURE,
+    UNREADABLE,
+    Crystal,
+    Failure,
+    InvalidCrystalError,
+    encodable,
+    failure,
+)
 from crystalmatrix.crystals.entry import own_id, read_parts
 from crystalmatrix.crystals.formats import CIF, EXPECTED, JSON, VASP, XYZ, content_kind, file_kind
 from crystalmatrix.crystals.formats import passed_over as passed_over
@@ -89,7 +97,7 @@ def _items(stream: TextIO, path: Path, identity: str) -> Iterator[Crystal | Fail
 def read_json(pieces: Iterator[str], identity: str) -> Iterator[Crystal | Failure]:
     """Raises InvalidCrystalError where the text breaks off, after what came before."""
     for place, entry in read_items(pieces):
-        ours = identity if place is None else place if isinstance(place, str) else f"{identity}@{place}"
+        ours = identity if place is None else encodable(place) if isinstance(place, str) else f"{identity}@{place}"
         name = own_id(entry) or ours
         try:
             if isinstance(entry, Damaged):

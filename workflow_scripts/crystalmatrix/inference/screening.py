@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from crystalmatrix.contracts import columns
 from crystalmatrix.crystals.files import estimated_count, passed_over, structure_files
+from crystalmatrix.errors import one_line
 from crystalmatrix.files import sha256
 from crystalmatrix.inference.output import Output, PartialTable
 from crystalmatrix.inference.predictor import ERROR, IN_DOMAIN, NOTE, Predictor
@@ -80,7 +81,7 @@ def _summary(output: Output, passed: list[Path]) -> str:
         f"{done.outside:,} outside the training domain (column {IN_DOMAIN})",
     ]
     if passed:
-        named = ", ".join(str(path) for path in passed[:SHOWN]) + (" ..." if len(passed) > SHOWN else "")
+        named = ", ".join(one_line(str(path)) for path in passed[:SHOWN]) + (" ..." if len(passed) > SHOWN else "")
         parts.append(f"{len(passed):,} files of other kinds passed over ({named})")
     return ", ".join(parts).encode("utf-8", errors="backslashreplace").decode()
 
