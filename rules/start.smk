@@ -16,7 +16,7 @@ def run_claims():
     # A job of the cluster plans again, with --nolock: the run is the process that submitted it.
     if looking or workflow.exec_mode.name != "DEFAULT" or not workflow.execution_settings.lock:
         return None
-    claims = claim(workflow.persistence.path)
+    claims = or_exit(claim, Path(workflow.persistence.path))
     if claims.buried:
         print(f"removed the locks of a run that was killed: {', '.join(claims.buried)}", file=sys.stderr)
     if claims.living:

@@ -48,24 +48,21 @@ def of_system(error: OSError) -> str | None:
 
 
 def or_exit(function: Callable[..., T], *arguments: Any) -> T:
-    """Call a function, turning a `UserError` into one line on stderr and exit code 2."""
+    """Call a function, turning an error of the user or of the system into one line on stderr and exit code 2."""
     try:
         return function(*arguments)
     except UserError as error:
-        print(f"error: {one_line(str(error))}", file=sys.stderr)
-        sys.exit(2)
+        said: str | None = str(error)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        said = of_system(error)
+        if said is None:
+            raise
+    print(f"error: {one_line(said or '')}", file=sys.stderr)
+    sys.exit(2)
 
 
 def run(main: Callable[[], None]) -> None:
     """Run a script's `main`: errors of the user and of the system end in one line, bugs keep their traceback."""
-
-    def called() -> None:
-        try:
-            main()
-        except OSError as error:
-            said = None if isinstance(error, BrokenPipeError) else of_system(error)
-            if said is None:
-                raise
-            raise UserError(said) from None
-
-    or_exit(called)
+    or_exit(main)

@@ -40,13 +40,18 @@ NOVELTY, IN_DOMAIN, NOTE, ERROR = "novelty", "in_domain", "note", "error"
 class Predictor:
     """A checkpoint, loaded and ready. Predictions depend on neither `batch_size` nor the order of the crystals."""
 
-    def __init__(self, model: str | Path, *, device: str = "auto", batch_size: int = 512) -> None:
-        """`device`: auto, cpu, cuda or cuda:<index>; `batch_size`: crystals in memory at once.
+    def __init__(
+        self, model: str | Path, *, device: str = "auto", batch_size: int = 512, max_angles: int | None = None
+    ) -> None:
+        """`device`: auto, cpu, cuda or cuda:<index>; `batch_size`: crystals in memory at once; `max_angles`: of one
+        crystal, more than its training took (graph.max_angles).
 
         Raises DataError, ConfigError."""
         self.checkpoint = load_checkpoint(Path(model))
         self.device = _device(device)
         self.batch_size = batch_size
+        limit = {} if max_angles is None else {"max_angles": max_angles}
+        self._graph = self.checkpoint.graph.model_copy(update=limit)
         self._models = self.checkpoint.models(self.device)
         read = self.checkpoint.settings.model.descriptors
         self._potentials = {name: load_potential(name, device=self.device.type) for name in read}
@@ -76,7 +81,7 @@ class Predictor:
         """The table of crystals that are read already, all at once."""
         rows, prepared = prepare(
             list(items),
-            settings=self.checkpoint.graph,
+            settings=self._graph,
             elements=self.checkpoint.elements,
             needs_symmetry=any(target.zero_by_symmetry for target in self.checkpoint.targets),
             potentials=self._potentials,
