@@ -185,8 +185,8 @@ class Config(Section):
         for name in self.tiers:
             if name in RESERVED or not NAME.fullmatch(name):
                 raise ValueError(
-                    f"tiers: found the name {name!r:.80}, expected letters, digits, _ or -, at most 64, and none of the "
-                    f"folders that results/ has anyway: {', '.join(RESERVED)}"
+                    f"tiers: found the name {name!r:.80}, expected letters, digits, _ or -, at most 64, and none of "
+                    f"the folders that results/ has anyway: {', '.join(RESERVED)}"
                 )
         for name in self.screen:
             if not NAME.fullmatch(name):
