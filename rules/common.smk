@@ -67,7 +67,7 @@ def on_this_machine(data):
     path = Path(data.source).expanduser()
     if path.is_dir():
         return nameable(labelled_files(path))
-    return [path] if path.exists() else []
+    return nameable([path]) if path.exists() else []
 
 
 def source(wildcards):

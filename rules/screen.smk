@@ -23,5 +23,5 @@ rule screen:
     message:
         "Screening {wildcards.name} with {input.model}"
     shell:
-        'env $ALLOCATOR python "$SCRIPTS"/screen.py {params.structures:q} --model {input.model:q} --out {output}'
-        " --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) &> {log}"
+        'env $ALLOCATOR python "$SCRIPTS"/screen.py --model={input.model:q} --out {output}'
+        " --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) -- {params.structures:q} &> {log}"

@@ -16,7 +16,7 @@ def run_claims():
         return None
     if workflow.executor_plugin.name == "slurm":
         or_exit(check_cluster)
-    claims = claim(workflow.persistence.path)
+    claims = or_exit(claim, Path(workflow.persistence.path))
     if claims.buried:
         print(f"removed the locks of a run that was killed: {', '.join(claims.buried)}", file=sys.stderr)
     if claims.living:

@@ -24,7 +24,7 @@ if PRETRAINED:
         message:
             "Taking {wildcards.tier}/{wildcards.task} from {input}"
         shell:
-            "cp {input:q} {output}"
+            "cp -- {input:q} {output}"
 
 
 rule train:

@@ -23,7 +23,10 @@ import torch
 
 from crystalmatrix import files
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.quality import Quality
 from crystalmatrix.contracts.scores import ModelScores
+from crystalmatrix.data.archive import read_entries
+from crystalmatrix.descriptors.store import open_descriptors
 from crystalmatrix.errors import UserError
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.features.mapped import MappedBlocks, open_file
@@ -91,10 +94,22 @@ def read_state(path: Path) -> Any:
     return state
 
 
+def read_descriptors(path: Path) -> Any:
+    """As features take them from the sound shard's crystals."""
+    shard = path.with_name("other-shard.parquet")
+    graphs = list(stream_shard(shard))
+    opened = open_descriptors([path], ("chgnet",), shard_sha256=files.sha256(shard))
+    assert opened is not None
+    return [opened.of(held.jid.tolist(), np.diff(held.atom_pointer)) for held in graphs]
+
+
 READERS: dict[str, Callable[[Path], Any]] = {
+    "raw.json.zip": lambda path: list(read_entries(path)),
     "records.parquet": table(c.RECORDS_VERSION, c.RECORDS.names),
+    "quality.json": Quality.read,
     "splits.parquet": table(c.SPLITS_VERSION, c.SPLITS.names),
     "shard.parquet": lambda path: [vars(graphs) for graphs in stream_shard(path)],
+    "descriptors.parquet": read_descriptors,
     "features.arrow": read_features,
     "model.pt": load_checkpoint,
     "state.pt": read_state,

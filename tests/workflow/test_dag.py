@@ -199,7 +199,8 @@ def test_an_edit_of_a_structure_is_screened_again(tmp_path: Path) -> None:
     os.utime(crystal, (time.time() + 60,) * 2)
     plan = snakemake(tmp_path, *target).stdout
     assert jobs(plan) == {"screen": 1, "total": 1}
-    assert f"screen.py '{tmp_path}/my crystals' --model '{tmp_path}/a model.pt'" in plan
+    assert f"screen.py --model='{tmp_path}/a model.pt' " in plan
+    assert f" -- '{tmp_path}/my crystals' " in plan
     crystal.unlink()
     assert "error: " in (said := snakemake(tmp_path, *target).stdout)
     assert "my crystals: found no structure file in it, expected *.cif" in said

@@ -1,13 +1,15 @@
-"""A whole run on a few dozen real crystals, in a copy of the workflow whose path has a space; then what runs again.
+"""A whole run on a few dozen real crystals, in a copy with a path that no shell likes; then what runs again.
 
 Each test starts from the finished run and puts back what it changes.
 """
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -21,8 +23,10 @@ from .running import ROOT, jobs, snakemake
 pytestmark = pytest.mark.workflow
 
 N_CRYSTALS = 60
+NAME = 'it\'s a $(touch canary) `touch canary` "copy"; touch canary & #'  # of the folder: what a shell would run
+SOURCE = "--crystals $(touch canary)'.json"
 CONFIG = {
-    "data": {"source": "crystals.json"},
+    "data": {"source": SOURCE},
     "graph": {"shards": 2},
     "matrix": {"tiers": ["cgcnn"], "properties": ["formation_energy", "bulk_modulus"]},
     "tiers": {"cgcnn": {"training": {"crystals_seen": 100, "min_epochs": 2, "max_epochs": 2}}},
@@ -34,7 +38,7 @@ TASKS = ["formation_energy", "bulk_modulus", "multitask"]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run: all that git has of the workflow, its own config, and its results."""
-    folder = tmp_path_factory.mktemp("workflow") / "a copy"
+    folder = tmp_path_factory.mktemp("workflow") / NAME
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("envs", "profiles", "report", "rules", "workflow_scripts"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
@@ -42,7 +46,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, folder)
     labelled = [entry for entry in mineral_entries() if entry["bulk_modulus_kv"] != "na"]
     labelled.sort(key=lambda entry: (len(entry["atoms"]["elements"]), entry["jid"]))
-    (folder / "crystals.json").write_text(json.dumps(labelled[:N_CRYSTALS]))
+    (folder / SOURCE).write_text(json.dumps(labelled[:N_CRYSTALS]))
     (folder / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
     result = run(folder)
     assert result.returncode == 0, result.stdout
@@ -97,6 +101,26 @@ def test_metrics_are_of_the_official_folds(finished: Path) -> None:
     score = metrics["properties"]["bulk_modulus"]
     assert score["n_train"] + score["n_val"] + score["n_test"] <= N_CRYSTALS
     assert score["n_test"] > 0
+
+
+def test_names_reach_no_shell(finished: Path) -> None:
+    """Nor do those of structures, their folder and a model, which may begin with a dash; the control runs them."""
+    folder = finished / "-- mine; touch canary"
+    folder.mkdir()
+    entry = {"jid": "$(touch canary)\n'", "atoms": json.loads((finished / SOURCE).read_text())[0]["atoms"]}
+    (folder / "$(touch canary)'\n.json").write_text(json.dumps([entry]))
+    shutil.copy(finished / "results/cgcnn/multitask.pt", finished / "-m $(touch canary).pt")
+    screen = {"mine": {"structures": folder.name, "model": "-m $(touch canary).pt"}}
+    result = run(finished, "results/screen/mine.csv", config={**CONFIG, "screen": screen})
+    assert result.returncode == 0, result.stdout
+    rows = pd.read_csv(finished / "results/screen/mine.csv")
+    assert rows["id"].tolist() == [entry["jid"]]
+    assert rows["bulk_modulus [GPa]"].notna().all()
+    places = (finished, finished.parent, ROOT, Path.cwd())
+    assert not [place / "canary" for place in places if (place / "canary").exists()]
+    subprocess.run(["bash", "-c", f"echo {folder.name}"], cwd=folder, check=True)
+    assert (folder / "canary").exists()
+    shutil.rmtree(folder)
 
 
 def test_second_run_does_nothing(finished: Path) -> None:
@@ -214,7 +238,7 @@ def test_looking_changes_nothing(finished: Path) -> None:
 
 
 def test_changed_source_is_fetched_again(finished: Path) -> None:
-    source = finished / "crystals.json"
+    source = finished / SOURCE
     content = source.read_text()
     source.write_text(json.dumps(json.loads(content)[:-1]))
     assert planned(finished)["fetch"] == 1

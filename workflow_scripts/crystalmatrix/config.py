@@ -17,7 +17,8 @@ from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK, PROPERTIES
 from crystalmatrix.section import Section
 from crystalmatrix.tiers import ARCHITECTURE, KISSING_NUMBER, TierConfig
 
-NAME = r"[A-Za-z0-9][\w-]*"  # of a tier or a source: a word in paths and ids
+# What a shell and every file system take as it is: of tiers, screenings and sources, which are parts of paths.
+NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}", re.ASCII)
 
 
 class SourceConfig(Section):
@@ -52,8 +53,8 @@ class ExtraConfig(SourceConfig):
     @field_validator("name")
     @classmethod
     def _check_name(cls, name: str) -> str:
-        if not re.fullmatch(NAME, name):
-            raise ValueError(f"found {name!r}, expected letters, digits, _ or -")
+        if not NAME.fullmatch(name):
+            raise ValueError(f"found {name!r:.80}, expected letters, digits, _ or -, at most 64")
         return name
 
 
@@ -103,6 +104,7 @@ class GraphConfig(Section):
     min_neighbours: int = 13  # isolated atoms get so many, whatever their distance
     max_neighbours: int | None = None  # cap, widened to whole shells so that ties break no symmetry
     shards: int = Field(8, ge=1)
+    max_angles: int = Field(50_000_000, ge=1)  # and edges of one crystal, as its density lets expect; more are refused
     search: Literal["cpu", "torch-cluster"] = CPU  # the same graphs, on a GPU where there is one
 
     @field_validator("min_neighbours", "max_neighbours")
@@ -125,8 +127,8 @@ class GraphConfig(Section):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What a graph depends on: neither the number of shards nor the search that found it."""
-        return self.model_dump(mode="json", exclude={"shards", "search"})
+        """What a graph depends on: neither the number of shards, nor the search that found it, nor what is refused."""
+        return self.model_dump(mode="json", exclude={"shards", "search", "max_angles"})
 
 
 class MatrixConfig(Section):
@@ -220,10 +222,16 @@ class Config(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         for name in self.tiers:
-            if name in RESERVED or not re.fullmatch(NAME, name):
+            if name in RESERVED or not NAME.fullmatch(name):
                 raise ValueError(
-                    f"tiers: found the name {name!r}, expected letters, digits, _ or - and none of the folders "
-                    f"that results/ has anyway: {', '.join(RESERVED)}"
+                    f"tiers: found the name {name!r:.80}, expected letters, digits, _ or -, at most 64, and none of "
+                    f"the folders that results/ has anyway: {', '.join(RESERVED)}"
+                )
+        for name in self.screen:
+            if not NAME.fullmatch(name):
+                raise ValueError(
+                    f"screen: found the name {name!r:.80}, expected letters, digits, _ or -, at most 64: it is that "
+                    "of a file in results/screen/"
                 )
         for name in self.matrix.tiers:
             if name not in self.tiers:
@@ -293,8 +301,10 @@ def load(path: Path, overlay: dict[str, Any] | None = None) -> Config:
     """Read and validate a configuration file, with another's sections laid over it. Raises ConfigError."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deep, expected sections and keys") from None
     return Config.parse(lay_over(content, overlay or {}))
 
 

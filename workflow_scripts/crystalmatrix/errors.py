@@ -1,6 +1,7 @@
 """The user's errors: one line that says what was found, where, what was expected and what to do; exit code 2."""
 
 import difflib
+import errno
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -32,15 +33,36 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"{hint} (known: {', '.join(known) or 'none'})"
 
 
+def one_line(text: str) -> str:
+    """Line ends and control characters, which a file's name may hold, as \\n and \\x1b; all else as it is."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def of_system(error: OSError) -> str | None:
+    """What the system refused, of which file, in one line; None where it does not say of which: a bug, maybe."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{error.filename or 'writing'}: {error.strerror}; make room and run again"
+    if error.filename is None:
+        return None
+    return f"{error.filename}: cannot be read or written ({error.strerror}); check the path and its rights"
+
+
 def or_exit(function: Callable[..., T], *arguments: Any) -> T:
-    """Call a function, turning a `UserError` into one line on stderr and exit code 2."""
+    """Call a function, turning an error of the user or of the system into one line on stderr and exit code 2."""
     try:
         return function(*arguments)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        said: str | None = str(error)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        said = of_system(error)
+        if said is None:
+            raise
+    print(f"error: {one_line(said or '')}", file=sys.stderr)
+    sys.exit(2)
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`: the user's errors end in one line, bugs keep their traceback."""
+    """Run a script's `main`: errors of the user and of the system end in one line, bugs keep their traceback."""
     or_exit(main)

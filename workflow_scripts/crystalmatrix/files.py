@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from crystalmatrix.errors import DataError, DiskError
 from crystalmatrix.seal import EMPTY, KEY, broken, seal
 
 _KEY = b"crystalmatrix"
+_REFUSED = (errno.EACCES, errno.EEXIST, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 ARROW = ".arrow"  # suffix of tables that are mapped; all others are parquet
 
 
@@ -28,27 +29,32 @@ ARROW = ".arrow"  # suffix of tables that are mapped; all others are parquet
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success sync it and rename it to `path`, on failure remove it.
 
-    Raises DiskError where the disk is full.
+    Raises DiskError where the disk is full, or nothing may be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("r+b") as handle:  # Windows syncs only what may be written
             os.fsync(handle.fileno())
         temporary.replace(path)
     except OSError as error:
         raise_if_full(error, path)
+        if error.errno in _REFUSED and error.filename in (None, *map(str, (temporary, *temporary.parents))):
+            said = f"{path}: cannot be written ({os.strerror(error.errno)}); check the folder and its rights"
+            raise DiskError(said) from None
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # of a folder that is gone, or of a disk that is read only by now
+            temporary.unlink(missing_ok=True)
 
 
 def raise_if_full(error: OSError, path: Path) -> None:
     """Raise DiskError if that is what the system's error says."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(path.parent).free
-        raise DiskError(f"{path}: {error.strerror}, {free / 1e6:,.0f} MB free; make room and run again") from None
+        said = os.strerror(error.errno)  # pyarrow's own text holds a path and the word twice
+        raise DiskError(f"{path}: {said}, {free / 1e6:,.0f} MB free; make room and run again") from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -70,7 +76,7 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: not found") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}, expected a file; delete it and run again") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not valid JSON ({error}); delete it and run again") from None
 
 

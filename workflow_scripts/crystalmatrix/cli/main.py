@@ -13,7 +13,7 @@ from typing import NoReturn
 import crystalmatrix
 from crystalmatrix.cli import completion, features, init, models, plan, predict, verify
 from crystalmatrix.cli.command import add_command
-from crystalmatrix.errors import UserError, nearest
+from crystalmatrix.errors import UserError, nearest, of_system, one_line
 
 COMMANDS = (
     predict.COMMAND,
@@ -86,12 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         code = 130
     except OSError as error:
-        if error.filename is None:
+        said = of_system(error)
+        if said is None:
             raise
-        code = _say(f"{error.filename}: cannot be read or written ({error.strerror}); check the path and its rights")
+        code = _say(said)
     sys.exit(code)
 
 
 def _say(text: str) -> int:
-    print(f"error: {text}", file=sys.stderr)
+    print(f"error: {one_line(text)}", file=sys.stderr)
     return 2

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crystalmatrix.crystals.geometry import MIN_DISTANCE, distances_below, inverse, reduced, thickness, wrap
+from crystalmatrix.crystals.geometry import (
+    MIN_DISTANCE,
+    CrowdedError,
+    distances_below,
+    inverse,
+    reduced,
+    thickness,
+    wrap,
+)
 from crystalmatrix.elements import SYMBOLS
 
 NO_ID = "no id"
@@ -45,15 +53,21 @@ REASONS = frozenset(
 MIN_THICKNESS = 0.5  # Å between opposite faces of the cell
 MAX_LENGTH = 1000.0  # Å of a lattice vector
 MAX_REDUCED = 1e5  # Å of a lattice vector that is given up for shorter ones; atoms are then placed to 1e-11 Å
+MAX_ATOMS = 65_535  # in one crystal
 MAX_Z = len(SYMBOLS) - 1
+
+
+def encodable(text: str) -> str:
+    """What JSON can say and no file can hold, half of a surrogate pair, is shown as \\ud800; all else as it is."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class InvalidCrystalError(Exception):
     """Something that is no crystal: `reason` is one of the constants above, `detail` says what was found and where."""
 
     def __init__(self, reason: str, detail: str = "", identity: str | None = None) -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason, self.detail, self.identity = reason, detail, identity
+        super().__init__(encodable(f"{reason}: {detail}" if detail else reason))
+        self.reason, self.detail, self.identity = reason, encodable(detail), identity
 
 
 @dataclass(frozen=True)
@@ -99,6 +113,7 @@ def make_crystal(
     positions = np.array(coordinates, np.float64)
     if not len(z):
         raise InvalidCrystalError(NO_STRUCTURE, "no atoms", identity)
+    check_size(len(z), identity)
     if z.min() < 1 or z.max() > MAX_Z:
         raise InvalidCrystalError(
             MALFORMED, f"atomic numbers from {z.min()} to {z.max()}, expected 1 to {MAX_Z}", identity
@@ -113,10 +128,20 @@ def make_crystal(
     if cell is not given:
         positions, cartesian = (positions if cartesian else wrap(positions) @ given), True
     fractional = wrap(positions @ inverse_cell if cartesian else positions)
-    closest = distances_below(MIN_DISTANCE, cell, fractional)
+    try:
+        closest = distances_below(MIN_DISTANCE, cell, fractional)
+    except CrowdedError as error:
+        raise InvalidCrystalError(ATOMS_TOO_CLOSE, str(error), identity) from None
     if len(closest):
         raise InvalidCrystalError(ATOMS_TOO_CLOSE, f"{closest.min():.3f} Å", identity)
     return Crystal(identity, z.astype(np.uint8), fractional, cell, notes)
+
+
+def check_size(n_atoms: int, identity: str | None = None) -> None:
+    """Raise InvalidCrystalError for more atoms than a graph can number."""
+    if n_atoms > MAX_ATOMS:
+        said = f"{n_atoms:,} atoms, expected at most {MAX_ATOMS:,}; a smaller cell of the same crystal, maybe"
+        raise InvalidCrystalError(OVERSIZED, said, identity)
 
 
 def sound_cell(

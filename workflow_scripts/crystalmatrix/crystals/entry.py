@@ -21,6 +21,7 @@ from crystalmatrix.crystals.crystal import (
     NOT_PERIODIC,
     Crystal,
     InvalidCrystalError,
+    encodable,
     make_crystal,
 )
 from crystalmatrix.crystals.values import as_array, atomic_numbers, check_periodic, flag, rows_of_three
@@ -73,7 +74,7 @@ def own_id(entry: Any) -> str | None:
     for key in IDS:
         value = entry.get(key)
         if value and isinstance(value, str | int):
-            return str(value)
+            return encodable(str(value))
     return None
 
 

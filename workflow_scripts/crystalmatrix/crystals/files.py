@@ -13,14 +13,22 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from crystalmatrix.crystals.cif import read_cif
-from crystalmatrix.crystals.crystal import NO_STRUCTURE, UNREADABLE, Crystal, Failure, InvalidCrystalError, failure
+from crystalmatrix.crystals.crystal import (
+    NO_STRUCTURE,
+    UNREADABLE,
+    Crystal,
+    Failure,
+    InvalidCrystalError,
+    encodable,
+    failure,
+)
 from crystalmatrix.crystals.entry import own_id, read_parts
 from crystalmatrix.crystals.formats import CIF, EXPECTED, JSON, VASP, XYZ, content_kind, file_kind
 from crystalmatrix.crystals.formats import passed_over as passed_over
 from crystalmatrix.crystals.formats import structure_files as structure_files
 from crystalmatrix.crystals.json_entries import Damaged, read_items
 from crystalmatrix.crystals.poscar import read_poscar
-from crystalmatrix.crystals.text import CHUNK, chunks, open_bytes, open_text
+from crystalmatrix.crystals.text import CHUNK, MOST_TEXT, check_length, chunks, open_bytes, open_text, rest_of
 from crystalmatrix.crystals.xyz import read_xyz
 
 HEAD = 1 << 16  # characters that tell the kind of a file
@@ -89,7 +97,7 @@ def _items(stream: TextIO, path: Path, identity: str) -> Iterator[Crystal | Fail
 def read_json(pieces: Iterator[str], identity: str) -> Iterator[Crystal | Failure]:
     """Raises InvalidCrystalError where the text breaks off, after what came before."""
     for place, entry in read_items(pieces):
-        ours = identity if place is None else place if isinstance(place, str) else f"{identity}@{place}"
+        ours = identity if place is None else encodable(place) if isinstance(place, str) else f"{identity}@{place}"
         name = own_id(entry) or ours
         try:
             if isinstance(entry, Damaged):
@@ -100,12 +108,15 @@ def read_json(pieces: Iterator[str], identity: str) -> Iterator[Crystal | Failur
 
 
 def _whole(head: str, stream: TextIO) -> str:
-    text = head + stream.read()
+    text = head + rest_of(stream, read=len(head))
     if "\0" in text:
         raise InvalidCrystalError(UNREADABLE, "binary data, expected text")
     return text
 
 
 def _lines(head: str, stream: TextIO) -> Iterator[str]:
-    yield from (head + stream.readline()).removesuffix("\n").split("\n")
-    yield from stream
+    line = stream.readline(MOST_TEXT)
+    yield from (head + line).removesuffix("\n").split("\n")
+    while line := stream.readline(MOST_TEXT + 1):
+        check_length(len(line))
+        yield line

@@ -15,6 +15,7 @@ from typing import Any
 
 from crystalmatrix.crystals.crystal import NO_STRUCTURE, UNREADABLE, InvalidCrystalError
 from crystalmatrix.crystals.entry import HOLDERS, is_entry
+from crystalmatrix.crystals.text import check_length
 
 Place = int | str | None
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -127,6 +128,7 @@ class _Buffer:
     def _more(self) -> bool:
         """Read at least as much again as is unread, so that decoding a long value anew costs no more than twice."""
         unread = len(self._text) - self._place
+        check_length(unread)
         pieces, length = [self._text[self._place :]], 0
         for piece in self._pieces:
             pieces.append(piece)
@@ -231,6 +233,7 @@ def _line_values(pieces: Iterable[str]) -> Iterator[Any]:
 def _lines(pieces: Iterable[str]) -> Iterator[str]:
     rest = ""
     for piece in pieces:
+        check_length(len(rest))
         *whole, rest = (rest + piece).split("\n")
         yield from whole
     yield rest

@@ -21,6 +21,9 @@ from crystalmatrix.crystals.crystal import NO_STRUCTURE, UNREADABLE, InvalidCrys
 from crystalmatrix.crystals.formats import file_kind
 
 CHUNK = 1 << 20  # bytes, or characters
+MOST_TEXT = 1 << 28  # characters of a file that is read whole, of one entry of a list, or of one line
+_MOST_UNPACKED = 1 << 28  # bytes that may come of a packed file, however small it is
+_MOST_RATIO = 200  # of unpacked to packed beyond that; numbers as text pack 3 to 30 times smaller, zeros 1,000 times
 _PEEKED = 4096  # bytes that tell the encoding
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -52,7 +55,14 @@ def open_text(path: Path) -> Iterator[TextIO]:
 def read_text(path: Path) -> str:
     """All of it. Raises InvalidCrystalError."""
     with open_text(path) as stream:
-        return stream.read()
+        return rest_of(stream)
+
+
+def rest_of(stream: TextIO, *, read: int = 0) -> str:
+    """All that follows; `read` characters were taken before. Raises InvalidCrystalError."""
+    text = stream.read(MOST_TEXT + 1 - read)
+    check_length(read + len(text))
+    return text
 
 
 def chunks(stream: TextIO) -> Iterator[str]:
@@ -66,12 +76,13 @@ def open_bytes(path: Path) -> Iterator[Any]:
     try:
         with path.open("rb") as handle:
             start = handle.peek(4)[:4]
+            most = max(_MOST_UNPACKED, _MOST_RATIO * path.stat().st_size)
             if start.startswith(b"\x1f\x8b"):
                 with gzip.GzipFile(fileobj=handle) as stream:
-                    yield stream
+                    yield io.BufferedReader(_Bounded(stream, most))
             elif start in (b"PK\x03\x04", b"PK\x05\x06"):
                 with zipfile.ZipFile(handle) as archive, _member(archive) as stream:
-                    yield stream
+                    yield io.BufferedReader(_Bounded(stream, most))
             else:
                 yield handle
     except (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile):
@@ -80,6 +91,33 @@ def open_bytes(path: Path) -> Iterator[Any]:
         raise InvalidCrystalError(UNREADABLE, "not found") from None
     except OSError as error:
         raise InvalidCrystalError(UNREADABLE, f"the system does not let it be read: {error.strerror}") from None
+
+
+class _Bounded(io.RawIOBase):
+    """The bytes of a stream; InvalidCrystalError where more than `most` come."""
+
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile, most: int) -> None:
+        self._stream, self._left = stream, most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        block = self._stream.read(min(len(buffer), CHUNK))
+        self._left -= len(block)
+        if self._left < 0:
+            said = f"it unpacks to more than {_MOST_RATIO} times its size; unpack it yourself if that is meant"
+            raise InvalidCrystalError(UNREADABLE, said)
+        buffer[: len(block)] = block
+        return len(block)
+
+
+def check_length(n_characters: int) -> None:
+    """Raise InvalidCrystalError for more text of one crystal than is taken into memory."""
+    if n_characters > MOST_TEXT:
+        raise InvalidCrystalError(
+            UNREADABLE, f"more than {MOST_TEXT >> 20:,} million characters in one piece; split the file"
+        )
 
 
 def number(token: str) -> float:

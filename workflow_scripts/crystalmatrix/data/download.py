@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
 from crystalmatrix.data import http
+from crystalmatrix.data.address import Allowed
 from crystalmatrix.data.archive import pack, read_entries
 from crystalmatrix.data.progress import tracked
 from crystalmatrix.data.reach import unreachable
@@ -33,10 +35,24 @@ class Remote:
     name: str  # what the file is called there
     n_entries: int | None = None  # of a pinned release
     sha256: str | None = None  # from the config; else from checksums.json
+    named: Sequence[str] | None = None  # those of `urls` that the config names; None: all
 
     @property
     def link(self) -> str:
         return self.urls[-1]
+
+    @property
+    def allowed(self) -> Allowed:
+        named = self.urls if self.named is None else self.named
+        hosts = frozenset(host for host in map(_host, named) if host)
+        return Allowed(hosts, pinned=self.sha256 is not None)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # half of a bracket
+        return None
 
 
 def fetch_remote(remote: Remote, out: Path, *, timeout: float = http.TIMEOUT, wait: float = WAIT) -> int:
@@ -79,7 +95,7 @@ def _try_address(url: str, remote: Remote, out: Path, *, timeout: float, wait: f
     most = size(part)
     while True:
         try:
-            http.download(url, part, timeout=timeout)
+            http.download(url, part, allowed=remote.allowed, timeout=timeout)
             count = _accept(part, remote, out)
             discard(part)
             return count

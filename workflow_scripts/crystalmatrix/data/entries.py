@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crystalmatrix.crystals.crystal import NO_ID, NO_STRUCTURE, REASONS, Crystal, InvalidCrystalError
+from crystalmatrix.crystals.crystal import NO_ID, NO_STRUCTURE, REASONS, Crystal, InvalidCrystalError, encodable
 from crystalmatrix.crystals.entry import Parts, read_parts
 from crystalmatrix.properties import AUXILIARY_FIELDS, PROPERTIES
 
@@ -44,7 +44,7 @@ def read_entry(raw: Any, *, id_key: str, fields: Mapping[str, str]) -> Entry:
     identity = raw.get(id_key)
     if not isinstance(identity, str | int) or identity in MISSING:
         raise InvalidCrystalError(NO_ID, f"no {id_key!r} among the keys {', '.join(list(raw)[:6])}")
-    jid = str(identity)
+    jid = encodable(str(identity))
     parts = _parts(raw, jid)
     labels, unreadable = {}, {}
     for name, key in fields.items():
@@ -76,7 +76,7 @@ def read_number(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a whole number of hundreds of digits
         return None
     return number if math.isfinite(number) else None
 

@@ -28,7 +28,7 @@ from crystalmatrix.crystals.formats import LABELLED, file_kind, labelled_files, 
 from crystalmatrix.data.entries import READER_NOTES
 from crystalmatrix.data.labels_table import Row, read_labels
 from crystalmatrix.elements import SYMBOLS
-from crystalmatrix.errors import DataError
+from crystalmatrix.errors import DataError, one_line
 
 NAMED = 5  # files passed over that are named in a message
 _PLACE = re.compile(r"(.*)@(\d{1,9})")
@@ -57,7 +57,7 @@ def folder_entries(folder: Path, *, id_key: str, table: Path | None = None) -> I
 
 
 def _say_passed_over(folder: Path, used: list[Path]) -> None:
-    others = [printable(Path(path.name)) for path in sorted(folder.iterdir()) if path not in used]
+    others = [one_line(printable(Path(path.name))) for path in sorted(folder.iterdir()) if path not in used]
     if others:
         named = ", ".join(others[:NAMED]) + (" ..." if len(others) > NAMED else "")
         print(f"{folder}: passed over {len(others)}, neither structures nor the table: {named}", file=sys.stderr)

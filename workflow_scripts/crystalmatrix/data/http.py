@@ -13,8 +13,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from crystalmatrix.data.address import MOST_REDIRECTS, Allowed, RefusedAddressError, open_url
 from crystalmatrix.data.progress import Progress, megabytes
 
 CHUNK = 1 << 18  # bytes
@@ -35,14 +35,12 @@ class PermanentError(Exception):
     """Not worth another try at this address."""
 
 
-def download(url: str, part: Path, *, timeout: float = TIMEOUT) -> None:
+def download(url: str, part: Path, *, allowed: Allowed, timeout: float = TIMEOUT) -> None:
     """Fetch `url` into `part`, asking only for the rest if `part` holds the beginning of the same file.
 
     Beside it, `<part>.json` remembers the file's address, size and version. Raises TransientError, PermanentError, and
     OSError where the disk is full.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise PermanentError("expected an address that starts with http:// or https://")
     known, start = _beginning(url, part)
     if start and start == known.get("total"):
         return
@@ -52,7 +50,9 @@ def download(url: str, part: Path, *, timeout: float = TIMEOUT) -> None:
         if known["version"]:
             request.add_header("If-Range", known["version"])
     try:
-        response = urllib.request.urlopen(request, timeout=timeout)
+        response = open_url(request, allowed, timeout=timeout)
+    except RefusedAddressError as error:
+        raise PermanentError(str(error)) from None
     except urllib.error.HTTPError as error:
         with error:
             if error.code == 416:  # the file there is shorter than what is here, so it is another one
@@ -79,6 +79,8 @@ def _note(part: Path) -> Path:
 
 
 def _http_error(error: urllib.error.HTTPError) -> Exception:
+    if 300 <= error.code < 400:
+        return PermanentError(f"HTTP {error.code}: more than {MOST_REDIRECTS} redirects, or one that leads nowhere")
     said = f"HTTP {error.code} {error.reason}"
     if error.code not in TRANSIENT:
         return PermanentError(said)

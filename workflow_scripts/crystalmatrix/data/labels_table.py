@@ -7,6 +7,7 @@ Out: (name, {column: value as text}) a row; DataError with the line and the colu
 import csv
 import re
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 from crystalmatrix.crystals.crystal import InvalidCrystalError
@@ -28,10 +29,10 @@ def read_labels(path: Path) -> Iterator[tuple[str, Row]]:
 def read_rows(path: Path) -> tuple[list[str], Iterator[list[str]]]:
     """Names of the columns, and the fields of each row as they come. Raises DataError, of a row once it is reached."""
     try:
-        lines = read_text(path).strip("\n").split("\n")
+        text = read_text(path).strip("\n")
     except InvalidCrystalError as invalid:
         raise DataError(f"{path}: {invalid.detail}, expected a table of labels") from None
-    reader = csv.reader(lines, delimiter=_separator(path, lines[0]), strict=True)
+    reader = csv.reader(StringIO(text), delimiter=_separator(path, text.partition("\n")[0]), strict=True)
     try:
         rows = [(reader.line_num, [field.strip() for field in row]) for row in reader if any(map(str.strip, row))]
     except csv.Error:

@@ -68,7 +68,9 @@ def _from_url(config: SourceConfig, out: Path) -> dict[str, Any]:
 def _from_release(config: SourceConfig, out: Path) -> dict[str, Any]:
     release = find_release(config.source)
     urls = (*config.mirrors, release.url)
-    remote = Remote(urls, f"{release.file}.zip", n_entries=release.n_entries, sha256=config.sha256)
+    remote = Remote(
+        urls, f"{release.file}.zip", n_entries=release.n_entries, sha256=config.sha256, named=config.mirrors
+    )
     return {"release": release.file, "origin": release.url, "n_entries": fetch_remote(remote, out)}
 
 

@@ -86,6 +86,7 @@ def edges_of(crystals: Crystals, *, settings: GraphConfig, search: str = CPU) ->
     Raises DataError, naming the crystal, for a geometry that is none, and ConfigError where torch-cluster is missing.
     """
     _check(crystals)
+    _check_room(crystals, settings=settings)
     find = _find_on_device() if search == TORCH_CLUSTER else neighbours.find
     edges = find(crystals.atom_pointer, crystals.fractional, crystals.lattice, settings=settings)
     if edges.failed >= 0:
@@ -152,4 +153,22 @@ def _check(crystals: Crystals) -> None:
         raise DataError(
             f"{crystals.jid[c]}: found {n_atoms[c]} atoms in {volume[c]:.3g} Å3, "
             f"expected 1 to {MAX_ATOMS} atoms with finite fractional coordinates in [0, 1) and a positive volume"
+        )
+
+
+def _check_room(crystals: Crystals, *, settings: GraphConfig) -> None:
+    """Raise DataError for a crystal whose edges and angles would not fit in memory, as far as its density tells."""
+    n_atoms = np.diff(crystals.atom_pointer)
+    density = n_atoms / np.abs(np.linalg.det(crystals.lattice))  # [n_crystals] atoms per Å3
+    cap = np.inf if settings.max_neighbours is None else settings.max_neighbours
+    near, nearest = (
+        np.minimum(density * 4 / 3 * np.pi * radius**3, cap) for radius in (settings.cutoff, settings.three_body_cutoff)
+    )
+    expected = n_atoms * (near + nearest**2 / 2)
+    worst = int(expected.argmax())
+    if expected[worst] > settings.max_angles:
+        raise DataError(
+            f"{crystals.jid[worst]}: {n_atoms[worst]:,} atoms with {near[worst]:,.0f} neighbours each have about "
+            f"{expected[worst]:.2g} edges and angles, expected at most {settings.max_angles:,}; lower graph.cutoff and "
+            "graph.three_body_cutoff, or raise graph.max_angles if there is memory for them (4 to 40 bytes each)"
         )

@@ -7,11 +7,11 @@ There are 27 bits for q (134 Å), 16 for j and 7 for each of the image's coordin
 import numpy as np
 from numpy.typing import NDArray
 
+from crystalmatrix.crystals.crystal import MAX_ATOMS as MAX_ATOMS  # what 16 bits can number
 from crystalmatrix.graphs.compiled import compiled
 
 STEPS_PER_ANGSTROM = 1e6
 MAX_RADIUS = 130.0  # Å
-MAX_ATOMS = 65_535  # in one crystal
 MAX_IMAGE = 63  # lattice vectors
 
 _IMAGE_BITS, _ATOM_BITS = 7, 16

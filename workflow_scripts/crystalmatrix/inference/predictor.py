@@ -51,15 +51,18 @@ class Predictor:
         properties: Sequence[str] = (),
         device: str = "auto",
         batch_size: int = 512,
+        max_angles: int | None = None,
     ) -> None:
         """`models`: none, those that come with the project; `properties`: the wanted ones, none: all; `device`: auto,
-        cpu, cuda or cuda:<index>; `batch_size`: crystals in memory at once.
+        cpu, cuda or cuda:<index>; `batch_size`: crystals in memory at once; `max_angles`: of one crystal, in place of
+        the models' own limit (graph.max_angles).
 
         Raises DataError, ConfigError."""
         paths = [models] if isinstance(models, str | Path) else list(models) or shipped_models(properties)
         self.device = _device(device)
         self.models = [LoadedModel(Path(path), device=self.device) for path in paths]
         self.batch_size = batch_size
+        self._max_angles = max_angles
         known = list(dict.fromkeys(name for model in self.models for name in model.properties))
         for name in properties:
             if name not in known:
@@ -118,8 +121,13 @@ class Predictor:
         for view in {model.view.name: model.view for model, _ in self._parts}.values():
             sharing = [model for model, _ in self._parts if model.view.name == view.name]
             needs_symmetry = any(model.needs_symmetry for model in sharing)
+            limit = self._max_angles or max(model.checkpoint.graph.max_angles for model in sharing)
             ready[view.name] = prepare(
-                items, view=view, needs_symmetry=needs_symmetry, potentials=sharing[0].potentials
+                items,
+                view=view,
+                needs_symmetry=needs_symmetry,
+                potentials=sharing[0].potentials,
+                max_angles=limit,
             )
         return [model.table(*ready[model.view.name]) for model, _ in self._parts]
 

@@ -56,22 +56,28 @@ def chunked(items: Iterable[Item], *, size: int) -> Iterator[list[Item]]:
 
 
 def prepare(
-    items: list[Item], *, view: View, needs_symmetry: bool, potentials: Mapping[str, Potential] = MappingProxyType({})
+    items: list[Item],
+    *,
+    view: View,
+    needs_symmetry: bool,
+    potentials: Mapping[str, Potential] = MappingProxyType({}),
+    max_angles: int | None = None,
 ) -> tuple[list[Item], Prepared | None]:
     """The items with every crystal that has no graph turned into a Failure, and the rest prepared, or None.
 
-    `potentials` are those whose descriptors the view holds, in its order.
+    `potentials` are those whose descriptors the view holds, in its order; `max_angles`: see graph.max_angles.
     """
+    settings = view.graph if max_angles is None else view.graph.model_copy(update={"max_angles": max_angles})
     try:
-        graphs = _graphs(items, settings=view.graph)
+        graphs = _graphs(items, settings=settings)
     except DataError:  # one crystal without a graph makes the whole list fail: seldom, so each is tried alone only now
-        items = [_of_possible_graph(item, settings=view.graph) for item in items]
-        graphs = _graphs(items, settings=view.graph)
+        items = [_of_possible_graph(item, settings=settings) for item in items]
+        graphs = _graphs(items, settings=settings)
     if graphs is None:
         return items, None
     items, descriptions = _described(items, potentials)
     if len(_crystals(items)) < graphs.n_crystals:
-        graphs = _graphs(items, settings=view.graph)
+        graphs = _graphs(items, settings=settings)
     if graphs is None:
         return items, None
     features = Features.of_graphs(graphs, view, beside(descriptions) if descriptions else None)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from crystalmatrix.contracts import columns
 from crystalmatrix.crystals.files import estimated_count, passed_over, structure_files
+from crystalmatrix.errors import one_line
 from crystalmatrix.files import sha256
 from crystalmatrix.inference.model import ERROR, IN_DOMAIN, NOTE
 from crystalmatrix.inference.output import Output, PartialTable
@@ -81,7 +82,7 @@ def _summary(output: Output, passed: list[Path]) -> str:
         f"{done.outside:,} outside the training domain (column {IN_DOMAIN})",
     ]
     if passed:
-        named = ", ".join(str(path) for path in passed[:SHOWN]) + (" ..." if len(passed) > SHOWN else "")
+        named = ", ".join(one_line(str(path)) for path in passed[:SHOWN]) + (" ..." if len(passed) > SHOWN else "")
         parts.append(f"{counted(len(passed), 'file')} of other kinds passed over ({named})")
     return ", ".join(parts).encode("utf-8", errors="backslashreplace").decode()
 

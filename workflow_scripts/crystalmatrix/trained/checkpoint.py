@@ -24,7 +24,7 @@ from crystalmatrix.targets.target import Target
 from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.domain import Domain, domain_from_state, domain_state
-from crystalmatrix.trained.torch_file import read_torch_file
+from crystalmatrix.trained.torch_file import read_torch_file, torch_bytes
 
 State = dict[str, torch.Tensor]
 
@@ -136,18 +136,16 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         summary=checkpoint.summary,
     ).to_dict()
     header["settings"] = json.loads(checkpoint.settings.for_task(checkpoint.task))
+    content = {
+        "header": json.dumps(header, sort_keys=True),
+        "members": checkpoint.members,
+        "calibration": {name: _calibration_state(held) for name, held in checkpoint.calibration.items()},
+        "domain": domain_state(checkpoint.domain),
+        "weights": None if checkpoint.weights is None else torch.from_numpy(checkpoint.weights),
+        "seen": {name: torch.from_numpy(keys) for name, keys in checkpoint.seen.items()},
+    }
     with atomic(path) as temporary:
-        torch.save(
-            {
-                "header": json.dumps(header, sort_keys=True),
-                "members": checkpoint.members,
-                "calibration": {name: _calibration_state(held) for name, held in checkpoint.calibration.items()},
-                "domain": domain_state(checkpoint.domain),
-                "weights": None if checkpoint.weights is None else torch.from_numpy(checkpoint.weights),
-                "seen": {name: torch.from_numpy(keys) for name, keys in checkpoint.seen.items()},
-            },
-            temporary,
-        )
+        temporary.write_bytes(torch_bytes(content))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -1,9 +1,10 @@
 """Files of torch that are checked before anything in them is used, and that cannot run code.
 
-In: a path.  Out: tensors and plain values, or DataError. torch writes a zip archive whose members carry a CRC-32 each,
-and does not look at it when it reads; here it is looked at.
+In: a path.  Out: tensors and plain values, or DataError; and the bytes of such a file. torch writes a zip archive whose
+members carry a CRC-32 each, and does not look at it when it reads; here it is looked at.
 """
 
+import io
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -13,6 +14,13 @@ import torch
 from crystalmatrix.errors import DataError
 
 _FOLDER = 0x10  # bit of a member's attributes (MS-DOS), which torch's own reader goes by
+
+
+def torch_bytes(content: Any) -> memoryview:
+    """What torch.save writes. Not by torch into a file: on a full disk it fails with a riddle of its own."""
+    packed = io.BytesIO()
+    torch.save(content, packed)
+    return packed.getbuffer()
 
 
 def read_torch_file(path: Path) -> Any:

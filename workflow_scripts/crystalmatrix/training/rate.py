@@ -30,6 +30,7 @@ from crystalmatrix.training.loop import Trainer
 from crystalmatrix.training.run import fit_targets
 from crystalmatrix.training.stop import StopRequest
 from crystalmatrix.training.trial import minerals, seconds_of_kernel
+from crystalmatrix.training.world import ALONE
 
 WARM_UP = 2  # steps
 
@@ -117,6 +118,7 @@ def measure(settings: TierConfig, graph: GraphConfig, *, device: torch.device, s
                 run=Path(run),
                 digest="",
                 stop=StopRequest(),
+                world=ALONE,
             )
             training_seconds += 1 / watch.training_rate(seconds / len(settings.members))
             validation_seconds += 1 / watch.validation_rate()

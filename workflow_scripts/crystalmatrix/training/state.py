@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import atomic
-from crystalmatrix.trained.torch_file import read_torch_file
+from crystalmatrix.trained.torch_file import read_torch_file, torch_bytes
 
 STATE = "state.pt"
 STATE_VERSION = 5  # of what the trainer saves: part of a run's digest, so that another version starts afresh
@@ -42,7 +41,7 @@ def run_lock(run: Path) -> Iterator[None]:
 def save_state(run: Path, state: dict[str, Any]) -> None:
     """Write the state; the one before becomes the previous."""
     with atomic(run / STATE) as temporary:
-        torch.save(state, temporary)
+        temporary.write_bytes(torch_bytes(state))
         if (run / STATE).exists():
             (run / STATE).replace(run / PREVIOUS)
 

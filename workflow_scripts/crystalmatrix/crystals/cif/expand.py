@@ -13,13 +13,19 @@ from typing import Any
 
 import gemmi
 import numpy as np
-from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
 from crystalmatrix.crystals.cif.operations import Operations
 from crystalmatrix.crystals.cif.sites import Sites
-from crystalmatrix.crystals.crystal import ATOMS_TOO_CLOSE, DISORDERED, MALFORMED, InvalidCrystalError, sound_cell
-from crystalmatrix.crystals.geometry import MIN_DISTANCE, wrap
+from crystalmatrix.crystals.crystal import (
+    ATOMS_TOO_CLOSE,
+    DISORDERED,
+    MALFORMED,
+    InvalidCrystalError,
+    check_size,
+    sound_cell,
+)
+from crystalmatrix.crystals.geometry import MIN_DISTANCE, CrowdedError, inverse, pairs_below, wrap
 from crystalmatrix.elements import SYMBOLS
 
 ROUNDING = 3.0  # steps of the last digit that two images of one atom may be apart, along each axis
@@ -46,6 +52,7 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
 
     Raises InvalidCrystalError, naming the sites, for shared or split ones.
     """
+    check_size(len(sites.species))
     tolerance = np.clip(ROUNDING * sites.step * np.linalg.norm(lattice, axis=1).max(), LEAST, MOST)  # [n_sites] Å
     fractional, n_images = _orbits(sites, operations, lattice, tolerance)
     site = np.repeat(np.arange(len(n_images)), n_images)
@@ -72,7 +79,10 @@ def _pairs(
     fractional: NDArray[np.float64], cell: NDArray[np.float64], lattice: NDArray[np.float64], cutoff: float
 ) -> tuple[NDArray[Any], ...]:
     """Atoms i and j, and the Å between them, each [n_pairs]; `cell`: that of the lattice which is sound to search."""
-    return neighbour_list("ijd", positions=fractional @ lattice, cell=cell, pbc=[True] * 3, cutoff=cutoff)
+    try:
+        return pairs_below(cutoff, cell, fractional if cell is lattice else wrap(fractional @ lattice @ inverse(cell)))
+    except CrowdedError as error:
+        raise InvalidCrystalError(ATOMS_TOO_CLOSE, str(error)) from None
 
 
 def _touching(sites: Sites) -> NDArray[np.float64]:
