@@ -3,6 +3,7 @@
 A mistake of the user ends here, before any job starts, with one line that lists what exists.
 """
 
+import functools
 import shutil
 
 from crystalmatrix.code import digest
@@ -10,7 +11,7 @@ from crystalmatrix.contracts import columns, versions
 from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.contracts.view import View
 from crystalmatrix.config import load
-from crystalmatrix.crystals.formats import labelled_files, structure_files
+from crystalmatrix.crystals.formats import labelled_files, parts_by_size, structure_files
 from crystalmatrix.data.official import official_properties
 from crystalmatrix.errors import or_exit
 from crystalmatrix.machine import ALLOCATOR, train_threads
@@ -173,7 +174,29 @@ def screening(wildcards):
     return or_exit(CONFIG.screening, wildcards.name)
 
 
-def screened(wildcards):
+@functools.cache
+def structures_of(name):
     """The files of the structures to predict."""
+    return [path for _, path in or_exit(structure_files, [Path(or_exit(CONFIG.screening, name).structures)])]
+
+
+def screened(wildcards):
+    """The same, as far as Snakemake can watch them."""
     run_claims()
-    return nameable(path for _, path in or_exit(structure_files, [Path(screening(wildcards).structures)]))
+    return nameable(structures_of(wildcards.name))
+
+
+def n_parts(wildcards):
+    """Jobs of a screening. Known before any job runs, from the bytes of the files, so no checkpoint is needed."""
+    return screening(wildcards).parts or parts_by_size(structures_of(wildcards.name))
+
+
+def parts(wildcards):
+    """The tables of a screening, in the order of the crystals."""
+    return [f"results/screen/{wildcards.name}/part-{part}.parquet" for part in range(n_parts(wildcards))]
+
+
+def part_plan(wildcards):
+    """The plan of a screening; a part that does not exist is refused."""
+    or_exit(CONFIG.check_part, wildcards.name, wildcards.part, n_parts(wildcards))
+    return f"results/screen/{wildcards.name}/_plan.json"

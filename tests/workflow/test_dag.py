@@ -170,13 +170,15 @@ def test_an_edit_of_a_structure_is_screened_again(tmp_path: Path) -> None:
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    entry = f'{{"structures": "{tmp_path}/my crystals", "model": "{tmp_path}/a model.pt"}}'
+    entry = f'{{"structures": "{tmp_path}/my crystals", "model": "{tmp_path}/a model.pt", "parts": 3}}'
     target = ("results/screen/mine.csv", "--dry-run", "--printshellcmds", "--config", f'screen={{"mine": {entry}}}')
     assert jobs(snakemake(tmp_path, *target).stdout) == {}
     os.utime(crystal, (time.time() + 60,) * 2)
     plan = snakemake(tmp_path, *target).stdout
-    assert jobs(plan) == {"screen": 1, "total": 1}
-    assert f"screen.py '{tmp_path}/my crystals' --model '{tmp_path}/a model.pt'" in plan
+    assert jobs(plan) == {"screen": 1, "screen_part": 3, "screen_plan": 1, "total": 5}
+    assert f"screen_plan.py '{tmp_path}/my crystals' --parts 3" in plan
+    assert f"screen_part.py '{tmp_path}/my crystals' --plan results/screen/mine/_plan.json --part 2" in plan
+    assert f"--model '{tmp_path}/a model.pt'" in plan
     crystal.unlink()
     assert "error: " in (said := snakemake(tmp_path, *target).stdout)
     assert "my crystals: found no structure file in it, expected *.cif" in said

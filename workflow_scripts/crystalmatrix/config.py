@@ -137,11 +137,12 @@ class ReportConfig(Section):
 
 
 class ScreenConfig(Section):
-    """`results/screen/<name>.csv`: your structures, predicted with one model."""
+    """`results/screen/<name>.csv`: your structures, predicted with one model, in so many jobs."""
 
     where: ClassVar[str] = "screen.*"
-    structures: str  # file or folder: CIF, POSCAR, extended XYZ, JARVIS JSON
+    structures: str  # file or folder: what crystals/formats.py tells apart
     model: str = "results/lite/multitask.pt"
+    parts: int | None = Field(None, ge=1)  # jobs; null: by the size of the files
 
     @field_validator("structures", "model")
     @classmethod
@@ -240,6 +241,13 @@ class Config(Section):
             raise ConfigError(
                 f"pretrained: found no model of the matrix in {folder}, expected <tier>/<task>.pt, for instance "
                 f"{folder / self.matrix.tiers[0] / self.tasks[0]}.pt; leave it null to train"
+            )
+
+    def check_part(self, name: str, part: str, n_parts: int) -> None:
+        """Raise ConfigError, saying which exist, unless results/screen/<name>/part-<part>.parquet is one of them."""
+        if part not in map(str, range(n_parts)):
+            raise ConfigError(
+                f"results/screen/{name}/part-{part}.parquet: no part {part} among {n_parts} (known: 0 to {n_parts - 1})"
             )
 
     def screening(self, name: str) -> ScreenConfig:
