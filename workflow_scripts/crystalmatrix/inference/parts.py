@@ -18,7 +18,7 @@ from crystalmatrix.contracts.versions import SCREEN_VERSION
 from crystalmatrix.crystals.files import structure_files
 from crystalmatrix.crystals.survey import files_digest
 from crystalmatrix.errors import DataError
-from crystalmatrix.inference.output import PartialTable, Progress
+from crystalmatrix.inference.output import PartialTable
 from crystalmatrix.inference.predictor import ERROR, FORMULA, ID, IN_DOMAIN, N_ATOMS, NOTE, NOVELTY, Predictor
 from crystalmatrix.inference.reading import Reading
 from crystalmatrix.inference.screening import append_rows, as_csv, made_from
@@ -56,8 +56,7 @@ def screen_part(
     with PartialTable(out.with_suffix(".rows"), made_from=source) as table:
         reading = Reading(found, file=table.progress.file, crystal=table.progress.crystal, part=begin, end=end)
         append_rows(predictor, reading, table, total=begin.n_crystals, encode=as_messages)
-        metadata = _metadata(predictor.units, table.progress)
-        _to_parquet(table.path, out, metadata)
+        metadata = to_parquet(table, out, units=predictor.units)
     table.out.unlink()
     return metadata
 
@@ -77,17 +76,14 @@ def write_csv(parts: Sequence[Path], out: Path) -> ScreenMetadata:
     return ScreenMetadata(units=units, **{name: sum(getattr(one, name) for one in said) for name in names})
 
 
-def _metadata(units: dict[str, str], done: Progress) -> ScreenMetadata:
-    return ScreenMetadata(units=units, rows=done.rows, failed=done.failed, noted=done.noted, outside=done.outside)
-
-
-def _to_parquet(stream: Path, out: Path, metadata: ScreenMetadata) -> None:
-    """In row groups of a size that readers like, a group in memory at once."""
-    with files.table_writer(
-        out, schema_of(metadata.units), version=SCREEN_VERSION, metadata=metadata.to_dict()
-    ) as writer:
-        for batches in _groups(stream):
+def to_parquet(table: PartialTable, out: Path, *, units: dict[str, str]) -> ScreenMetadata:
+    """The rows that `as_messages` made, in row groups of a size that readers like, a group in memory at once."""
+    done = table.progress
+    said = ScreenMetadata(units=units, rows=done.rows, failed=done.failed, noted=done.noted, outside=done.outside)
+    with files.table_writer(out, schema_of(units), version=SCREEN_VERSION, metadata=said.to_dict()) as writer:
+        for batches in _groups(table.path):
             writer.write_table(pa.Table.from_batches(batches))
+    return said
 
 
 def _groups(stream: Path) -> Iterator[list[pa.RecordBatch]]:

@@ -31,11 +31,19 @@ SECONDS_BETWEEN_LINES = 10.0
 SHOWN = 3  # names of files that were passed over
 
 
-def screen(predictor: Predictor | Together, paths: list[Path], output: Output) -> str:
+def as_csv(table: pd.DataFrame, units: dict[str, str], header: bool) -> bytes:
+    """UTF-8; what a file's name has beside it is shown as \\xe9."""
+    with_units = {name: f"{name} [{unit}]" for name, unit in units.items() if unit != "1"}
+    text = StringIO()
+    table.rename(columns=with_units).to_csv(text, header=header, index=False, float_format="%.6g", lineterminator="\n")
+    return text.getvalue().encode("utf-8", errors="backslashreplace")
+
+
+def screen(predictor: Predictor | Together, paths: list[Path], output: Output, *, encode: Encode = as_csv) -> str:
     """Append the rows of every crystal in `paths` that `output` does not have yet; returns a summary. DataError."""
     files = structure_files(paths)
     reading = Reading(files, file=output.progress.file, crystal=output.progress.crystal)
-    append_rows(predictor, reading, output, total=estimated_count(files), encode=as_csv)
+    append_rows(predictor, reading, output, total=estimated_count(files), encode=encode)
     return summary(output.progress, passed_over(paths))
 
 
@@ -74,14 +82,6 @@ def made_from(models: Sequence[Path], settings: str) -> str:
     for model in models:
         digest.update(sha256(model).encode())
     return digest.hexdigest()
-
-
-def as_csv(table: pd.DataFrame, units: dict[str, str], header: bool) -> bytes:
-    """UTF-8; what a file's name has beside it is shown as \\xe9."""
-    with_units = {name: f"{name} [{unit}]" for name, unit in units.items() if unit != "1"}
-    text = StringIO()
-    table.rename(columns=with_units).to_csv(text, header=header, index=False, float_format="%.6g", lineterminator="\n")
-    return text.getvalue().encode("utf-8", errors="backslashreplace")
 
 
 def summary(done: Progress | ScreenMetadata, passed: list[Path]) -> str:
