@@ -132,7 +132,20 @@ def seen_features(wildcards):
     if wildcards.tier not in CONFIG.tiers:
         return []
     view = View.of(CONFIG.graph, CONFIG.tiers[wildcards.tier].model)
-    return expand(f"results/features/{view.name}/shard-{{shard}}.arrow", shard=range(CONFIG.graph.shards))
+    return f"results/features/{view.name}/shards.json"
+
+
+def view_shards(wildcards):
+    """All files of a view; where one of them is gone, so is their list, when a run starts."""
+    folder = f"results/features/{viewed(wildcards).name}"
+    shards = [f"{folder}/shard-{shard}.arrow" for shard in range(CONFIG.graph.shards)]
+    there = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    for shard in shards:
+        if os.path.basename(shard) in there:
+            rebuilt_if_unreadable(shard, columns.FEATURES_VERSION)
+    if "shards.json" in there:
+        rebuilt_if_incomplete(f"{folder}/shards.json", tuple(shards))
+    return shards
 
 
 def trunk(wildcards):

@@ -26,3 +26,23 @@ rule features:
     shell:
         'python "$SCRIPTS"/features.py --view {params.view:q} --shard {input.shard}'
         " --all-shards {input.all_shards} --descriptors {input.descriptors} --out {output} &> {log}"
+
+
+rule view:
+    """The files of a view in one list, by their contents: what trainings and predictions depend on."""
+    input:
+        shards=view_shards,
+    output:
+        "results/features/{view}/shards.json",
+    log:
+        "results/logs/features/{view}/shards.log",
+    wildcard_constraints:
+        view="[^/]+",
+    conda:
+        "../envs/data.yaml"
+    params:
+        version=columns.FEATURES_VERSION,
+    message:
+        "Listing the features of {wildcards.view}"
+    shell:
+        'python "$SCRIPTS"/view.py --shards {input.shards} --out {output} &> {log}'

@@ -32,6 +32,7 @@ def test_the_whole_matrix(tmp_path: Path) -> None:
         "graph_shard": 8,
         "graph_statistics": 1,
         "features": 8 * len(views),
+        "view": len(views),
         "train": n_models,
         "predict": n_models,
         "composition": n_properties,
@@ -63,8 +64,16 @@ def test_one_model_needs_the_data_and_nothing_else(tmp_path: Path) -> None:
     for target, trainings in (("results/lite/dielectric.pt", 1), ("results/pro/dielectric.pt", 2)):
         result = snakemake(tmp_path, target, "--cores", "16", "--resources", "gpu=1", "--dry-run")
         counts = jobs(result.stdout)
-        assert counts.pop("total") == 19 + trainings
-        expected = {"fetch": 1, "records": 1, "splits": 1, "graph_shard": 8, "features": 8, "train": trainings}
+        assert counts.pop("total") == 20 + trainings
+        expected = {
+            "fetch": 1,
+            "records": 1,
+            "splits": 1,
+            "graph_shard": 8,
+            "features": 8,
+            "view": 1,
+            "train": trainings,
+        }
         assert counts == expected
 
 

@@ -219,7 +219,7 @@ class Config(Section):
 
     def check_shard(self, shard: str) -> None:
         """Raise ConfigError, saying which exist, unless results/graphs/shard-<shard>.parquet is one of them."""
-        if shard not in map(str, range(self.graph.shards)):
+        if not (shard.isdecimal() and shard == str(int(shard)) and int(shard) < self.graph.shards):
             raise ConfigError(
                 f"results/graphs/shard-{shard}.parquet: no shard {shard} among the {self.graph.shards} of graph.shards "
                 f"(known: 0 to {self.graph.shards - 1})"
@@ -245,7 +245,7 @@ class Config(Section):
 
     def check_part(self, name: str, part: str, n_parts: int) -> None:
         """Raise ConfigError, saying which exist, unless results/screen/<name>/part-<part>.parquet is one of them."""
-        if part not in map(str, range(n_parts)):
+        if not (part.isdecimal() and part == str(int(part)) and int(part) < n_parts):
             raise ConfigError(
                 f"results/screen/{name}/part-{part}.parquet: no part {part} among {n_parts} (known: 0 to {n_parts - 1})"
             )
