@@ -14,7 +14,6 @@ does not grow with the data. Prices are assumptions: pass those of your provider
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -78,25 +77,28 @@ def run(folder: Path, n: int, data: Path | None) -> Iterator[Measured]:
     source = folder / "source.json.zip"
     write_entries(source, repeated(list(read_entries(data)) if data else mineral_entries(), n))
     for stage, command, left in commands(folder, source):
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, str(SCRIPTS / command[0]), *map(str, command[1:])],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
-        )
-        assert process.stderr is not None
-        said = process.stderr.read().decode()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        process.stderr.close()
-        if process.returncode:
-            raise SystemExit(f"{stage}: {said[-2000:]}")
-        disk = sum(path.stat().st_size for path in left) / 1e6
-        cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 2**10  # KiB, on Linux
-        yield Measured(stage, n, cpu, time.perf_counter() - start, peak, disk)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+        yield measure(stage, n, command, left)
+
+
+def measure(stage: str, n: int, command: list[Any], left: list[Path]) -> Measured:
+    """One script in a process of its own."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPTS / command[0]), *map(str, command[1:])],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+    )
+    assert process.stderr is not None
+    said = process.stderr.read().decode()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    if process.returncode:
+        raise SystemExit(f"{stage}: {said[-2000:]}")
+    disk = sum(path.stat().st_size for path in left) / 1e6
+    cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 2**10  # KiB, on Linux
+    return Measured(stage, n, cpu, time.perf_counter() - start, peak, disk)
 
 
 def repeated(entries: list[dict[str, Any]], n: int) -> Iterator[dict[str, Any]]:

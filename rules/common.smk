@@ -19,7 +19,9 @@ from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 
 CONFIG = or_exit(load, Path(f"{workflow.basedir}/config.yaml"), OVERLAY)
 SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
-VIEWS = {view.name: view for tier in CONFIG.matrix.tiers for view in [View.of(CONFIG.graph, CONFIG.tiers[tier].model)]}
+VIEW_OF = {tier: View.of(CONFIG.graph, CONFIG.tiers[tier].model).name for tier in CONFIG.matrix.tiers}
+VIEWS = {name: View.of(CONFIG.graph, CONFIG.tiers[tier].model) for tier, name in VIEW_OF.items()}
+VIEW_TEXT = {name: view.to_json() for name, view in VIEWS.items()}  # once, and not for every shard
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
 BASELINES = (
     expand("results/composition/{property}", property=CONFIG.matrix.properties)
@@ -94,7 +96,8 @@ def viewed(wildcards):
 def shard_viewed(wildcards):
     """The graph shard behind a file of features; a number or a view that does not exist is refused."""
     or_exit(CONFIG.check_shard, wildcards.shard)
-    path = f"results/features/{viewed(wildcards).name}/shard-{wildcards.shard}.arrow"
+    viewed(wildcards)
+    path = f"results/features/{wildcards.view}/shard-{wildcards.shard}.arrow"
     rebuilt_if_unreadable(path, columns.FEATURES_VERSION)
     return f"results/graphs/shard-{wildcards.shard}.parquet"
 
@@ -129,15 +132,15 @@ def shards_compared(wildcards):
 
 def seen_features(wildcards):
     """What the networks of a tier see; of an undeclared tier nothing, since `trunk` refuses it."""
-    if wildcards.tier not in CONFIG.tiers:
+    if wildcards.tier not in VIEW_OF:
         return []
-    view = View.of(CONFIG.graph, CONFIG.tiers[wildcards.tier].model)
-    return f"results/features/{view.name}/shards.json"
+    return f"results/features/{VIEW_OF[wildcards.tier]}/shards.json"
 
 
 def view_shards(wildcards):
     """All files of a view; where one of them is gone, so is their list, when a run starts."""
-    folder = f"results/features/{viewed(wildcards).name}"
+    viewed(wildcards)
+    folder = f"results/features/{wildcards.view}"
     shards = [f"{folder}/shard-{shard}.arrow" for shard in range(CONFIG.graph.shards)]
     there = set(os.listdir(folder)) if os.path.isdir(folder) else set()
     for shard in shards:

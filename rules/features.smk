@@ -20,7 +20,7 @@ rule features:
         "../envs/data.yaml"
     params:
         version=[columns.GRAPHS_VERSION, columns.FEATURES_VERSION],
-        view=lambda wildcards: viewed(wildcards).to_json(),
+        view=lambda wildcards: VIEW_TEXT[wildcards.view],
     message:
         "Laying out shard {wildcards.shard} for {wildcards.view}"
     shell:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from crystalmatrix.contracts.comparison import Comparison
 from crystalmatrix.contracts.coverage import Coverage, FoldCounts, PropertyCoverage
 from crystalmatrix.contracts.document import Document
+from crystalmatrix.contracts.features import ListedShard, ViewShards
 from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.contracts.quality import Quality
 from crystalmatrix.contracts.scores import ModelScores, PropertyScores
@@ -65,6 +66,7 @@ DOCUMENTS: list[Document] = [
     ModelScores(
         tier="pro", task="ehull", confidence=0.95, bootstrap=200, model=summary(), properties={"ehull": SCORES}
     ),
+    ViewShards(shards=(ListedShard(name="shard-0.arrow", seal="0"),)),
     ScreenPlan(files_digest="0", n_files=1, parts=(PartPlan(file=0, start=BEGIN, n_crystals=3),)),
     ScreenMetadata(units={"ehull": "eV/atom"}, rows=3, failed=0, noted=0, outside=0),
     Comparison(properties={}),
