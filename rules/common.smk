@@ -12,7 +12,7 @@ from crystalmatrix.contracts import columns, versions
 from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.contracts.view import View
 from crystalmatrix.config import load
-from crystalmatrix.crystals.formats import labelled_files, structure_files
+from crystalmatrix.crystals.formats import labelled_files, parts_by_size, structure_files
 from crystalmatrix.data.official import official_properties
 from crystalmatrix.errors import or_exit
 from crystalmatrix.machine import ALLOCATOR, GPU_JOBS, train_threads
@@ -22,7 +22,9 @@ from crystalmatrix.tiers import SCRATCH
 CONFIG = or_exit(load, Path(f"{workflow.basedir}/config.yaml"), OVERLAY)
 EXTRA = {extra.name: extra for extra in CONFIG.data.extra}
 SHARDS = expand("results/graphs/shard-{shard}.parquet", shard=range(CONFIG.graph.shards))
-VIEWS = {view.name: view for tier in CONFIG.matrix.tiers for view in [View.of(CONFIG.graph, CONFIG.tiers[tier].model)]}
+VIEW_OF = {tier: View.of(CONFIG.graph, CONFIG.tiers[tier].model).name for tier in CONFIG.matrix.tiers}
+VIEWS = {name: View.of(CONFIG.graph, CONFIG.tiers[tier].model) for tier, name in VIEW_OF.items()}
+VIEW_TEXT = {name: view.to_json() for name, view in VIEWS.items()}  # once, and not for every shard
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
 BASELINES = (
     expand("results/composition/{property}", property=CONFIG.matrix.properties)
@@ -106,7 +108,8 @@ def viewed(wildcards):
 def shard_viewed(wildcards):
     """The graph shard behind a file of features; a number or a view that does not exist is refused."""
     or_exit(CONFIG.check_shard, wildcards.shard)
-    path = f"results/features/{viewed(wildcards).name}/shard-{wildcards.shard}.arrow"
+    viewed(wildcards)
+    path = f"results/features/{wildcards.view}/shard-{wildcards.shard}.arrow"
     rebuilt_if_unreadable(path, columns.FEATURES_VERSION)
     return f"results/graphs/shard-{wildcards.shard}.parquet"
 
@@ -141,10 +144,23 @@ def shards_compared(wildcards):
 
 def seen_features(wildcards):
     """What the networks of a tier see; of an undeclared tier nothing, since `trunk` refuses it."""
-    if wildcards.tier not in CONFIG.tiers:
+    if wildcards.tier not in VIEW_OF:
         return []
-    view = View.of(CONFIG.graph, CONFIG.tiers[wildcards.tier].model)
-    return expand(f"results/features/{view.name}/shard-{{shard}}.arrow", shard=range(CONFIG.graph.shards))
+    return f"results/features/{VIEW_OF[wildcards.tier]}/shards.json"
+
+
+def view_shards(wildcards):
+    """All files of a view; where one of them is gone, so is their list, when a run starts."""
+    viewed(wildcards)
+    folder = f"results/features/{wildcards.view}"
+    shards = [f"{folder}/shard-{shard}.arrow" for shard in range(CONFIG.graph.shards)]
+    there = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    for shard in shards:
+        if os.path.basename(shard) in there:
+            rebuilt_if_unreadable(shard, columns.FEATURES_VERSION)
+    if "shards.json" in there:
+        rebuilt_if_incomplete(f"{folder}/shards.json", tuple(shards))
+    return shards
 
 
 def trunk(wildcards):
@@ -211,7 +227,29 @@ def screening(wildcards):
     return or_exit(CONFIG.screening, wildcards.name)
 
 
-def screened(wildcards):
+@functools.cache
+def structures_of(name):
     """The files of the structures to predict."""
+    return [path for _, path in or_exit(structure_files, [Path(or_exit(CONFIG.screening, name).structures)])]
+
+
+def screened(wildcards):
+    """The same, as far as Snakemake can watch them."""
     run_claims()
-    return nameable(path for _, path in or_exit(structure_files, [Path(screening(wildcards).structures)]))
+    return nameable(structures_of(wildcards.name))
+
+
+def n_parts(wildcards):
+    """Jobs of a screening. Known before any job runs, from the bytes of the files, so no checkpoint is needed."""
+    return screening(wildcards).parts or parts_by_size(structures_of(wildcards.name))
+
+
+def parts(wildcards):
+    """The tables of a screening, in the order of the crystals."""
+    return [f"results/screen/{wildcards.name}/part-{part}.parquet" for part in range(n_parts(wildcards))]
+
+
+def part_plan(wildcards):
+    """The plan of a screening; a part that does not exist is refused."""
+    or_exit(CONFIG.check_part, wildcards.name, wildcards.part, n_parts(wildcards))
+    return f"results/screen/{wildcards.name}/_plan.json"

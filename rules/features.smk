@@ -23,9 +23,29 @@ rule features:
         runtime=needs.minutes("features"),
     params:
         version=[columns.GRAPHS_VERSION, columns.FEATURES_VERSION],
-        view=lambda wildcards: viewed(wildcards).to_json(),
+        view=lambda wildcards: VIEW_TEXT[wildcards.view],
     message:
         "Laying out shard {wildcards.shard} for {wildcards.view}"
     shell:
         'python "$SCRIPTS"/features.py --view {params.view:q} --shard {input.shard}'
         " --all-shards {input.all_shards} --descriptors {input.descriptors} --out {output} &> {log}"
+
+
+rule view:
+    """The files of a view in one list, by their contents: what trainings and predictions depend on."""
+    input:
+        shards=view_shards,
+    output:
+        "results/features/{view}/shards.json",
+    log:
+        "results/logs/features/{view}/shards.log",
+    wildcard_constraints:
+        view="[^/]+",
+    conda:
+        "../envs/data.yaml"
+    params:
+        version=columns.FEATURES_VERSION,
+    message:
+        "Listing the features of {wildcards.view}"
+    shell:
+        'python "$SCRIPTS"/view.py --shards {input.shards} --out {output} &> {log}'

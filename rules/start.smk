@@ -47,7 +47,17 @@ def raw(resources):
 @functools.cache
 def rebuilt_if_unreadable(path, version):
     """A damaged or outdated table is removed when a run starts, which then makes it again where it is needed."""
-    reason = unreadable(Path(path), version=version)
+    _removed(path, unreadable(Path(path), version=version))
+
+
+@functools.cache
+def rebuilt_if_incomplete(path, parts):
+    """The same of a list of files, one of which is gone."""
+    gone = next((part for part in parts if not Path(part).exists()), None)
+    _removed(path, f"{path}: lists {gone}, which is gone" if gone else None)
+
+
+def _removed(path, reason):
     claims = run_claims()
     if reason is None or (claims and claims.living):
         return

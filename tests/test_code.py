@@ -17,7 +17,8 @@ def scripts(tmp_path: Path) -> Path:
     files = {
         "run.py": "from crystalmatrix.a import b\n",
         "crystalmatrix/a/__init__.py": "",
-        "crystalmatrix/a/b.py": "import numpy\ndef f():\n    from crystalmatrix.c import value\n",
+        "crystalmatrix/a/b.py": "import numpy\ndef f():\n    try:\n        pass\n    except OSError:\n"
+        "        from crystalmatrix.c import value\n",
         "crystalmatrix/c.py": "value = 1\n",
         "crystalmatrix/d.py": "value = 2\n",
         "page.j2": "text",

@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Modules whose package has another name.
 PACKAGE_OF = {"jarvis": "jarvis-tools", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 # Imported only where the user has them: objects that the Predictor takes, back-ends that the set-up never needs.
-OPTIONAL = {"pymatgen", "torch_cluster", "triton"}  # pymatgen comes with chgnet
+OPTIONAL = {"lmdb", "pymatgen", "torch_cluster", "triton"}  # pymatgen comes with chgnet
 
 
 # Imported only where `graph: search: torch-cluster` asks for it, which the set-up never needs either ...
@@ -93,7 +93,7 @@ def test_lock_holds_every_dependency_within_its_bounds() -> None:
     extras = PROJECT["optional-dependencies"]
     for line in [
         *PROJECT["dependencies"],
-        *(extra for n in ("dev", "docs", "slurm", "transfer") for extra in extras[n]),
+        *(extra for n in ("dev", "docs", "lmdb", "slurm", "transfer") for extra in extras[n]),
     ]:
         requirement = Requirement(line)
         version = LOCK.get(canonicalize_name(requirement.name))

@@ -20,7 +20,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="checkpoint, results/{tier}/{task}.pt")
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--splits", type=Path, required=True)
-    parser.add_argument("--features", type=Path, nargs="+", required=True, help="results/features/{view}/shard-*.arrow")
+    parser.add_argument(
+        "--features", type=Path, nargs="+", required=True, help="results/features/{view}/shards.json, or its files"
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, help="CPU threads; default: all")
     parser.add_argument("--out", type=Path, required=True)

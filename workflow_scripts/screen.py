@@ -1,4 +1,4 @@
-"""Predict your own crystals: CIF, POSCAR, extended XYZ, JSON, or folders of them, to one CSV file.
+"""Predict your own crystals, from files of any kind that docs/predict.md lists or folders of them, to one CSV file.
 
 Rows are kept as they are made, in <out>.part: after Ctrl-C, a full disk or a power cut the same command goes on.
 """

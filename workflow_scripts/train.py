@@ -32,7 +32,9 @@ def main() -> None:
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--splits", type=Path, required=True)
     parser.add_argument("--outliers", type=Path, help="outliers.csv, for training.outliers: drop")
-    parser.add_argument("--features", type=Path, nargs="+", required=True, help="results/features/{view}/shard-*.arrow")
+    parser.add_argument(
+        "--features", type=Path, nargs="+", required=True, help="results/features/{view}/shards.json, or its files"
+    )
     parser.add_argument("--run", type=Path, required=True, help="folder of the resumable state")
     parser.add_argument("--init", type=Path, help="checkpoint to start from")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")

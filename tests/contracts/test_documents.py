@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from crystalmatrix.contracts.comparison import Comparison
 from crystalmatrix.contracts.coverage import Coverage, FoldCounts, PropertyCoverage
 from crystalmatrix.contracts.document import Document
+from crystalmatrix.contracts.features import ListedShard, ViewShards
 from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.contracts.quality import Quality
 from crystalmatrix.contracts.scores import ModelScores, PropertyScores
+from crystalmatrix.contracts.screening import BEGIN, PartPlan, ScreenMetadata, ScreenPlan
 from crystalmatrix.contracts.statistics import Statistics
 from crystalmatrix.contracts.summary import PredictionsMetadata
 from crystalmatrix.contracts.tables import RecordsMetadata, SplitsMetadata
@@ -64,6 +66,9 @@ DOCUMENTS: list[Document] = [
     ModelScores(
         tier="pro", task="ehull", confidence=0.95, bootstrap=200, model=summary(), properties={"ehull": SCORES}
     ),
+    ViewShards(shards=(ListedShard(name="shard-0.arrow", seal="0"),)),
+    ScreenPlan(files_digest="0", n_files=1, parts=(PartPlan(file=0, start=BEGIN, n_crystals=3),)),
+    ScreenMetadata(units={"ehull": "eV/atom"}, rows=3, failed=0, noted=0, outside=0),
     Comparison(properties={}),
 ]
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: type(document).__name__)
@@ -99,7 +104,7 @@ def test_what_does_not_fit_is_one_line(document: Document, change: Callable, sai
 
 
 def test_a_key_deep_inside_is_named_with_its_place() -> None:
-    content = DOCUMENTS[-2].to_dict()
+    content = next(one for one in DOCUMENTS if isinstance(one, ModelScores)).to_dict()
     del content["properties"]["ehull"]["mae_low"]
     with pytest.raises(DataError, match=re.escape("properties.ehull.mae_low: not found")):
         ModelScores.parse(content, where="file")

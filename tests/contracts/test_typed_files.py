@@ -27,6 +27,7 @@ REASONS = {
     "crystals/files.py": "files of users, of any content",
     "crystals/entry.py": "texts of users, of any content",
     "crystals/json_entries.py": "files of users, of any content",
+    "crystals/lmdb_rows.py": "files of users, of any content",
 }
 
 

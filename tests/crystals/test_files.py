@@ -11,8 +11,9 @@ import pytest
 from ase.build import bulk
 
 from crystalmatrix.crystals.crystal import Crystal, Failure
-from crystalmatrix.crystals.files import estimated_count, read_file, read_structures, structure_files
+from crystalmatrix.crystals.files import read_file, read_structures, structure_files
 from crystalmatrix.crystals.iterate import iterate
+from crystalmatrix.crystals.survey import estimated_count
 
 SALT = bulk("NaCl", "rocksalt", a=5.64)
 REAL = Path(__file__).parents[2].parent / "shared/data/jarvis_dft_3d_part.json.zip"

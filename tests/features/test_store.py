@@ -48,6 +48,27 @@ def opened(paths: list[Path], model=LITE, limit: int = PLENTY, **options: object
     return open_features(paths, model=model, records_digest=ORIGIN.digest, limit=limit, **options)
 
 
+def listed(paths: list[Path]) -> Path:
+    out = paths[0].with_name("shards.json")
+    command = [sys.executable, str(SCRIPT.with_name("view.py")), "--shards", *map(str, paths), "--out", str(out)]
+    subprocess.run(command, check=True)
+    return out
+
+
+def test_a_list_stands_for_the_files_of_a_view(paths: list[Path], shards: list[Path], tmp_path: Path) -> None:
+    """Opened like them; another one as soon as one of them has another content, the same for the same content."""
+    out = listed(paths)
+    first = out.read_bytes()
+    assert opened([out]).jid.tolist() == opened(paths).jid.tolist()
+    paths[1].touch()
+    assert listed(paths).read_bytes() == first
+    write_features(paths[1], shards[1], view=View.of(GRAPH, LITE), all_shards=shards, block_bytes=1)
+    assert listed(paths).read_bytes() != first
+    paths[2].unlink()
+    with pytest.raises(DataError, match=r"shard-2\.arrow: not found"):
+        opened([out])
+
+
 @pytest.mark.parametrize("name", [name for name, config in CONFIGS.items() if not config.descriptors])
 def test_files_hold_what_memory_holds(tmp_path: Path, shards: list[Path], name: str) -> None:
     """Ids, sizes and every array, bit for bit, whatever the blocks; paths in any order."""

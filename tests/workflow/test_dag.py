@@ -34,6 +34,7 @@ def test_the_whole_matrix(tmp_path: Path) -> None:
         "graph_shard": 8,
         "graph_statistics": 1,
         "features": 8 * len(views),
+        "view": len(views),
         "train": n_models,
         "predict": n_models,
         "composition": n_properties,
@@ -66,8 +67,16 @@ def test_one_model_needs_the_data_and_nothing_else(tmp_path: Path) -> None:
     for target, trainings in (("results/lite/dielectric.pt", 1), ("results/pro/dielectric.pt", 2)):
         result = snakemake(tmp_path, target, "--cores", "16", "--resources", "gpu=1", "--dry-run")
         counts = jobs(result.stdout)
-        assert counts.pop("total") == 19 + trainings
-        expected = {"fetch": 1, "records": 1, "splits": 1, "graph_shard": 8, "features": 8, "train": trainings}
+        assert counts.pop("total") == 20 + trainings
+        expected = {
+            "fetch": 1,
+            "records": 1,
+            "splits": 1,
+            "graph_shard": 8,
+            "features": 8,
+            "view": 1,
+            "train": trainings,
+        }
         assert counts == expected
 
 
@@ -193,13 +202,15 @@ def test_an_edit_of_a_structure_is_screened_again(tmp_path: Path) -> None:
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    entry = f'{{"structures": "{tmp_path}/my crystals", "model": "{tmp_path}/a model.pt"}}'
+    entry = f'{{"structures": "{tmp_path}/my crystals", "model": "{tmp_path}/a model.pt", "parts": 3}}'
     target = ("results/screen/mine.csv", "--dry-run", "--printshellcmds", "--config", f'screen={{"mine": {entry}}}')
     assert jobs(snakemake(tmp_path, *target).stdout) == {}
     os.utime(crystal, (time.time() + 60,) * 2)
     plan = snakemake(tmp_path, *target).stdout
-    assert jobs(plan) == {"screen": 1, "total": 1}
-    assert f"screen.py --model='{tmp_path}/a model.pt' " in plan
+    assert jobs(plan) == {"screen": 1, "screen_part": 3, "screen_plan": 1, "total": 5}
+    assert f"screen_plan.py '{tmp_path}/my crystals' --parts 3" in plan
+    assert "screen_part.py --plan results/screen/mine/_plan.json --part 2" in plan
+    assert f"--model='{tmp_path}/a model.pt'" in plan
     assert f" -- '{tmp_path}/my crystals' " in plan
     crystal.unlink()
     assert "error: " in (said := snakemake(tmp_path, *target).stdout)

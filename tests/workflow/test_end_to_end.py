@@ -194,7 +194,7 @@ def test_damaged_features_are_built_again_where_they_are_needed(finished: Path) 
     result = run(finished, "results/cgcnn/bulk_modulus.pt")
     assert result.returncode == 0, result.stdout
     assert "shard-1.arrow: damaged" in result.stdout
-    assert jobs(result.stdout) == {"features": 1, "train": 1, "total": 2}
+    assert jobs(result.stdout) == {"features": 1, "view": 1, "train": 1, "total": 3}
     assert shard.read_bytes() == content, "the same input gives the same bytes"
     assert "train" not in planned(finished), "so the other models stay"
 

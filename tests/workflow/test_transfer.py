@@ -13,7 +13,16 @@ TRANSFER = 'matrix={"tiers": ["transfer"], "multitask": false}'
 
 def test_a_model_needs_the_descriptors_of_its_potentials(tmp_path: Path) -> None:
     result = snakemake(tmp_path, "results/transfer/dielectric.pt", "--dry-run", "--config", TRANSFER)
-    counts = {"fetch": 1, "records": 1, "splits": 1, "graph_shard": 8, "descriptors": 16, "features": 8, "train": 1}
+    counts = {
+        "fetch": 1,
+        "records": 1,
+        "splits": 1,
+        "graph_shard": 8,
+        "descriptors": 16,
+        "features": 8,
+        "view": 1,
+        "train": 1,
+    }
     assert jobs(result.stdout) == counts | {"total": sum(counts.values())}
 
 

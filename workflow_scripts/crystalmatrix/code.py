@@ -7,6 +7,7 @@ older code. Stages that cost hours have versions instead (contracts/): a comment
 import ast
 import functools
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = "crystalmatrix"
@@ -34,7 +35,7 @@ def digest(script: Path, *others: Path) -> str:
 def imported(path: Path) -> tuple[str, ...]:
     """Every module that the file imports, anywhere in it; `from a import b` may mean a.b, so both are there."""
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(path.read_text(encoding="utf-8")).body):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -42,6 +43,17 @@ def imported(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """All of them, at any depth, without their expressions, which hold no import and are nine tenths of a tree."""
+    for node in body:
+        yield node
+        for inner in ("body", "orelse", "finalbody"):
+            yield from _statements(getattr(node, inner, []))
+        for clause in [*getattr(node, "handlers", []), *getattr(node, "cases", [])]:
+            yield from _statements(clause.body)
+
+
+@functools.cache
 def _files(scripts: Path, module: str) -> list[Path]:
     """The file of one of our modules and the __init__.py of the packages around it.
 

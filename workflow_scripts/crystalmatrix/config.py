@@ -179,11 +179,12 @@ class ReportConfig(Section):
 
 
 class ScreenConfig(Section):
-    """`results/screen/<name>.csv`: your structures, predicted with one model."""
+    """`results/screen/<name>.csv`: your structures, predicted with one model, in so many jobs."""
 
     where: ClassVar[str] = "screen.*"
-    structures: str  # file or folder: CIF, POSCAR, extended XYZ, JARVIS JSON
+    structures: str  # file or folder: what crystals/formats.py tells apart
     model: str = "results/lite/multitask.pt"
+    parts: int | None = Field(None, ge=1)  # jobs; null: by the size of the files
 
     @field_validator("structures", "model")
     @classmethod
@@ -266,7 +267,7 @@ class Config(Section):
 
     def check_shard(self, shard: str) -> None:
         """Raise ConfigError, saying which exist, unless results/graphs/shard-<shard>.parquet is one of them."""
-        if shard not in map(str, range(self.graph.shards)):
+        if not (shard.isdecimal() and shard == str(int(shard)) and int(shard) < self.graph.shards):
             raise ConfigError(
                 f"results/graphs/shard-{shard}.parquet: no shard {shard} among the {self.graph.shards} of graph.shards "
                 f"(known: 0 to {self.graph.shards - 1})"
@@ -288,6 +289,13 @@ class Config(Section):
             raise ConfigError(
                 f"pretrained: found no model of the matrix in {folder}, expected <tier>/<task>.pt, for instance "
                 f"{folder / self.matrix.tiers[0] / self.tasks[0]}.pt; leave it null to train"
+            )
+
+    def check_part(self, name: str, part: str, n_parts: int) -> None:
+        """Raise ConfigError, saying which exist, unless results/screen/<name>/part-<part>.parquet is one of them."""
+        if not (part.isdecimal() and part == str(int(part)) and int(part) < n_parts):
+            raise ConfigError(
+                f"results/screen/{name}/part-{part}.parquet: no part {part} among {n_parts} (known: 0 to {n_parts - 1})"
             )
 
     def screening(self, name: str) -> ScreenConfig:

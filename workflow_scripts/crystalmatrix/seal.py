@@ -35,6 +35,13 @@ def seal(path: Path) -> None:
         handle.write(body + _digest(footer))
 
 
+def sealed(path: Path) -> str:
+    """Both digests of a file, which say what is in it without reading it; empty where it has no seal."""
+    with path.open("rb") as handle:
+        found = _SEAL.search(_footer(handle)[1])
+    return (found[1] + found[2]).decode() if found else ""
+
+
 def broken(path: Path, *, whole: bool) -> str | None:
     """What is wrong with a file; None for a sound one, and for one without a seal. `whole`: its body as well."""
     with path.open("rb") as handle:

@@ -1,6 +1,6 @@
 """`crystalmatrix predict`: structure files to a table on screen, or a file by its ending.
 
-In: files, folders, models.  Out: text; CSV (goes on where it stopped), Parquet or JSON.
+In: files, folders, models.  Out: text; CSV or Parquet (go on where they stopped) or JSON.
 """
 
 import argparse
@@ -24,7 +24,11 @@ crystalmatrix predict a.cif b.cif --model results/std/band_gap.pt --model result
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "files", type=Path, nargs="+", metavar="FILE", help="CIF, POSCAR, extended XYZ, JSON, or folders of them"
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="CIF, POSCAR, extended XYZ, JSON, Parquet, databases of ASE or LMDB, or folders of them",
     )
     parser.add_argument(
         "--model",
@@ -64,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         models = [model.path for model in default_models(arguments.properties, known_models())]
         print(f"models: {', '.join(map(str, models))}", file=sys.stderr)
     predictor = _load(models, arguments)
-    if arguments.out is not None and arguments.out.suffix.lower() == CSV:
-        return _to_csv(predictor, models, arguments)
+    if arguments.out is not None and arguments.out.suffix.lower() in (CSV, PARQUET):
+        return _in_chunks(predictor, models, arguments)
     return _whole_table(predictor, arguments)
 
 
@@ -77,17 +81,24 @@ def _load(models: list[Path], arguments: argparse.Namespace) -> "Predictor":
     return Predictor(models, properties=arguments.properties, device=str(device), batch_size=arguments.batch_size)
 
 
-def _to_csv(predictor: "Predictor", models: list[Path], arguments: argparse.Namespace) -> int:
-    from crystalmatrix.inference.screening import partial_table, screen
+def _in_chunks(predictor: "Predictor", models: list[Path], arguments: argparse.Namespace) -> int:
+    from crystalmatrix.inference.parts import as_messages, to_parquet
+    from crystalmatrix.inference.screening import as_csv, partial_table, screen
 
+    is_csv = arguments.out.suffix.lower() == CSV
     with partial_table(
-        arguments.out,
+        arguments.out if is_csv else arguments.out.with_name(f"{arguments.out.name}.rows"),
         models=models,
         paths=arguments.files,
         batch_size=arguments.batch_size,
         properties=predictor.properties,
     ) as table:
-        print(screen(predictor, arguments.files, table), file=sys.stderr)
+        said = screen(predictor, arguments.files, table, encode=as_csv if is_csv else as_messages)
+        if not is_csv:
+            to_parquet(table, arguments.out, units=predictor.units)
+    if not is_csv:
+        table.out.unlink()
+    print(said, file=sys.stderr)
     return 0
 
 
@@ -105,8 +116,7 @@ def _whole_table(predictor: "Predictor", arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         print(predictions.as_text(table, predictor.units))
         return 0
-    write = {PARQUET: predictions.write_parquet, JSON: predictions.write_json_table}[arguments.out.suffix.lower()]
-    write(arguments.out, table, predictor.units)
+    predictions.write_json_table(arguments.out, table, predictor.units)
     print(predictions.summary(table, arguments.out), file=sys.stderr)
     return 0
 

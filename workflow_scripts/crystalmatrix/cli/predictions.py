@@ -1,6 +1,6 @@
 """A table of predictions for people and for programs.
 
-In: the table of a Predictor, {column: unit}.  Out: text, Parquet (unit in each field's metadata), JSON.
+In: the table of a Predictor, {column: unit}.  Out: text, JSON.
 """
 
 import math
@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from crystalmatrix.cli.text import table_text
-from crystalmatrix.files import atomic, write_json
+from crystalmatrix.files import write_json
 from crystalmatrix.inference.model import ERROR, FORMULA, ID, IN_DOMAIN, N_ATOMS, NOTE, NOVELTY, columns_of
 from crystalmatrix.words import counted
 
 SHOWN = 50  # crystals on screen
-UNIT = b"unit"
 HEADER = ("crystal", "formula", "property", "value", "90 % interval", "unit", "domain")
 _RIGHT = (3,)
 
@@ -38,17 +35,6 @@ def as_text(table: pd.DataFrame, units: dict[str, str]) -> str:
     if (left := len(table) - SHOWN) > 0:
         text += f"\n\n{counted(left, 'more crystal')}: write them all with --out table.csv"
     return text
-
-
-def write_parquet(path: Path, table: pd.DataFrame, units: dict[str, str]) -> None:
-    """Columns as the Predictor names them."""
-    content = pa.Table.from_pandas(table, preserve_index=False)
-    fields = [
-        field.with_metadata({UNIT: units[field.name].encode()}) if field.name in units else field
-        for field in content.schema
-    ]
-    with atomic(path) as temporary:
-        pq.write_table(content.cast(pa.schema(fields)), temporary)
 
 
 def write_json_table(path: Path, table: pd.DataFrame, units: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix.contracts.columns import FEATURES_VERSION, JID, NEIGHBOUR, SPECIES
 from crystalmatrix.contracts.descriptors import POTENTIALS
-from crystalmatrix.contracts.document import Document
+from crystalmatrix.contracts.document import Document, Part
 from crystalmatrix.contracts.view import View
 
 VECTOR = "vector"
@@ -65,6 +65,22 @@ class FeaturesMetadata(Document):
     def items(self) -> dict[str, Item]:
         """What the file holds of every atom."""
         return layout(self.view, n_slots=self.n_slots)
+
+
+class ListedShard(Part):
+    """One file of a view."""
+
+    name: str  # shard-0.arrow
+    seal: str  # of its content, see seal.py: another content is another list
+
+
+class ViewShards(Document):
+    """results/features/{view}/shards.json: one file that stands for all of a view, so that a plan of many models and
+    many shards grows with their sum, not with their product."""
+
+    VERSION: ClassVar[int] = FEATURES_VERSION
+
+    shards: tuple[ListedShard, ...]
 
 
 def layout(view: View, *, n_slots: int) -> dict[str, Item]:

@@ -15,3 +15,4 @@ COMPOSITION_VERSION = 2  # predictions of the composition baseline: evaluation/c
 SCORES_VERSION = 1  # metrics.json: evaluation/score.py, metrics.py, bootstrap.py, uncertainty.py
 COMPARISON_VERSION = 1  # comparison.json and .csv: evaluation/comparison.py, summary.py, breakdown.py, published.py
 SUBMISSION_VERSION = 1  # leaderboard/<property>: evaluation/submission.py, published.py
+SCREEN_VERSION = 1  # screen/<name>/: crystals/survey.py, inference/screening.py

@@ -13,6 +13,7 @@ import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
+from crystalmatrix.contracts import columns
 from crystalmatrix.crystals.crystal import (
     CONTRADICTORY,
     DISORDERED,
@@ -27,7 +28,11 @@ from crystalmatrix.crystals.crystal import (
 from crystalmatrix.crystals.values import as_array, atomic_numbers, check_periodic, flag, rows_of_three
 
 HOLDERS = ("atoms", "structure")  # keys under which an entry holds its crystal
-IDS = ("jid", "id", "material_id")  # and its id
+OPTIMADE = ("species_at_sites", "cartesian_site_positions", "lattice_vectors")
+OURS = (columns.SPECIES, columns.FRACTIONAL, columns.LATTICE)
+_FLAT = ("numbers", "symbols", "positions", "cell", "pbc", "dimension_types", "elements", "coords", "cartesian")
+KEYS = frozenset([*HOLDERS, *OPTIMADE, *OURS, *_FLAT, "lattice_mat", "abc", "angles", "sites"])  # all that is looked at
+IDS = ("jid", "id", "material_id", "immutable_id")  # and its id
 _AGREE = 0.01, 1.0  # edges (relative) and angles (degrees) that contradict the lattice by more are an error
 _FULL = 0.001  # of an occupancy, from 1
 
@@ -62,6 +67,8 @@ def is_entry(thing: Any) -> bool:
 
 def _is_bare(thing: Mapping[str, Any]) -> bool:
     """Whether it is a crystal itself: jarvis-tools, pymatgen, ASE."""
+    if OPTIMADE[0] in thing or OURS[1] in thing:
+        return True
     if "lattice_mat" in thing or "sites" in thing or ("elements" in thing and "coords" in thing):
         return True
     return "positions" in thing and ("numbers" in thing or "cell" in thing)
@@ -104,6 +111,10 @@ def _read_bare(inner: Any, found: str) -> Parts:
         raise InvalidCrystalError(NO_STRUCTURE, f"{found}{inner!r:.40}, expected a dictionary of a crystal")
     if "sites" in inner:
         return _of_pymatgen(inner)
+    if OPTIMADE[0] in inner:
+        return _of_flat(inner, OPTIMADE, cartesian=True)
+    if OURS[1] in inner:
+        return _of_flat(inner, OURS, cartesian=False)
     return _of_ase(inner) if "positions" in inner else _of_jarvis(inner)
 
 
@@ -132,6 +143,17 @@ def _of_pymatgen(inner: Mapping[str, Any]) -> Parts:
     coordinates = rows_of_three([site.get(key) for site in sites], len(sites), f"{key!r} of the sites")
     matrix = rows_of_three(lattice.get("matrix"), 3, "'matrix' of the lattice")
     return Parts(species, matrix, coordinates, cartesian, notes)
+
+
+def _of_flat(inner: Mapping[str, Any], keys: tuple[str, str, str], *, cartesian: bool) -> Parts:
+    """Of columns with elements, coordinates and lattice, which may be one list without rows."""
+    species, notes = atomic_numbers(_item(inner, keys[0]), f"{keys[0]!r}")
+    coordinates, lattice = (_item(inner, key) for key in keys[1:])
+    check_periodic(inner.get("dimension_types", True), "'dimension_types'")
+    if not cartesian:
+        coordinates, lattice = _in_threes(coordinates), _in_threes(lattice)
+    coordinates = rows_of_three(coordinates, len(species), f"{keys[1]!r}")
+    return Parts(species, rows_of_three(lattice, 3, f"{keys[2]!r}"), coordinates, cartesian, notes)
 
 
 def _of_ase(inner: Mapping[str, Any]) -> Parts:
@@ -200,3 +222,9 @@ def _angle(one: list[float], other: list[float], product: float) -> float:
     """Degrees; `product` of the lengths."""
     cosine = (one[0] * other[0] + one[1] * other[1] + one[2] * other[2]) / product
     return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
+
+
+def _in_threes(value: Any) -> Any:
+    """A flat list of numbers in rows of three; anything else as it is."""
+    flat = isinstance(value, list) and not any(isinstance(one, list) for one in value)
+    return [value[k : k + 3] for k in range(0, len(value), 3)] if flat else value

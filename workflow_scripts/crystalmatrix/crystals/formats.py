@@ -4,6 +4,7 @@ Snakefile asks here too.
 In: paths, or the beginning of a text.  Out: the kind of a file, its name without the suffix, the files of a folder.
 """
 
+import importlib.util
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ from pathlib import Path
 from crystalmatrix.errors import DataError
 
 CIF, VASP, XYZ, JSON = "cif", "vasp", "xyz", "json"
+PARQUET, ASE_DB, LMDB = "parquet", "ase.db", "lmdb"  # databases: rows are found without reading what is before them
 EXPECTED = (
     "*.cif, *.mcif, POSCAR*, CONTCAR*, XDATCAR*, *_POSCAR, *.vasp, *.poscar, *.xyz, *.extxyz, *.json, *.jsonl, "
-    "also as .gz or .zip"
+    "also as .gz or .zip; *.parquet, *.db of ASE, *.lmdb, *.aselmdb"
 )
 _SUFFIXES = {
     ".cif": CIF,
@@ -25,7 +27,17 @@ _SUFFIXES = {
     ".json": JSON,
     ".jsonl": JSON,
     ".ndjson": JSON,
+    ".parquet": PARQUET,
+    ".db": ASE_DB,
+    ".lmdb": LMDB,
+    ".aselmdb": LMDB,
 }
+_MAGIC = (
+    (0, b"PAR1", PARQUET),
+    (0, b"SQLite format 3\0", ASE_DB),
+    (16, b"\xde\xc0\xef\xbe", LMDB),
+)  # (byte, content, kind)
+MAGIC = 20  # bytes from the beginning that tell a database
 _PACKED = (".gz", ".zip")
 _VASP_NAME = re.compile(r"^(POSCAR|CONTCAR|XDATCAR)|(?<![A-Za-z])(POSCAR|CONTCAR|XDATCAR)(?![A-Za-z])")
 _CIF_WORD = re.compile(r"^[ \t]*(data_|loop_|_cell_|_atom_site)", re.MULTILINE | re.IGNORECASE)
@@ -35,15 +47,22 @@ _COUNT = re.compile(r"\s*\d{1,12}\s*")
 
 LABELLED = (CIF, VASP, XYZ)  # kinds that a folder with a table of labels may hold; JSON holds its own labels
 TABLE = ".csv"
+BYTES_A_PART = 64_000_000  # 40,000 crystals of 15 atoms as extended XYZ
+MOST_PARTS = 1_000
 
 
 def file_kind(path: Path) -> str | None:
-    """cif, vasp, xyz or json by the file's name; None for another."""
+    """What the file is by its name; None for another kind."""
     name = path.name
     suffix = _suffix(name).lower()
     if suffix not in ("", *_PACKED):
         return _SUFFIXES[suffix.removesuffix(".gz").removesuffix(".zip")]
     return VASP if _VASP_NAME.search(name) else None
+
+
+def database_kind(head: bytes) -> str | None:
+    """The kind of a database by the first bytes of its file, unpacked; None for a text."""
+    return next((kind for place, magic, kind in _MAGIC if head[place:].startswith(magic)), None)
 
 
 def content_kind(head: str) -> str | None:
@@ -87,7 +106,7 @@ def structure_files(paths: Iterable[Path]) -> list[tuple[str, Path]]:
 
     Ids: the path as given; inside a folder, from there on where that is the only path given. Files of other kinds are
     passed over inside a folder (see `passed_over`), and kept where they were named themselves. Raises DataError for a
-    missing path or an empty folder.
+    missing path, an empty folder, or a database that nothing here can open.
     """
     paths = list(paths)
     found: dict[str, Path] = {}
@@ -102,7 +121,24 @@ def structure_files(paths: Iterable[Path]) -> list[tuple[str, Path]]:
             raise DataError(f"{printable(path)}: found no structure file in it, expected {EXPECTED}")
         for file in inside:
             found.setdefault(printable(file.relative_to(path) if len(paths) == 1 else file), file)
+    _check_openable(found.values())
     return list(found.items())
+
+
+def _check_openable(paths: Iterable[Path]) -> None:
+    """Raise DataError for an LMDB database where the package that opens it is not installed."""
+    first = next((path for path in paths if file_kind(path) == LMDB), None)
+    if first is not None and importlib.util.find_spec("lmdb") is None:
+        raise DataError(
+            f"{printable(first)}: an LMDB database, which the package lmdb opens, and that is not installed; "
+            "run: pip install -c envs/constraints.txt lmdb"
+        )
+
+
+def parts_by_size(paths: Iterable[Path]) -> int:
+    """How many jobs the files are worth, by their bytes: what Snakemake has to know before one of them is read."""
+    size = sum(path.stat().st_size for path in paths)
+    return min(max(1, -(-size // BYTES_A_PART)), MOST_PARTS)
 
 
 def passed_over(paths: Iterable[Path]) -> list[Path]:

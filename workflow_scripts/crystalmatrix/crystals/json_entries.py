@@ -34,8 +34,8 @@ def read_items(pieces: Iterator[str]) -> Iterator[tuple[Place, Any]]:
     """Raises InvalidCrystalError."""
     head = next(pieces, "")
     pieces = chain([head], pieces)
-    if _are_lines(head):
-        yield from enumerate(_line_values(pieces))
+    if are_lines(head):
+        yield from enumerate(line_values(pieces))
         return
     buffer = _Buffer(pieces)
     first = buffer.peek()
@@ -49,7 +49,7 @@ def read_items(pieces: Iterator[str]) -> Iterator[tuple[Place, Any]]:
         raise InvalidCrystalError(UNREADABLE, f"found more text after the end of the JSON: {buffer.shown()}")
 
 
-def _are_lines(head: str) -> bool:
+def are_lines(head: str) -> bool:
     """Whether each line is JSON by itself: the second opens an object too, or the first is one and more follows."""
     first, _, rest = head.lstrip().partition("\n")
     if not first.startswith("{") or not rest.strip():
@@ -220,7 +220,8 @@ def _of_one(members: dict[str, Any]) -> Iterator[tuple[Place, Any]]:
     yield None, members
 
 
-def _line_values(pieces: Iterable[str]) -> Iterator[Any]:
+def line_values(pieces: Iterable[str]) -> Iterator[Any]:
+    """Of every line that is not blank."""
     for line in _lines(pieces):
         if not line.strip():
             continue

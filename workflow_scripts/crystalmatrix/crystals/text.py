@@ -45,10 +45,15 @@ codecs.register_error(_AS_LATIN1, _decode_as_latin1)
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """Raises InvalidCrystalError, here or while reading, for a file that cannot be opened, is damaged or is no text."""
+def open_text(path: Path, *, place: int = 0) -> Iterator[TextIO]:
+    """From a byte of the unpacked text on, which `lines_with_places` gave, or from the beginning.
+
+    Raises InvalidCrystalError, here or while reading, for a file that cannot be opened, is damaged or is no text.
+    """
     with open_bytes(path) as stream:
         encoding, errors = _encoding(stream.peek(_PEEKED)[:_PEEKED])
+        if place:
+            stream.seek(place)
         yield io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline=None)
 
 
@@ -63,6 +68,25 @@ def rest_of(stream: TextIO, *, read: int = 0) -> str:
     text = stream.read(MOST_TEXT + 1 - read)
     check_length(read + len(text))
     return text
+
+
+def lines_with_places(path: Path) -> Iterator[tuple[int, str]]:
+    """(byte where it begins, line) of the unpacked text; nothing of UTF-16 and UTF-32. Raises as `open_text` does.
+
+    Lines are cut as Latin-1, in which a character is a byte, and ends of lines are the same bytes as in UTF-8.
+    """
+    with open_bytes(path) as stream:
+        encoding, errors = _encoding(stream.peek(_PEEKED)[:_PEEKED])
+        if errors != _AS_LATIN1:
+            return
+        place = 0
+        with io.TextIOWrapper(stream, encoding="latin-1", newline="") as lines:
+            for line in lines:
+                length = len(line)
+                if not line.isascii():
+                    line = line.encode("latin-1").decode("utf-8" if place else encoding, errors)
+                yield place, line
+                place += length
 
 
 def chunks(stream: TextIO) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from crystalmatrix.contracts.screening import BEGIN, Start
 from crystalmatrix.crystals.crystal import (
     CONTRADICTORY,
     MALFORMED,
@@ -57,9 +58,9 @@ class _Columns(NamedTuple):
     position: int
 
 
-def read_xyz(lines: Iterable[str], identity: str) -> Iterator[Crystal | Failure]:
-    """Never raises."""
-    for k, frame in enumerate(_frames(lines)):
+def read_xyz(lines: Iterable[str], identity: str, start: Start = BEGIN) -> Iterator[Crystal | Failure]:
+    """Of lines from `start` on. Never raises."""
+    for k, frame in enumerate(_frames(lines, first=start.line), start.crystal):
         place = f"{identity}@{k}"
         try:
             yield _crystal(frame, place)
@@ -70,8 +71,8 @@ def read_xyz(lines: Iterable[str], identity: str) -> Iterator[Crystal | Failure]
 class _Lines:
     """Numbered lines that can be looked at before they are taken."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = enumerate(lines, 1)
+    def __init__(self, lines: Iterable[str], *, first: int) -> None:
+        self._lines = enumerate(lines, first)
         self._seen: deque[tuple[int, str]] = deque()
 
     def peek(self, ahead: int = 0) -> tuple[int, str] | None:
@@ -94,8 +95,25 @@ class _Lines:
         return found
 
 
-def _frames(lines: Iterable[str]) -> Iterator[_Frame]:
-    source = _Lines(lines)
+def frame_places(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, int, int]]:
+    """(byte, line, atoms) where each frame begins; of lines with the byte where each begins."""
+    places: deque[int] = deque()  # of the lines from the current frame on
+
+    def texts() -> Iterator[str]:
+        for place, line in lines:
+            places.append(place)
+            yield line
+
+    first = 1  # the line of places[0]
+    for frame in _frames(texts(), first=1):
+        while first < frame.line:
+            places.popleft()
+            first += 1
+        yield places[0], frame.line, frame.n_rows
+
+
+def _frames(lines: Iterable[str], *, first: int) -> Iterator[_Frame]:
+    source = _Lines(lines, first=first)
     while (start := source.take()) is not None:
         if start[1].strip():
             yield _frame(source, *start)

@@ -5,6 +5,7 @@ A file knows its view, its number, and the digests of the records and of the sha
 are one whole set, of the view that the model sees.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix import files
 from crystalmatrix.config import GraphConfig
-from crystalmatrix.contracts.features import CHECKSUM, ROWS_CHECKSUM, FeaturesMetadata, features_schema
+from crystalmatrix.contracts.features import CHECKSUM, ROWS_CHECKSUM, FeaturesMetadata, ViewShards, features_schema
 from crystalmatrix.contracts.view import View
 from crystalmatrix.descriptors.store import open_descriptors
 from crystalmatrix.errors import DataError
@@ -77,12 +78,14 @@ def open_features(
 ) -> Features:
     """The features of all crystals, in the order of the records, at most `limit` bytes of them held at a time.
 
+    `paths`: the files of a view, or its list, shards.json.
+
     `graph`: the graphs that the model was trained on; None: any. Raises DataError, one line, for a missing or damaged
     file, another view than the model's, another schema, files of other records, an incomplete set.
     """
     if not paths:
         raise DataError("found no features, expected results/features/*/shard-*.arrow; run snakemake to build them")
-    opened = sorted(map(open_file, paths), key=lambda file: file.metadata.shard)
+    opened = sorted(map(open_file, _listed(paths)), key=lambda file: file.metadata.shard)
     first = opened[0]
     for file in opened:
         for key in ("view", "n_slots", "n_shards", "records_digest"):
@@ -98,6 +101,15 @@ def open_features(
     return Features.of_blocks(
         first.metadata.view, first.metadata.n_slots, MappedBlocks(opened, limit=limit), limit=limit
     )
+
+
+def _listed(paths: list[Path]) -> Iterator[Path]:
+    """The files themselves in place of a list of them."""
+    for path in paths:
+        if path.suffix == ".json":
+            yield from (path.with_name(shard.name) for shard in ViewShards.read(path).shards)
+        else:
+            yield path
 
 
 def _check_view(file: MappedFile, needed: View) -> None:

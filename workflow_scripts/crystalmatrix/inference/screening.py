@@ -1,12 +1,13 @@
-"""Many crystals to a CSV table, a chunk at a time: what is written stays, and the same command goes on after it.
+"""Many crystals to a table, a chunk at a time: what is written stays, and the same command goes on after it.
 
-In: a Predictor, files.  Out: CSV with a row per crystal, units in the names of its columns; a summary in one sentence.
+In: a Predictor, files.  Out: rows as CSV, units in the names of its columns, or in another form; a summary in one
+sentence.
 """
 
 import hashlib
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -15,29 +16,46 @@ import pandas as pd
 from tqdm import tqdm
 
 from crystalmatrix.contracts import columns
-from crystalmatrix.crystals.files import estimated_count, passed_over, structure_files
+from crystalmatrix.contracts.screening import ScreenMetadata
+from crystalmatrix.crystals.files import passed_over, structure_files
+from crystalmatrix.crystals.survey import estimated_count, files_digest
 from crystalmatrix.errors import one_line
 from crystalmatrix.files import sha256
 from crystalmatrix.inference.model import ERROR, IN_DOMAIN, NOTE
-from crystalmatrix.inference.output import Output, PartialTable
+from crystalmatrix.inference.output import Output, PartialTable, Progress
 from crystalmatrix.inference.predictor import Predictor
 from crystalmatrix.inference.prepare import chunked
 from crystalmatrix.inference.reading import Reading
 from crystalmatrix.words import counted
 
+Encode = Callable[[pd.DataFrame, dict[str, str], bool], bytes]  # of a table, units, whether it is the first
 SECONDS_BETWEEN_LINES = 10.0
 SHOWN = 3  # names of files that were passed over
 
 
-def screen(predictor: Predictor, paths: list[Path], output: Output) -> str:
+def as_csv(table: pd.DataFrame, units: dict[str, str], header: bool) -> bytes:
+    """UTF-8; what a file's name has beside it is shown as \\xe9."""
+    with_units = {name: f"{name} [{unit}]" for name, unit in units.items() if unit != "1"}
+    text = StringIO()
+    table.rename(columns=with_units).to_csv(text, header=header, index=False, float_format="%.6g", lineterminator="\n")
+    return text.getvalue().encode("utf-8", errors="backslashreplace")
+
+
+def screen(predictor: Predictor, paths: list[Path], output: Output, *, encode: Encode = as_csv) -> str:
     """Append the rows of every crystal in `paths` that `output` does not have yet; returns a summary. DataError."""
     files = structure_files(paths)
     reading = Reading(files, file=output.progress.file, crystal=output.progress.crystal)
+    append_rows(predictor, reading, output, total=estimated_count(files), encode=encode)
+    return summary(output.progress, passed_over(paths))
+
+
+def append_rows(predictor: Predictor, reading: Reading, output: Output, *, total: int, encode: Encode) -> None:
+    """The rows of all that `reading` still gives; `total`, about how many rows there will be, is for the progress."""
     tables = map(predictor.predict_items, chunked(reading, size=predictor.batch_size))
-    for table in _with_progress(tables, total=estimated_count(files), done=output.progress.rows):
+    for table in _with_progress(tables, total=total, done=output.progress.rows):
         done = output.progress
         output.append(
-            _rows(table, units=predictor.units, header=done.rows == 0),
+            encode(table, predictor.units, done.rows == 0),
             replace(
                 done,
                 rows=done.rows + len(table),
@@ -48,33 +66,26 @@ def screen(predictor: Predictor, paths: list[Path], output: Output) -> str:
                 outside=done.outside + int((~table[IN_DOMAIN].fillna(True)).sum()),
             ),
         )
-    return _summary(output, passed_over(paths))
 
 
 def partial_table(
     out: Path, *, models: Sequence[Path], paths: list[Path], batch_size: int, properties: Sequence[str] = ()
 ) -> PartialTable:
     """The table of these structures with these models, to go on with if it was begun. Raises DataError."""
-    versions = f"{columns.CHECKPOINT_VERSION} {columns.PREDICTIONS_VERSION}"
-    digest = hashlib.sha256(f"{versions} {batch_size} {' '.join(properties)}".encode())
+    digest = made_from(models, f"{batch_size} {' '.join(properties)}")
+    return PartialTable(out, made_from=f"{digest} {files_digest(structure_files(paths))}")
+
+
+def made_from(models: Sequence[Path], settings: str) -> str:
+    """Digest of the models' contents, the settings and our versions."""
+    digest = hashlib.sha256(f"{columns.CHECKPOINT_VERSION} {columns.PREDICTIONS_VERSION} {settings}".encode())
     for model in models:
         digest.update(sha256(model).encode())
-    for identity, path in structure_files(paths):
-        state = path.stat()
-        digest.update(f"{identity}\0{state.st_size} {state.st_mtime_ns}\0".encode())
-    return PartialTable(out, made_from=digest.hexdigest())
+    return digest.hexdigest()
 
 
-def _rows(table: pd.DataFrame, *, units: dict[str, str], header: bool) -> bytes:
-    """UTF-8; what a file's name has beside it is shown as \\xe9."""
-    with_units = {name: f"{name} [{unit}]" for name, unit in units.items() if unit != "1"}
-    text = StringIO()
-    table.rename(columns=with_units).to_csv(text, header=header, index=False, float_format="%.6g", lineterminator="\n")
-    return text.getvalue().encode("utf-8", errors="backslashreplace")
-
-
-def _summary(output: Output, passed: list[Path]) -> str:
-    done = output.progress
+def summary(done: Progress | ScreenMetadata, passed: list[Path]) -> str:
+    """In one sentence; `passed`: files that were passed over."""
     parts = [
         counted(done.rows, "crystal"),
         f"{done.failed:,} of them without values (column {ERROR})",

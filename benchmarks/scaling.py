@@ -1,0 +1,201 @@
+"""How every stage grows with the number of crystals: processor time, peak memory, disk; and what millions would cost.
+
+In: sizes; the bundled minerals, or a data set in JARVIS's format, repeated with jitter.  Out: a line for each stage and
+size, a table of exponents and extrapolations, and one JSON line.
+
+Each stage is its script, as the rules call it, in a process of its own with one thread. Jitter strains a copy by up to
+5 % along its cell, which keeps its symmetry. Exponents are fitted to what is left after the seconds and bytes of the
+smallest size, which are start-up. A training is measured by its epoch: what it costs in all is `crystals_seen`, which
+does not grow with the data. Prices are assumptions: pass those of your provider.
+
+    python benchmarks/scaling.py [--sizes 100 1000 5000 15000] [--data x.json.zip] [--target 5000000]
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
+from math import log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crystalmatrix.config import GraphConfig, load
+from crystalmatrix.contracts.view import View
+from crystalmatrix.data.archive import read_entries, write_entries
+from crystalmatrix.data.minerals import mineral_entries
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "workflow_scripts"
+TIER, TASK = "lite", "formation_energy"
+STRAIN = 0.05
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One stage at one size."""
+
+    stage: str
+    crystals: int
+    cpu_s: float
+    wall_s: float
+    peak_mb: float
+    disk_mb: float  # of what it leaves
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1_000, 5_000, 15_000], help="the first: start-up")
+    parser.add_argument("--data", type=Path, help="instead of the minerals")
+    parser.add_argument("--target", type=int, default=5_000_000, help="crystals to extrapolate to")
+    parser.add_argument("--core-hour", type=float, default=0.04, help="euros")
+    parser.add_argument("--gb-month", type=float, default=0.05, help="euros")
+    arguments = parser.parse_args()
+    found: list[Measured] = []
+    for n in sorted(arguments.sizes):
+        with tempfile.TemporaryDirectory() as folder:
+            for measured in run(Path(folder), n, arguments.data):
+                found.append(measured)
+                print(
+                    f"{n:9,d} {measured.stage:12s} {measured.cpu_s:8.1f} s {measured.peak_mb:8.0f} MB peak "
+                    f"{measured.disk_mb:8.1f} MB left",
+                    flush=True,
+                )
+    table(found, arguments)
+    print(json.dumps([asdict(one) for one in found]))
+
+
+def run(folder: Path, n: int, data: Path | None) -> Iterator[Measured]:
+    """Every stage in order."""
+    source = folder / "source.json.zip"
+    write_entries(source, repeated(list(read_entries(data)) if data else mineral_entries(), n))
+    for stage, command, left in commands(folder, source):
+        yield measure(stage, n, command, left)
+
+
+def measure(stage: str, n: int, command: list[Any], left: list[Path]) -> Measured:
+    """One script in a process of its own."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPTS / command[0]), *map(str, command[1:])],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+    )
+    assert process.stderr is not None
+    said = process.stderr.read().decode()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    if process.returncode:
+        raise SystemExit(f"{stage}: {said[-2000:]}")
+    disk = sum(path.stat().st_size for path in left) / 1e6
+    cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 2**10  # KiB, on Linux
+    return Measured(stage, n, cpu, time.perf_counter() - start, peak, disk)
+
+
+def repeated(entries: list[dict[str, Any]], n: int) -> Iterator[dict[str, Any]]:
+    """The entries over and over, each copy strained and with an id of its own."""
+    random = np.random.default_rng(0)
+    for k, entry in enumerate(islice(cycle(entries), n)):
+        atoms = dict(entry["atoms"])
+        factor = 1 + STRAIN * random.uniform(-1, 1) if k >= len(entries) else 1.0
+        atoms["lattice_mat"] = (factor * np.array(atoms["lattice_mat"], float)).tolist()
+        if str(atoms["cartesian"]).lower() in ("true", "1"):
+            atoms["coords"] = (factor * np.array(atoms["coords"], float)).tolist()
+        for key in ("abc", "angles"):  # of the cell before
+            atoms.pop(key, None)
+        yield {**entry, "jid": f"{entry['jid']}-{k}", "atoms": atoms}
+
+
+def commands(folder: Path, source: Path) -> Iterator[tuple[str, list[Any], list[Path]]]:
+    """(stage, its script with arguments, what it leaves)."""
+    config = load(ROOT / "config.yaml")
+    data = config.data.model_copy(update={"source": str(source), "splits": "random"}).to_json()
+    graph = GraphConfig(shards=1)
+    tier = config.tiers[TIER]
+    training = tier.training.model_copy(update={"max_epochs": 1, "min_epochs": 1})
+    settings = tier.model_copy(update={"training": training}).to_json()
+    view = View.of(graph, tier.model).to_json()
+    raw, meta, records, splits, shard = (
+        folder / name for name in ("raw.json.zip", "raw.meta.json", "records.parquet", "splits.parquet", "s.parquet")
+    )
+    rest = [folder / name for name in ("quality.json", "dropped.parquet", "outliers.csv", "leakage.parquet", "c.json")]
+    features, model, values, scores, plan, part = (
+        folder / name for name in ("s.arrow", "m.pt", "p.parquet", "m.json", "_plan.json", "part-0.parquet")
+    )
+    known = ["--records", records, "--splits", splits, "--features", features, "--threads", 1, "--device", "cpu"]
+    yield "fetch", ["fetch.py", "--settings", data, "--out", raw, "--meta", meta], [raw]
+    quality = ["--quality", rest[0], "--dropped", rest[1]]
+    made = ["--settings", data, "--raw", raw, "--meta", meta, "--out", records, "--workers", 1, *quality]
+    yield "records", ["records.py", *made], [records, *rest[:2]]
+    others = ["--outliers", rest[2], "--leakage", rest[3], "--coverage", rest[4]]
+    yield (
+        "splits",
+        ["splits.py", "--settings", data, "--records", records, "--out", splits, *others],
+        [splits, *rest[2:]],
+    )
+    cut = ["--settings", graph.to_json(), "--records", records, "--shard", 0, "--search", "cpu", "--out", shard]
+    yield "graphs", ["graphs.py", *cut], [shard]
+    yield "features", ["features.py", "--view", view, "--shard", shard, "--out", features], [features]
+    fitted = ["--tier", TIER, "--task", TASK, "--settings", settings, "--run", folder / "run", "--out", model]
+    yield "epoch", ["train.py", *fitted, *known], [model]
+    yield "predict", ["predict.py", "--model", model, *known, "--out", values], [values]
+    judged = ["--records", records, "--splits", splits, "--leakage", rest[3]]
+    settings = config.report.to_json("bootstrap", "confidence")
+    yield (
+        "evaluate",
+        ["evaluate.py", "--predictions", values, *judged, "--settings", settings, "--out", scores],
+        [scores],
+    )
+    yield "screen: plan", ["screen_plan.py", records, "--parts", 1, "--out", plan], [plan]
+    screened = ["--plan", plan, "--part", 0, "--model", model, "--out", part, "--device", "cpu"]
+    yield "screen: part", ["screen_part.py", records, *screened], [part]
+
+
+def table(found: list[Measured], arguments: argparse.Namespace) -> None:
+    """Exponents between the last two sizes, start-up taken off, and the target by them."""
+    target = arguments.target
+    print(
+        f"{'stage':12s} {'time ~ n^':>9s} {'memory ~ n^':>11s} {'disk ~ n^':>9s}   {target:,}: core hours, GB peak, GB"
+    )
+    hours = disk = 0.0
+    for stage in dict.fromkeys(one.stage for one in found):
+        mine = [one for one in found if one.stage == stage]
+        if len(mine) < 3:
+            continue
+        grown = {
+            key: growth([getattr(one, key) for one in mine], mine, target) for key in ("cpu_s", "peak_mb", "disk_mb")
+        }
+        (time_power, cpu), (memory_power, peak), (disk_power, left) = grown.values()
+        hours, disk = hours + cpu / 3600, disk + left / 1e3
+        print(
+            f"{stage:12s} {time_power:9.2f} {memory_power:11.2f} {disk_power:9.2f}"
+            f"   {cpu / 3600:14,.1f} {peak / 1e3:12,.1f} {left / 1e3:10,.1f}"
+        )
+    euros = hours * arguments.core_hour + disk * arguments.gb_month
+    print(
+        f"in all {hours:,.0f} core hours and {disk:,.0f} GB: {euros:,.0f} euros at {arguments.core_hour} a core hour "
+        f"and {arguments.gb_month} a GB and month"
+    )
+
+
+def growth(values: list[float], sizes: list[Measured], target: int) -> tuple[float, float]:
+    """(exponent, value at the target); what does not grow has the exponent 0."""
+    start = values[0]
+    last, before = values[-1] - start, values[-2] - start
+    if before <= 0 or last <= before:
+        return 0.0, values[-1]
+    power = log(last / before) / log(sizes[-1].crystals / sizes[-2].crystals)
+    return power, start + last * (target / sizes[-1].crystals) ** power
+
+
+if __name__ == "__main__":
+    main()
