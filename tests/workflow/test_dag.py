@@ -26,6 +26,7 @@ def test_the_whole_matrix(tmp_path: Path) -> None:
     matrix = load(ROOT / "config.yaml")
     n_properties = len(matrix.matrix.properties)
     n_models = len(matrix.matrix.tiers) * len(matrix.tasks)
+    potentials = {name for tier in matrix.matrix.tiers for name in matrix.tiers[tier].model.descriptors}
     views = {View.of(matrix.graph, matrix.tiers[tier].model).name for tier in matrix.matrix.tiers}
     counts = {
         "fetch": 1,
@@ -33,6 +34,7 @@ def test_the_whole_matrix(tmp_path: Path) -> None:
         "splits": 1,
         "graph_shard": 8,
         "graph_statistics": 1,
+        "descriptors": 8 * len(potentials),
         "features": 8 * len(views),
         "view": len(views),
         "train": n_models,

@@ -8,11 +8,11 @@ from .running import jobs, snakemake
 
 pytestmark = pytest.mark.workflow
 
-TRANSFER = 'matrix={"tiers": ["transfer"], "multitask": false}'
+TRANSFER = 'matrix={"tiers": ["transfer-plus"], "multitask": false}'
 
 
 def test_a_model_needs_the_descriptors_of_its_potentials(tmp_path: Path) -> None:
-    result = snakemake(tmp_path, "results/transfer/dielectric.pt", "--dry-run", "--config", TRANSFER)
+    result = snakemake(tmp_path, "results/transfer-plus/dielectric.pt", "--dry-run", "--config", TRANSFER)
     counts = {
         "fetch": 1,
         "records": 1,

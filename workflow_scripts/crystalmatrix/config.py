@@ -135,7 +135,7 @@ class MatrixConfig(Section):
     """Which models `rule all` builds and the page compares."""
 
     where: ClassVar[str] = "matrix"
-    tiers: tuple[str, ...] = Field(("lite", "std", "pro", "cgcnn"), min_length=1)
+    tiers: tuple[str, ...] = Field(("lite", "std", "pro", "transfer", "cgcnn"), min_length=1)
     properties: tuple[str, ...] = Field(tuple(PROPERTIES), min_length=1)
     multitask: bool = True
 

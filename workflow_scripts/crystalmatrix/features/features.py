@@ -123,9 +123,10 @@ class Features:
     def keys(self, crystals: NDArray[np.int64]) -> NDArray[np.int64]:
         """A number for each crystal that depends on its id and its atoms: how a checkpoint knows what it has seen."""
         pointer, species = self.atom_pointer, self.species
-        return np.array([_key(self.jid[c], species[pointer[c] : pointer[c + 1]]) for c in crystals], np.int64)
+        return np.array([crystal_key(self.jid[c], species[pointer[c] : pointer[c + 1]]) for c in crystals], np.int64)
 
 
-def _key(jid: str, species: NDArray[np.uint8]) -> int:
+def crystal_key(jid: str, species: NDArray[np.uint8]) -> int:
+    """A number that depends on the id and the atoms of a crystal, in any order."""
     digest = hashlib.blake2b(jid.encode() + np.sort(species).tobytes(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

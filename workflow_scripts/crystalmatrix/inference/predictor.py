@@ -25,6 +25,7 @@ import torch
 
 from crystalmatrix.crystals.iterate import iterate
 from crystalmatrix.errors import ConfigError, nearest
+from crystalmatrix.features.features import crystal_key
 from crystalmatrix.inference.model import (
     ERROR,
     FORMULA,
@@ -90,6 +91,11 @@ class Predictor:
         table = pd.concat(list(self.stream(structures)) or [self.predict_items([])], ignore_index=True)
         table.attrs["units"] = self.units
         return table
+
+    def was_trained_on(self, identity: str, numbers: Sequence[int]) -> dict[str, bool]:
+        """{property: whether its model has learned this crystal's label}; `identity` in JARVIS, atomic `numbers`."""
+        key = crystal_key(identity, np.array(numbers, np.uint8))
+        return {name: bool((m.checkpoint.seen[name] == key).any()) for m, mine in self._parts for name in mine}
 
     def stream(self, structures: Any) -> Iterator[pd.DataFrame]:
         """The same table in pieces, for more crystals than fit in memory."""

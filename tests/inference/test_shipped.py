@@ -1,0 +1,61 @@
+"""The models that come with the project: whole, small, trained on no held-out crystal, and the same on every machine."""
+
+import json
+
+import numpy as np
+import pytest
+
+from crystalmatrix import Predictor
+from crystalmatrix.contracts.columns import TRAIN
+from crystalmatrix.data.minerals import mineral_entries
+from crystalmatrix.data.official import official_folds
+from crystalmatrix.elements import SYMBOLS
+from crystalmatrix.files import sha256
+from crystalmatrix.properties import MULTITASK, PROPERTIES
+from crystalmatrix.shipped import MODELS, PROJECT
+from crystalmatrix.trained.checkpoint import Checkpoint, load_checkpoint
+
+FOLDER = PROJECT / MODELS
+MOST_BYTES = 25e6
+CLOSE = 1e-3  # relative; sums of float32 in another order
+
+
+@pytest.fixture(scope="module")
+def checkpoints() -> dict[str, Checkpoint]:
+    return {path.stem: load_checkpoint(path) for path in sorted(FOLDER.glob("*.pt"))}
+
+
+def test_there_is_one_for_every_property_and_for_all(checkpoints: dict[str, Checkpoint]) -> None:
+    assert set(checkpoints) == {*PROPERTIES, MULTITASK}
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.pt")) < MOST_BYTES
+
+
+def test_each_is_what_its_cards_describe(checkpoints: dict[str, Checkpoint]) -> None:
+    for task, checkpoint in checkpoints.items():
+        digest = sha256(FOLDER / f"{task}.pt")
+        card = json.loads((FOLDER / f"{task}.json").read_text())
+        assert (card["sha256"], card["tier"]) == (digest, checkpoint.tier)
+        assert set(card["properties"]) == set(checkpoint.properties)
+        assert digest in (FOLDER / f"{task}.md").read_text()
+
+
+def test_no_held_out_crystal_was_trained_on(checkpoints: dict[str, Checkpoint]) -> None:
+    """By the official folds, of all minerals; the control: training minerals are known."""
+    predictor = Predictor([FOLDER / f"{name}.pt" for name in PROPERTIES], device="cpu")
+    n_trained = 0
+    for entry in mineral_entries():
+        seen = predictor.was_trained_on(entry["jid"], [SYMBOLS.index(symbol) for symbol in entry["atoms"]["elements"]])
+        for name, trained in seen.items():
+            if trained:
+                assert official_folds(name)[entry["jid"]] == TRAIN
+            n_trained += trained
+    assert n_trained > 300
+
+
+def test_predictions_are_the_golden_ones() -> None:
+    golden = json.loads((FOLDER / "golden.json").read_text())["values"]
+    entries = [{"jid": entry["jid"], "atoms": entry["atoms"]} for entry in mineral_entries() if entry["jid"] in golden]
+    table = Predictor(device="cpu").predict(entries).set_index("id")
+    for jid, values in golden.items():
+        for name, value in values.items():
+            np.testing.assert_allclose(table.loc[jid, name], value, rtol=CLOSE, atol=CLOSE)
