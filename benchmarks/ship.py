@@ -50,6 +50,8 @@ def main() -> None:
         save_checkpoint(out, replace(found, summary=named))
         scores = _scores(load_checkpoint(out), arguments)
         _write_cards(out, scores)
+        tier = arguments.name or arguments.tier
+        scores.write(arguments.results / "shipped" / tier / f"{path.stem}.metrics.json")  # for docs/results.py
         said = ", ".join(f"{name} {score.mae:.4g}" for name, score in scores.properties.items())
         print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, test error {said}", flush=True)
     _write_golden(arguments.out)

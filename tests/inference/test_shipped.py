@@ -1,4 +1,4 @@
-"""The models that come with the project: whole, small, trained on no held-out crystal, and the same on every machine."""
+"""The models that come with the project: whole, small, trained on no held-out crystal, the same on every machine."""
 
 import json
 
