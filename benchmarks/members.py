@@ -17,7 +17,7 @@ from crystalmatrix import errors
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.formula import reduced_formulas
 from crystalmatrix.data.labels import TEST, VAL
-from crystalmatrix.evaluation.bootstrap import confidence_interval, resampled_means
+from crystalmatrix.evaluation.bootstrap import paired_difference
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.trained.checkpoint import load_checkpoint
 from crystalmatrix.trained.held_out import load_held_out
