@@ -1,7 +1,7 @@
 """What a job asks a cluster for: memory and time by rule and tier, more at each further try.
 
-Twice what was measured, or more (docs/cluster.md has the figures, and says what is a guess). A training goes on where it stopped, so its time
-does not grow: the limit of a partition would refuse more.
+Twice what was measured, or more (docs/cluster.md has the figures, and says what is a guess). A training goes on where
+it stopped, so its time does not grow: the limit of a partition would refuse more.
 
 In: rule, tier, number of the try.  Out: MiB and minutes, as Snakemake's resources take them.
 """

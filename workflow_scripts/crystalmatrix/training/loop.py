@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -196,11 +197,12 @@ class Trainer:
     def _gradients(self, crystals: NDArray[np.int64]) -> torch.Tensor:
         """Gradients of a batch, in parts and by all processes; returns its sum of losses."""
         if self.world.size == 1:
-            return sum(self._backward(part, len(crystals)) for part in np.array_split(crystals, self.chunks))
+            return reduce(torch.add, (self._backward(p, len(crystals)) for p in np.array_split(crystals, self.chunks)))
         mine, weight = self.world.share(crystals)
         loss = self._backward(mine, len(crystals), weight=weight)
         for parameter in self.objective.parameters():
-            self.world.sum(parameter.grad).div_(self.world.size)
+            if parameter.grad is not None:
+                self.world.sum(parameter.grad).div_(self.world.size)
         return self.world.sum(loss).div_(self.world.size)
 
     def _backward(self, crystals: NDArray[np.int64], n_batch: int, *, weight: float = 1.0) -> torch.Tensor:
@@ -327,7 +329,7 @@ def is_divisible(model: nn.Module) -> bool:
     return not any(isinstance(part, nn.BatchNorm1d) for part in model.modules())
 
 
-def compiled(model: CrystalModel) -> Callable[[Batch], torch.Tensor]:
+def compiled(model: nn.Module) -> Callable[[Batch], torch.Tensor]:
     """The model through torch.compile; what cannot be compiled (no C++ compiler, say) runs as it is, with a warning."""
     torch._dynamo.config.suppress_errors = True
     return torch.compile(model, dynamic=True)

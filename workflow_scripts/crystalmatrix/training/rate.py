@@ -39,6 +39,7 @@ from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.loop import Trainer
 from crystalmatrix.training.run import fit_targets
 from crystalmatrix.training.stop import StopRequest
+from crystalmatrix.training.world import ALONE
 
 TASK = "formation_energy"  # heads are small beside the trunk: any property is as good
 WARM_UP = 2  # steps
@@ -123,6 +124,7 @@ def measure(settings: TierConfig, graph: GraphConfig, *, device: torch.device, s
             run=Path(run),
             digest="",
             stop=StopRequest(),
+            world=ALONE,
         )
         rate, validation = watch.training_rate(seconds), watch.validation_rate()
     on_gpu = device.type == "cuda"
