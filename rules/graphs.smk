@@ -41,6 +41,9 @@ rule graph_statistics:
         "results/logs/graphs/statistics.log",
     conda:
         "../envs/data.yaml"
+    resources:
+        mem_mb=needs.memory_mb("graph_statistics"),
+        runtime=needs.minutes("graph_statistics"),
     params:
         code=digest(SCRIPTS / "graph_statistics.py"),
     message:

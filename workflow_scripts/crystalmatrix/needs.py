@@ -1,7 +1,7 @@
 """What a job asks a cluster for: memory and time by rule and tier, more at each further try.
 
-Twice what was measured, or more (docs/cluster.md has the figures). A training goes on where it stopped, so its time
-does not grow: the limit of a partition would refuse more.
+Twice what was measured, or more (docs/cluster.md has the figures, and says what is a guess). A training goes on where
+it stopped, so its time does not grow: the limit of a partition would refuse more.
 
 In: rule, tier, number of the try.  Out: MiB and minutes, as Snakemake's resources take them.
 """
@@ -22,9 +22,10 @@ class Need:
 RULES = {
     "records": Need(2_000, 60),
     "graph_shard": Need(2_000, 60),
-    "features": Need(4_000, 60),
+    "graph_statistics": Need(6_000, 60),  # reads all shards
+    "features": Need(2_000, 60),
     "descriptors": Need(8_000, 600),
-    "predict": Need(8_000, 60),
+    "predict": Need(6_000, 60),
     "screen": Need(8_000, 240),
     "compare": Need(4_000, 60),
 }

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -196,8 +197,7 @@ class Trainer:
     def _gradients(self, crystals: NDArray[np.int64]) -> torch.Tensor:
         """Gradients of a batch, in parts and by all processes; returns its sum of losses."""
         if self.world.size == 1:
-            parts = np.array_split(crystals, self.chunks)
-            return torch.stack([self._backward(part, len(crystals)) for part in parts]).sum()
+            return reduce(torch.add, (self._backward(p, len(crystals)) for p in np.array_split(crystals, self.chunks)))
         mine, weight = self.world.share(crystals)
         loss = self._backward(mine, len(crystals), weight=weight)
         for parameter in self.objective.parameters():

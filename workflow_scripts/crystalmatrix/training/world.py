@@ -8,7 +8,7 @@ In: the variables that torchrun sets.  Out: World.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,11 +16,8 @@ from datetime import timedelta
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
-
-from crystalmatrix.features.batch import Batch
-from crystalmatrix.models.crystal import CrystalModel
 
 LONGEST_WAIT = timedelta(days=1)  # for the others: one may wait for the run folder while a left-over trainer ends
 
@@ -45,7 +42,7 @@ class World:
         mine = crystals[self.rank :: self.size]
         return (mine, float(self.size)) if len(mine) else (crystals[:1], 0.0)
 
-    def together(self, model: CrystalModel) -> Callable[[Batch], Tensor]:
+    def together(self, model: nn.Module) -> nn.Module:
         """The model, its gradients averaged over all processes; it starts from the weights of process 0."""
         if self.size == 1:
             return model
