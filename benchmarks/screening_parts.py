@@ -7,7 +7,7 @@ Each size is written as one file, looked through and screened as one part, as th
 own with one thread. Without a model, one is trained for an epoch on the minerals: its values mean nothing, its speed
 is that of tier lite.
 
-    python benchmarks/screening_parts.py [--sizes 5000 20000] [--kinds extxyz] [--data x.json.zip] [--model m.pt]
+    python benchmarks/screening_parts.py [--sizes 5000] [--kinds extxyz] [--data x.json.zip] [--reading | --model m.pt]
 """
 
 import argparse
@@ -38,17 +38,18 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 20_000])
     parser.add_argument("--kinds", choices=["extxyz", "jsonl", "parquet"], nargs="+", default=["extxyz"])
     parser.add_argument("--data", type=Path, help="instead of the minerals")
+    parser.add_argument("--reading", action="store_true", help="the plan and the reader alone, without a model")
     parser.add_argument("--model", type=Path, help="a checkpoint; default: one epoch on the minerals")
     arguments = parser.parse_args()
     entries = list(read_entries(arguments.data)) if arguments.data else mineral_entries()
     found: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
-        model = arguments.model or trained(Path(folder))
+        model = None if arguments.reading else arguments.model or trained(Path(folder))
         for kind in arguments.kinds:
             for n in sorted(arguments.sizes):
                 path = Path(folder) / f"crystals.{kind}"
                 write(path, repeated(entries, n))
-                found += screened(path, n, model)
+                found += screened(path, n, model) if model else looked_through(path, n)
     print(json.dumps([asdict(one) for one in found]))
 
 
@@ -66,6 +67,22 @@ def screened(path: Path, n: int, model: Path) -> Iterator[Measured]:
         f"{one.peak_mb:6,.0f} MB peak; {MILLION:,}: {MILLION / rate / 3600:.1f} core hours",
         flush=True,
     )
+
+
+def looked_through(path: Path, n: int) -> Iterator[Measured]:
+    """The plan, with its peak of memory: it goes through all of the file."""
+    plan = path.with_name("_plan.json")
+    for stage, command in (
+        ("plan", ["screen_plan.py", path, "--parts", 8, "--out", plan]),
+        ("read", [Path(__file__).with_name("reading.py"), path]),
+    ):
+        one = measure(stage, n, command, [plan])
+        yield one
+        print(
+            f"{path.suffix[1:]:8s} {stage} {n:9,d} crystals {path.stat().st_size / 1e6:7.1f} MB {one.cpu_s:7.1f} s CPU "
+            f"{n / one.cpu_s:8,.0f}/s {one.peak_mb:6,.0f} MB peak",
+            flush=True,
+        )
 
 
 def trained(folder: Path) -> Path:

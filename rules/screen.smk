@@ -79,6 +79,7 @@ rule screen:
     conda:
         "../envs/train.yaml"
     params:
+        version=versions.SCREEN_VERSION,
         structures=lambda wildcards: screening(wildcards).structures,
     message:
         "Writing {output}"
