@@ -7,6 +7,7 @@ from crystalmatrix.contracts.screening import ScreenPlan
 from crystalmatrix.crystals.files import structure_files
 from crystalmatrix.crystals.survey import cut, files_digest
 from crystalmatrix.errors import run
+from crystalmatrix.words import counted
 
 
 def main() -> None:
@@ -19,7 +20,8 @@ def main() -> None:
     digest = files_digest(files)  # before they are read: what changes meanwhile is noticed
     parts = cut(files, arguments.parts)
     ScreenPlan(files_digest=digest, n_files=len(files), parts=parts).write(arguments.out)
-    print(f"{len(files):,} files, about {sum(part.n_crystals for part in parts):,} crystals, {len(parts):,} parts")
+    n_crystals = sum(part.n_crystals for part in parts)
+    print(f"{counted(len(files), 'file')}, about {counted(n_crystals, 'crystal')}, {counted(len(parts), 'part')}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from crystalmatrix.cli.forecast import START_SECONDS, forecast, targets_of, training, wall_seconds
+from crystalmatrix.cli.forecast import EVALUATION_STARTS, TRAINING_STARTS, forecast, targets_of, training, wall_seconds
 from crystalmatrix.cli.sizes import Sizes, sizes_of
 from crystalmatrix.config import Config, load
 from crystalmatrix.contracts import columns as c
@@ -37,6 +37,7 @@ BLEND: dict[str, Any] = {
 RATES = Rates(
     training_atoms_per_second=1000,
     validation_atoms_per_second=4000,
+    start_seconds=4,
     memory_mb=500,
     bytes_per_atom=800,
     n_parameters=1000,
@@ -78,7 +79,7 @@ def test_the_time_of_a_training_is_its_crystals_over_the_rate() -> None:
     lite = config_of().tiers["lite"]
     seen, seconds = training(lite, "band_gap", sizes=SIZES, rates=RATES)
     assert seen == 100 * 60  # max_epochs
-    assert seconds == pytest.approx(START_SECONDS + 60 * (100 * 5 / 1000 + 10 * 5 / 4000))
+    assert seconds == pytest.approx(TRAINING_STARTS * 4 + 60 * (100 * 5 / 1000 + 10 * 5 / 4000))
     seen, _ = training(lite, MULTITASK, sizes=SIZES, rates=RATES)
     assert seen == 60 * 1000
 
@@ -96,6 +97,7 @@ def test_what_is_done_is_not_planned(tmp_path: Path) -> None:
     (tmp_path / "lite/band_gap.pt").touch()
     rest = forecast(config_of(), "lite", tasks, sizes=SIZES, rates=RATES, results=tmp_path)
     assert (todo.done, rest.done) == (0, 1)
+    assert (todo.evaluation_seconds, rest.evaluation_seconds) == (EVALUATION_STARTS * 8, EVALUATION_STARTS * 4)
     assert rest.seconds == todo.seconds[1:]
     assert rest.crystals == 60 * 1000
 
@@ -131,7 +133,10 @@ def test_a_kernel_takes_the_square_of_its_crystals() -> None:
         assert seconds - without == pytest.approx(0.001 * squares)
     few = TierConfig.parse({"model": BLEND["members"][2] | {"most_crystals": 10}})
     alone = slow.model_copy(update={"training_atoms_per_second": 0.0, "validation_atoms_per_second": 0.0})
-    assert training(few, "band_gap", sizes=SIZES, rates=alone) == (100, pytest.approx(START_SECONDS + 0.001 * 10**2))
+    assert training(few, "band_gap", sizes=SIZES, rates=alone) == (
+        100,
+        pytest.approx(TRAINING_STARTS * 4 + 0.001 * 10**2),
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from crystalmatrix.tiers import KernelConfig, TierConfig
 from crystalmatrix.training.rate import Rates
 from crystalmatrix.training.support import CACHE_MB
 
-START_SECONDS = 15.0  # of a training before its first step and after its last: imports, features, calibration
-EVALUATION_SECONDS = 20.0  # of predicting the held-out folds with a model, its metrics and its part of the page
+# In starts of such a process, which are measured: what a training is before its first step and after its last (imports,
+# features, calibration), and what predicting the held-out folds, the metrics and the model's part of the page are.
+TRAINING_STARTS = 1.7
+EVALUATION_STARTS = 2.3
 BYTES_PER_WEIGHT = 4  # and of a site energy
 HALF_BYTES = 2  # a descriptor
 WEIGHTS_KEPT = 10  # in a checkpoint and the two states of its run: weights, averages, moments of the optimiser
@@ -36,6 +38,7 @@ class Forecast:
     seconds: list[float]  # of each training to come
     memory_gb: float  # of a process
     disk_gb: float
+    evaluation_seconds: float  # of what comes after these trainings
     on_gpu: bool
 
 
@@ -83,6 +86,7 @@ def forecast(
         seconds=seconds,
         memory_gb=(rates.memory_mb * 2**20 + held) / 1e9 + _kernel_gb(settings, left, sizes) if rates else 0.0,
         disk_gb=weights / 1e9,
+        evaluation_seconds=EVALUATION_STARTS * rates.start_seconds * len(seconds) if rates else 0.0,
         on_gpu=rates is not None and rates.device != "CPU",
     )
 
@@ -110,7 +114,7 @@ def training(settings: TierConfig, task: str, *, sizes: Sizes, rates: Rates) -> 
     seeds = settings.training.seeds
     rounds = settings.training.epochs(sizes.n_train[task]) * seeds
     seen, validated = rounds * sizes.n_train[task], rounds * sizes.n_val.get(task, 0)
-    seconds = START_SECONDS + seeds * rates.kernel_seconds * _squares(settings, task, sizes)
+    seconds = TRAINING_STARTS * rates.start_seconds + seeds * rates.kernel_seconds * _squares(settings, task, sizes)
     if not rates.training_atoms_per_second:  # kernels alone see each crystal once
         return seeds * sizes.n_train[task], seconds
     each = seen / rates.training_atoms_per_second + validated / rates.validation_atoms_per_second

@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         f.forecast(config, tier, tasks, sizes=sizes, rates=rates.get(tier), results=results)
         for tier, tasks in targets.items()
     ]
-    evaluation = f.EVALUATION_SECONDS * sum(len(row.seconds) for row in rows) / parallel
+    evaluation = sum(row.evaluation_seconds for row in rows) / parallel
     print(
         _text(
             rows, parallel=parallel, evaluation=evaluation, features=f.features_gb(config, list(targets), sizes, rates)
@@ -128,10 +128,8 @@ def _measure(settings: "TierConfig", config: "Config", device: str, *, cores: in
                 "try fewer --cores, or report it"
             )
     found = [Rates.model_validate_json(out) for out, _ in ended]
-    mean = {
-        name: sum(getattr(rates, name) for rates in found) / len(found)
-        for name in ("training_atoms_per_second", "validation_atoms_per_second", "kernel_seconds", "memory_mb")
-    }
+    names = [name for name, field in Rates.model_fields.items() if field.annotation is float]
+    mean = {name: sum(getattr(rates, name) for rates in found) / len(found) for name in names}
     return found[0].model_copy(update=mean)
 
 

@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 import torch
 
 from crystalmatrix import errors
@@ -41,6 +42,7 @@ class Rates(Part):
     training_atoms_per_second: float  # through all networks of a blend, one after the other; 0: only kernels
     validation_atoms_per_second: float
     kernel_seconds: float = 0.0  # of fitting the kernels to a property, over the square of its training crystals
+    start_seconds: float  # of such a process before its first line of work: loading Python and its packages
     memory_mb: float  # of the process, or of the GPU where there is one
     bytes_per_atom: int  # of its features
     n_parameters: int
@@ -88,7 +90,9 @@ class Stopwatch(Trainer):
             torch.cuda.synchronize(self.device)
 
 
-def measure(settings: TierConfig, graph: GraphConfig, *, device: torch.device, seconds: float) -> Rates:
+def measure(
+    settings: TierConfig, graph: GraphConfig, *, device: torch.device, seconds: float, start_seconds: float
+) -> Rates:
     """Train each kind of network for its share of so many seconds, and validate once; fit a kernel once."""
     training = settings.training.model_copy(update={"compile": False})  # its warm-up takes minutes
     settings = settings.model_copy(update={"training": training})
@@ -128,6 +132,7 @@ def measure(settings: TierConfig, graph: GraphConfig, *, device: torch.device, s
         training_atoms_per_second=1 / training_seconds if training_seconds else 0.0,
         validation_atoms_per_second=1 / validation_seconds if validation_seconds else 0.0,
         kernel_seconds=kernel_seconds,
+        start_seconds=start_seconds,
         memory_mb=torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else peak_memory_mb(),
         bytes_per_atom=sum(items[name].n_bytes for name in SEEN_BY_NETWORKS if name in items),
         n_parameters=n_parameters,
@@ -143,10 +148,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     arguments = parser.parse_args()
+    start = time.time() - psutil.Process().create_time()
     torch.set_num_threads(arguments.threads)
     device, _lock = claim_device(arguments.device)
     settings, graph = TierConfig.from_json(arguments.settings), GraphConfig.from_json(arguments.graph)
-    print(measure(settings, graph, device=device, seconds=arguments.seconds).model_dump_json())
+    rates = measure(settings, graph, device=device, seconds=arguments.seconds, start_seconds=start)
+    print(rates.model_dump_json())
 
 
 if __name__ == "__main__":
