@@ -98,7 +98,7 @@ def open_bytes(path: Path) -> Iterator[Any]:
 class _Bounded(io.RawIOBase):
     """The bytes of a stream; InvalidCrystalError where more than `most` come."""
 
-    def __init__(self, stream: IO[bytes], most: int) -> None:
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile, most: int) -> None:
         self._stream, self._left = stream, most
 
     def readable(self) -> bool:
