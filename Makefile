@@ -6,7 +6,7 @@ SET_UP := .venv/.set-up
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 DEMO := $(BIN)/snakemake --directory demo --configfile demo/config.yaml --cores $(CORES) --resources gpu=0 --set-threads train=1 predict=1
 
-.PHONY: help setup demo test test-slurm check docs clean
+.PHONY: help setup demo test test-slurm check docs audit clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
@@ -51,6 +51,11 @@ check: setup ## linters and types
 docs: setup ## the documentation as a site, in site/; a dead link stops it
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[docs]'
 	$(BIN)/mkdocs build --strict
+
+audit: ## known vulnerabilities of the packages in envs/constraints.txt; needs a network
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet pip-audit
+	build/audit/bin/pip-audit --no-deps --disable-pip --requirement envs/constraints.txt $(AUDIT)
 
 clean: ## remove the demo's results and caches; results/ and .venv stay
 	rm -rf site demo/results demo/.snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -69,16 +70,21 @@ def prepare(folder: Path) -> Path:
     return folder
 
 
-def start(folder: Path) -> psutil.Popen:
+def start(folder: Path, wanted: Sequence[str]) -> psutil.Popen:
     """The command, which is the same each time."""
     options = ["--cores", "2", "--resources", "gpu=0", "--configfile", str(folder / "tiny.yaml")]
     with (folder / "output.txt").open("wb") as output:
         return psutil.Popen(
-            [sys.executable, "-m", "snakemake", *options, "--directory", str(folder)],
+            [sys.executable, "-m", "snakemake", *wanted, *options, "--directory", str(folder)],
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+
+
+def noted(path: str) -> str:
+    """The name under which Snakemake keeps what it knows of a file."""
+    return urlsafe_b64encode(path.encode()).decode()
 
 
 def finished(folder: Path) -> dict[str, tuple[int, int]]:
@@ -151,7 +157,7 @@ def ends_before(runner: psutil.Popen, seconds: float) -> bool:
 
 
 def run_once(
-    folder: Path, draw: random.Random, *, kills: int, living: list[psutil.Process]
+    folder: Path, draw: random.Random, wanted: Sequence[str], *, kills: int, living: list[psutil.Process]
 ) -> tuple[Counter, str | None]:
     """The command once, with at most `kills` kills.
 
@@ -159,7 +165,7 @@ def run_once(
     """
     hits: Counter = Counter()
     job_died = False
-    runner = start(folder)
+    runner = start(folder, wanted)
     while hits.total() < kills and not ends_before(runner, SOONEST * (LATEST / SOONEST) ** draw.random()):
         target, ran = strike(runner, draw.choice(TARGETS), living)
         hits[target, ran] += 1
@@ -171,10 +177,11 @@ def run_once(
     return hits, None if job_died else (folder / "output.txt").read_text()[-3000:]
 
 
-def run(folder: Path, *, count: int, seed: int, say: bool = False) -> Killed:
-    """At least one run of the workflow with, in all, `count` kills; each is compared with the uninterrupted one."""
+def run(folder: Path, *, count: int, seed: int, wanted: Sequence[str] = (), say: bool = False) -> Killed:
+    """At least one run of the workflow, or of the files `wanted`, with `count` kills in all; each is compared with the
+    uninterrupted one."""
     draw = random.Random(seed)
-    _, wrong = run_once(prepare(folder / "sound"), draw, kills=0, living=[])
+    _, wrong = run_once(prepare(folder / "sound"), draw, wanted, kills=0, living=[])
     assert wrong == "", wrong
     sound = results(folder / "sound")
     hits: Counter = Counter()
@@ -186,7 +193,7 @@ def run(folder: Path, *, count: int, seed: int, say: bool = False) -> Killed:
         before: dict[str, tuple[int, int]] = {}
         while True:
             late = orphaned(living)
-            hit, wrong = run_once(place, draw, kills=count - hits.total(), living=living)
+            hit, wrong = run_once(place, draw, wanted, kills=count - hits.total(), living=living)
             hits += hit
             after = finished(place)
             problems += [
@@ -217,10 +224,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("wanted", nargs="*", help="files; default: all of the workflow")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     began = time.monotonic()
-    killed = run(folder, count=arguments.count, seed=arguments.seed, say=True)
+    killed = run(folder, count=arguments.count, seed=arguments.seed, wanted=arguments.wanted, say=True)
     for (target, ran), n in sorted(killed.hits.items()):
         print(f"| {target} | {ran} | {n} |")
     minutes = (time.monotonic() - began) / 60

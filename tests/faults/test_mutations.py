@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from crystalmatrix.contracts.scores import ModelScores
+from crystalmatrix.data.archive import write_entries
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import read_json, write_json
 
+from ..data.entries import rock_salt
 from . import mutations
 from .artefacts import build
 
@@ -56,6 +58,23 @@ def test_every_flipped_bit_of_a_footer_is_noticed(sound: dict[str, bytes], tmp_p
         found[mutations.outcome(mutations.Artefact(path, read), expected)] += 1
     assert set(found) <= {mutations.REFUSED, mutations.HARMLESS}, found
     assert found[mutations.REFUSED] > 190
+
+
+def test_every_bit_of_an_archives_directory(tmp_path: Path) -> None:
+    """One of 2,000 mutations made it an archive of a later version, which was a traceback."""
+    path = tmp_path / "raw.json.zip"
+    write_entries(path, [rock_salt("JVASP-1")])
+    content = path.read_bytes()
+    read = mutations.READERS[path.name]
+    expected = mutations.fingerprint(read(path))
+    directory = content.rindex(b"PK\1\2")
+    found: Counter = Counter()
+    for bit in [*range(8 * 60), *range(8 * directory, 8 * len(content))]:
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        found[mutations.outcome(mutations.Artefact(path, read), expected)] += 1
+    assert set(found) <= {mutations.REFUSED, mutations.HARMLESS}, found
 
 
 def test_a_number_changed_by_hand_is_noticed(sound: dict[str, bytes], tmp_path: Path) -> None:

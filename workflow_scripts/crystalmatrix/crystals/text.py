@@ -25,6 +25,8 @@ MOST_TEXT = 1 << 28  # characters of a file that is read whole, of one entry of 
 _MOST_UNPACKED = 1 << 28  # bytes that may come of a packed file, however small it is
 _MOST_RATIO = 200  # of unpacked to packed beyond that; numbers as text pack 3 to 30 times smaller, zeros 1,000 times
 _PEEKED = 4096  # bytes that tell the encoding
+# What zipfile and gzip raise; of a damaged directory also that it is of a later version.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile, NotImplementedError)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -109,7 +111,7 @@ def open_bytes(path: Path) -> Iterator[Any]:
                     yield io.BufferedReader(_Bounded(stream, most))
             else:
                 yield handle
-    except (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile):
+    except _DAMAGED:
         raise InvalidCrystalError(UNREADABLE, "corrupt or cut short: the packed data do not unpack") from None
     except FileNotFoundError:
         raise InvalidCrystalError(UNREADABLE, "not found") from None
