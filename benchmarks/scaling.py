@@ -118,7 +118,10 @@ def repeated(entries: list[dict[str, Any]], n: int) -> Iterator[dict[str, Any]]:
 def commands(folder: Path, source: Path) -> Iterator[tuple[str, list[Any], list[Path]]]:
     """(stage, its script with arguments, what it leaves)."""
     config = load(ROOT / "config.yaml")
-    data = config.data.model_copy(update={"source": str(source), "splits": "random"}).to_json()
+    data = config.data.model_copy(update={"source": str(source), "splits": "random"})
+    of_fetch = data.to_json("source", "mirrors", "sha256", "id_key")
+    of_records = data.to_json("source", "id_key", "ids", "extra", "fields", "max_drop_rate")
+    of_splits = data.to_json("source", "extra", "splits", "split_fractions", "split_seed")
     graph = GraphConfig(shards=1)
     tier = config.tiers[TIER]
     training = tier.training.model_copy(update={"max_epochs": 1, "min_epochs": 1})
@@ -132,14 +135,14 @@ def commands(folder: Path, source: Path) -> Iterator[tuple[str, list[Any], list[
         folder / name for name in ("s.arrow", "m.pt", "p.parquet", "m.json", "_plan.json", "part-0.parquet")
     )
     known = ["--records", records, "--splits", splits, "--features", features, "--threads", 1, "--device", "cpu"]
-    yield "fetch", ["fetch.py", "--settings", data, "--out", raw, "--meta", meta], [raw]
+    yield "fetch", ["fetch.py", "--settings", of_fetch, "--out", raw, "--meta", meta], [raw]
     quality = ["--quality", rest[0], "--dropped", rest[1]]
-    made = ["--settings", data, "--raw", raw, "--meta", meta, "--out", records, "--workers", 1, *quality]
+    made = ["--settings", of_records, "--raw", raw, "--meta", meta, "--out", records, "--workers", 1, *quality]
     yield "records", ["records.py", *made], [records, *rest[:2]]
-    others = ["--outliers", rest[2], "--leakage", rest[3], "--coverage", rest[4]]
+    others = ["--outliers", rest[2], "--leakage", rest[3], "--coverage", rest[4], "--removed", folder / "removed.csv"]
     yield (
         "splits",
-        ["splits.py", "--settings", data, "--records", records, "--out", splits, *others],
+        ["splits.py", "--settings", of_splits, "--records", records, "--out", splits, *others],
         [splits, *rest[2:]],
     )
     cut = ["--settings", graph.to_json(), "--records", records, "--shard", 0, "--search", "cpu", "--out", shard]
