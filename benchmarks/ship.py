@@ -2,15 +2,17 @@
 
     python benchmarks/ship.py --results part/results --tier box --out models
 
-Of each model the members that count for nothing are left out and the trained parameters are kept as float16; validation
-and test crystals are predicted with that, so that the cards (models/<task>.md and .json) tell the errors of the very
-file that they lie beside. golden.json holds what they say of some bundled minerals.
+Of each model the members that no property gives a tenth are left out and the trained parameters are kept as float16;
+intervals are calibrated again, and validation and test crystals are predicted with that, so that the cards
+(models/<task>.md and .json) tell the errors of the very file that they lie beside. golden.json holds what they say of
+some bundled minerals.
 """
 
 import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from crystalmatrix import errors
@@ -20,16 +22,23 @@ from crystalmatrix.contracts.scores import ModelScores
 from crystalmatrix.contracts.summary import PredictionsMetadata
 from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.contracts.view import View
+from crystalmatrix.crystals.formula import reduced_formulas
+from crystalmatrix.data.labels import VAL
 from crystalmatrix.data.minerals import mineral_entries
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.evaluation.score import model_scores
+from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.files import read_metadata, read_table, sha256, write_json, write_table, write_text
 from crystalmatrix.inference import Predictor
 from crystalmatrix.report.card import model_card
+from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from crystalmatrix.trained.held_out import load_held_out
+from crystalmatrix.trained.held_out import HeldOut, load_held_out
+from crystalmatrix.trained.prediction import predict
 from crystalmatrix.trained.table import predictions_table
 
+LEAST = 0.1  # weight of a member that is worth its size
+CPU = torch.device("cpu")
 MOST_MB = 25  # of all models together
 GOLDEN = ("JVASP-8082", "JVASP-20800", "JVASP-7871")  # SrTiO3, CaF2, NiO
 
@@ -45,10 +54,13 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for path in sorted((arguments.results / arguments.tier).glob("*.pt")):
         out = arguments.out / path.name
-        found = load_checkpoint(path).without_idle().with_half_parameters()
+        found = _pruned(load_checkpoint(path)).without_idle().with_half_parameters()
         named = found.summary.model_copy(update={"tier": arguments.name or arguments.tier})
         save_checkpoint(out, replace(found, summary=named))
-        scores = _scores(load_checkpoint(out), arguments)
+        found = load_checkpoint(out)
+        held = _held_out(found, arguments.results)
+        save_checkpoint(out, replace(found, calibration=_calibration(found, held)))
+        scores = _scores(load_checkpoint(out), held, arguments)
         _write_cards(out, scores)
         tier = arguments.name or arguments.tier
         scores.write(arguments.results / "shipped" / tier / f"{path.stem}.metrics.json")  # for docs/results.py
@@ -59,13 +71,43 @@ def main() -> None:
     print(f"{total:.1f} MB in all, of at most {MOST_MB}")
 
 
-def _scores(checkpoint: Checkpoint, arguments: argparse.Namespace) -> ModelScores:
+def _pruned(checkpoint: Checkpoint) -> Checkpoint:
+    """Without members that no property gives LEAST."""
+    if checkpoint.weights is None:
+        return checkpoint
+    weights = np.where((checkpoint.weights < LEAST).all(axis=1)[:, None], 0.0, checkpoint.weights)
+    return replace(checkpoint, weights=weights / weights.sum(axis=0))
+
+
+def _held_out(checkpoint: Checkpoint, results: Path) -> HeldOut:
+    view = View.of(checkpoint.graph, checkpoint.settings.model).name
+    features = sorted((results / "features" / view).glob("shard-*.arrow"))
+    return load_held_out(results / "data/records.parquet", results / "data/splits.parquet", features, checkpoint)
+
+
+def _calibration(checkpoint: Checkpoint, held: HeldOut) -> dict[str, Calibration]:
+    """Of the intervals, from the validation fold, as training does it."""
+    values, spread = predict(
+        checkpoint.models(CPU),
+        Dataset(held.features, CPU),
+        np.arange(held.features.n_crystals),
+        targets=checkpoint.targets,
+        formulas=reduced_formulas(held.features.species, held.features.atom_pointer),
+        zero=held.zero,
+        weights=checkpoint.used_weights,
+    )
+    found = {}
+    for column, name in enumerate(checkpoint.properties):
+        rows = (held.fold[:, column] == VAL) & ~(held.zero & checkpoint.targets[column].zero_by_symmetry)
+        residual = np.abs(values[rows, column] - held.values[rows, column])
+        found[name] = Calibration(residual, spread[rows, column] if len(checkpoint.used) > 1 else None)
+    return found
+
+
+def _scores(checkpoint: Checkpoint, held: HeldOut, arguments: argparse.Namespace) -> ModelScores:
     """As the workflow scores a model of its own."""
     data = arguments.results / "data"
-    view = View.of(checkpoint.graph, checkpoint.settings.model).name
-    features = sorted((arguments.results / "features" / view).glob("shard-*.arrow"))
-    held = load_held_out(data / "records.parquet", data / "splits.parquet", features, checkpoint)
-    table = predictions_table(checkpoint, held, device=torch.device("cpu"))
+    table = predictions_table(checkpoint, held, device=CPU)
     predictions = arguments.results / f"{arguments.tier}-shipped.predictions.parquet"
     about = PredictionsMetadata(model=checkpoint.summary).to_dict()
     write_table(predictions, table, version=c.PREDICTIONS_VERSION, metadata=about)
