@@ -62,13 +62,17 @@ def main() -> None:
         save_checkpoint(out, replace(found, calibration=_calibration(found, held)))
         scores = _scores(load_checkpoint(out), held, arguments)
         _write_cards(out, scores)
-        tier = arguments.name or arguments.tier
-        scores.write(arguments.results / "shipped" / tier / f"{path.stem}.metrics.json")  # for docs/results.py
+        scores.write(_kept(arguments) / f"{path.stem}.metrics.json")
         said = ", ".join(f"{name} {score.mae:.4g}" for name, score in scores.properties.items())
         print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, test error {said}", flush=True)
     _write_golden(arguments.out)
     total = sum(path.stat().st_size for path in arguments.out.glob("*.pt")) / 1e6
     print(f"{total:.1f} MB in all, of at most {MOST_MB}")
+
+
+def _kept(arguments: argparse.Namespace) -> Path:
+    """Where metrics and predictions go, for docs/results.py and compare.py."""
+    return Path(arguments.results / "shipped" / (arguments.name or arguments.tier))
 
 
 def _pruned(checkpoint: Checkpoint) -> Checkpoint:
@@ -108,7 +112,7 @@ def _scores(checkpoint: Checkpoint, held: HeldOut, arguments: argparse.Namespace
     """As the workflow scores a model of its own."""
     data = arguments.results / "data"
     table = predictions_table(checkpoint, held, device=CPU)
-    predictions = arguments.results / f"{arguments.tier}-shipped.predictions.parquet"
+    predictions = _kept(arguments) / f"{checkpoint.task}.predictions.parquet"
     about = PredictionsMetadata(model=checkpoint.summary).to_dict()
     write_table(predictions, table, version=c.PREDICTIONS_VERSION, metadata=about)
     splits, _ = read_table(data / "splits.parquet", version=c.SPLITS_VERSION)
