@@ -195,8 +195,8 @@ def has_gpus():
     if "HAS_GPUS" not in os.environ:
         on_slurm = workflow.executor_plugin and workflow.executor_plugin.name == "slurm"
         found = cluster.has_gpus() if on_slurm else any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
-        os.environ["HAS_GPUS"] = str(int(found))
-    return os.environ["HAS_GPUS"] == "1"
+        os.environ.update(HAS_GPUS=str(int(found)))
+    return os.environ.get("HAS_GPUS") == "1"
 
 
 def one_gpu(wildcards):
