@@ -7,6 +7,7 @@ of its error), negative where it is worse than the reference; each cell also car
 import math
 from typing import Any
 
+from crystalmatrix.contracts.descriptors import beyond
 from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board, model_label
 from crystalmatrix.evaluation.summary import property_metrics
 from crystalmatrix.report import text
@@ -15,9 +16,18 @@ from crystalmatrix.report.inputs import Inputs
 
 
 def matrix(inputs: Inputs) -> dict[str, Any]:
-    """Columns grouped by tier, and one row of cells a property."""
-    columns = inputs.columns
+    """Columns grouped by tier, those with data beyond the source last; one row of cells a property."""
+    potentials = {model.tier: model.model.potentials for model in inputs.models if model.model.potentials}
+    columns = sorted(inputs.columns, key=lambda key: _tier(key) in potentials)
+    n_beyond = sum(_tier(key) in potentials for key in columns)
     return {
+        "tracks": [
+            {"name": "this data set alone", "span": len(columns) - n_beyond},
+            {"name": "with a pretrained potential", "span": n_beyond},
+        ]
+        if n_beyond
+        else [],
+        "beyond": beyond(sorted({name for read in potentials.values() for name in read})),
         "groups": _groups(columns),
         "columns": [{"key": key, "label": _short(key), "name": model_label(key)} for key in columns],
         "rows": [_row(inputs, name, board, columns) for name, board in inputs.boards.items()],
@@ -25,10 +35,14 @@ def matrix(inputs: Inputs) -> dict[str, Any]:
     }
 
 
+def _tier(key: str) -> str:
+    return key.partition("/")[0]
+
+
 def _groups(columns: list[str]) -> list[dict[str, Any]]:
     tiers: dict[str, int] = {}
     for key in columns:
-        tier = "baseline" if key == COMPOSITION else key.partition("/")[0]
+        tier = "baseline" if key == COMPOSITION else _tier(key)
         tiers[tier] = tiers.get(tier, 0) + 1
     return [{"name": tier, "span": span} for tier, span in tiers.items()]
 
