@@ -30,6 +30,7 @@ from crystalmatrix.evaluation.score import model_scores
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.files import read_metadata, read_table, sha256, write_json, write_table, write_text
 from crystalmatrix.inference import Predictor
+from crystalmatrix.properties import PROPERTIES
 from crystalmatrix.report.card import model_card
 from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -131,7 +132,7 @@ def _scores(checkpoint: Checkpoint, held: HeldOut, arguments: argparse.Namespace
 
 def _write_golden(folder: Path) -> None:
     """What all of them together say of some bundled minerals: tests compare it on other machines."""
-    predictor = Predictor(sorted(folder.glob("*.pt")), device="cpu")
+    predictor = Predictor([folder / f"{name}.pt" for name in PROPERTIES], device="cpu")
     entries = [entry for entry in mineral_entries() if entry["jid"] in GOLDEN]
     table = predictor.predict([{"jid": entry["jid"], "atoms": entry["atoms"]} for entry in entries])
     values = table.set_index("id")[predictor.properties].to_dict("index")

@@ -54,6 +54,9 @@ def test_an_unknown_descriptor_is_left_out_and_where_all_are_unknown_missing() -
     assert statistics(unknown, "Z") == [89, 0, 89, 89]
 
 
+OF_ITS_OWN = {c.STRICT: True, c.WEIGHT: None, c.OFFSET: None}  # no crystal of an extra source
+
+
 def synthetic(n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     generator = np.random.default_rng(0)
     species = [generator.choice([3, 8, 11, 12, 16, 17, 19], size=4).astype(np.uint8) for _ in range(n)]
@@ -61,7 +64,7 @@ def synthetic(n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     value = np.array([np.mean(atoms == 8) + 0.1 * np.mean(atoms) for atoms in species])
     records = pd.DataFrame({c.JID: jid, c.SPECIES: species, "ehull": value, "spillage": np.nan})
     fold = np.select([np.arange(n) % 10 == 0, np.arange(n) % 10 == 1], [c.TEST, c.VAL], c.TRAIN)
-    return records, pd.DataFrame({c.JID: jid, c.PROPERTY: "ehull", c.FOLD: fold, c.STRICT: True})
+    return records, pd.DataFrame({c.JID: jid, c.PROPERTY: "ehull", c.FOLD: fold, **OF_ITS_OWN})
 
 
 def test_it_learns_what_the_composition_tells_and_repeats_itself() -> None:
@@ -77,6 +80,19 @@ def test_it_learns_what_the_composition_tells_and_repeats_itself() -> None:
     assert ((test[c.LOWER] <= test[c.TARGET]) & (test[c.TARGET] <= test[c.UPPER])).mean() > 0.75
     again, _, _ = fitted(records, splits.sample(frac=1, random_state=1), name="ehull")
     assert again.equals(table)
+
+
+def test_labels_of_extra_sources_count_less_their_offset() -> None:
+    records, splits = synthetic(400)
+    expected, _, _ = fitted(records, splits, name="ehull")
+    extra = (splits[c.FOLD] == c.TRAIN) & (splits.index % 2 == 0)
+    records.loc[extra, "ehull"] += 5.0
+    splits.loc[extra, [c.WEIGHT, c.OFFSET]] = (1.0, 5.0)
+    found, _, _ = fitted(records, splits, name="ehull")
+    np.testing.assert_allclose(found[c.PREDICTION].to_numpy(), expected[c.PREDICTION].to_numpy(), atol=1e-6)
+    splits[c.OFFSET] = None
+    uncorrected, _, _ = fitted(records, splits, name="ehull")
+    assert np.abs(uncorrected[c.PREDICTION].to_numpy() - expected[c.PREDICTION].to_numpy()).mean() > 0.5
 
 
 def test_where_the_composition_tells_nothing_it_is_the_constant() -> None:
@@ -110,7 +126,7 @@ def test_it_beats_the_constant_on_real_crystals(tmp_path: Path) -> None:
         }
     )
     fold = np.random.default_rng(0).choice([c.TRAIN, c.VAL, c.TEST], p=[0.8, 0.1, 0.1], size=len(records))
-    splits = pd.DataFrame({c.JID: records[c.JID], c.PROPERTY: "spillage", c.FOLD: fold, c.STRICT: True})
+    splits = pd.DataFrame({c.JID: records[c.JID], c.PROPERTY: "spillage", c.FOLD: fold, **OF_ITS_OWN})
     table, model, _ = fitted(records, splits, name="spillage")
     test = table.filter(pa.compute.equal(table[c.FOLD], c.TEST)).to_pandas()
     error = np.abs(test[c.PREDICTION] - test[c.TARGET]).mean()

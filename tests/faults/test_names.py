@@ -26,7 +26,7 @@ from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.folder import folder_entries
 from crystalmatrix.data.records import build_records
 from crystalmatrix.errors import ConfigError, one_line
-from crystalmatrix.inference.screening import _rows
+from crystalmatrix.inference.screening import as_csv
 
 from ..data.entries import rock_salt
 
@@ -147,7 +147,7 @@ def test_files_of_structures_are_read_under_their_names(structures: Path) -> Non
     crystals = list(read_structures(structure_files([structures])))
     assert all(isinstance(crystal, Crystal) for crystal in crystals)
     assert {crystal.id for crystal in crystals} == expected
-    rows = _rows(pd.DataFrame({"id": [crystal.id for crystal in crystals]}), units={}, header=True)
+    rows = as_csv(pd.DataFrame({"id": [crystal.id for crystal in crystals]}), {}, True)
     assert set(pd.read_csv(BytesIO(rows), keep_default_na=False)["id"]) == expected
 
 

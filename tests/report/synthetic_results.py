@@ -156,7 +156,8 @@ def _property_quality(unit: str, value: np.ndarray) -> PropertyQuality:
 
 def _splits(folder: Path, jid: np.ndarray, folds: dict[str, np.ndarray]) -> None:
     data = folder / "data"
-    parts = [pd.DataFrame({c.JID: jid, c.PROPERTY: name, c.FOLD: fold, c.STRICT: True}) for name, fold in folds.items()]
+    plain = {c.STRICT: True, c.WEIGHT: None, c.OFFSET: None}
+    parts = [pd.DataFrame({c.JID: jid, c.PROPERTY: name, c.FOLD: fold, **plain}) for name, fold in folds.items()]
     write_table(
         data / "splits.parquet",
         pa.Table.from_pandas(pd.concat(parts), preserve_index=False).cast(c.SPLITS),

@@ -165,7 +165,7 @@ def test_submissions_only_where_the_leaderboard_has_a_test(tmp_path: Path, data:
         ("results/pro/dielectic.pt", "no property 'dielectic' in the matrix; did you mean 'dielectric'? " + PROPERTIES),
         (
             "results/prp/dielectric.pt",
-            "no tier 'prp' in the matrix; did you mean 'pro'? (known: cgcnn, lite, pro, std)",
+            "no tier 'prp' in the matrix; did you mean 'pro'? (known: cgcnn, lite, pro, std, transfer)",
         ),
         ("results/lite/ehul.predictions.parquet", "no property 'ehul' in the matrix; did you mean 'ehull'? "),
         ("results/lit/ehull.metrics.json", "no tier 'lit' in the matrix; did you mean 'lite'? "),

@@ -108,7 +108,7 @@ def test_a_property(copy: Path, tmp_path: Path) -> None:
     (tmp_path / "crystals.json").write_text(json.dumps(entries))
     source = ["--config", 'data={"source": "crystals.json"}']
     plan = jobs(snakemake(tmp_path, "--dry-run", *source, cwd=copy).stdout)
-    assert (plan["train"], plan["leaderboard"]) == (44, 9)
+    assert (plan["train"], plan["leaderboard"]) == (55, 9)
     result = snakemake(tmp_path, "results/data/splits.parquet", "--cores", "1", *source, cwd=copy)
     assert result.returncode == 0, result.stdout
     assert pq.read_table(tmp_path / "results/data/records.parquet")["magnetic_moment"].null_count == 0

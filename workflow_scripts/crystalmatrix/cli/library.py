@@ -7,6 +7,7 @@ released  results/release/<tier>/<task>.pt, with a card .md
 trained   results/<tier>/<task>.pt, with its metrics
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -53,10 +54,11 @@ class ModelFile:
 
     def digest_fits(self) -> bool | None:
         """None: no card says what to expect."""
-        from crystalmatrix.files import sha256  # late, as pyarrow comes with it
-
         expected = self.expected_sha256
-        return None if expected is None else sha256(self.path) == expected
+        if expected is None:
+            return None
+        with self.path.open("rb") as handle:  # not files.sha256, with which pyarrow comes
+            return hashlib.file_digest(handle, "sha256").hexdigest() == expected
 
 
 def known_models(folder: Path | None = None) -> list[ModelFile]:

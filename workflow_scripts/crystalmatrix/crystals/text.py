@@ -55,7 +55,7 @@ def open_text(path: Path, *, place: int = 0) -> Iterator[TextIO]:
     with open_bytes(path) as stream:
         encoding, errors = _encoding(stream.peek(_PEEKED)[:_PEEKED])
         if place:
-            stream.seek(place)
+            _skip(stream, place)
         yield io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline=None)
 
 
@@ -117,6 +117,15 @@ def open_bytes(path: Path) -> Iterator[Any]:
         raise InvalidCrystalError(UNREADABLE, "not found") from None
     except OSError as error:
         raise InvalidCrystalError(UNREADABLE, f"the system does not let it be read: {error.strerror}") from None
+
+
+def _skip(stream: Any, n_bytes: int) -> None:
+    """To a place of a stream at its beginning; what is packed is unpacked up to there."""
+    if stream.seekable():
+        stream.seek(n_bytes)
+        return
+    while n_bytes > 0 and (block := stream.read(min(n_bytes, CHUNK))):
+        n_bytes -= len(block)
 
 
 class _Bounded(io.RawIOBase):
