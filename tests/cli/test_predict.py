@@ -10,6 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from crystalmatrix import Predictor
+from crystalmatrix.crystals.crystal import Crystal
+from crystalmatrix.crystals.files import read_structures, structure_files
+from crystalmatrix.descriptors.potential import load_potential
 
 from ..inference.conftest import PROPERTIES, Trained
 from .conftest import Run
@@ -97,6 +100,16 @@ def test_features_of_crystals_and_atoms_agree(run: Run, trained: Trained, crysta
     numbers = crystal.drop(columns=["id", "formula"]).to_numpy()
     np.testing.assert_allclose(numbers, np.hstack([mean, deviation]), atol=1e-5)
     assert np.ptp(mean, axis=0).max() > 1e-3  # the crystals differ, so agreement means something
+
+
+def test_features_of_a_potential_are_its_descriptors(run: Run, crystals: Path) -> None:
+    ended = run("features", crystals, "--out", "atoms.parquet", "--per", "atom", "--model", "chgnet", "--device", "cpu")
+    assert ended.code == 0, ended.err
+    table = pd.read_parquet("atoms.parquet")
+    structures = [item for item in read_structures(structure_files([crystals])) if isinstance(item, Crystal)]
+    expected = load_potential("chgnet", device="cpu")(structures).features
+    np.testing.assert_allclose(table.filter(like="feature_").to_numpy(), expected, rtol=1e-3, atol=1e-3)
+    assert np.ptp(expected, axis=0).max() > 0.1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`crystalmatrix features`: what a trained network knows of crystals, for other people's models.
+"""`crystalmatrix features`: what a trained network or a potential knows of crystals, for other people's models.
 
 In: files, a model.  Out: a table, a row a crystal (mean_*, deviation_*) or an atom (feature_*).
 """
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PARQUET, CSV = ".parquet", ".csv"
 CRYSTAL, ATOM = "crystal", "atom"
 EXAMPLES = """crystalmatrix features my_structures/ --out mine.parquet
+crystalmatrix features my_structures/ --out chgnet.parquet --model chgnet
 crystalmatrix features NaCl.cif --per atom --out atoms.csv --model results/std/multitask.pt"""
 
 
@@ -33,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
-        help="checkpoint, or its name in `crystalmatrix models` (default: the shipped multi-task one, else the newest)",
+        help="checkpoint, or its name in `crystalmatrix models`, or a pretrained potential, as chgnet "
+        "(default: the shipped multi-task model, else the newest)",
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: auto, a free GPU")
 
@@ -41,20 +43,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli.library import chosen_path, known_models, trunk_model
     from crystalmatrix.cli.output import check_out
+    from crystalmatrix.contracts.descriptors import POTENTIALS
     from crystalmatrix.crystals.files import structure_files
     from crystalmatrix.words import counted
 
     found = structure_files(arguments.files)
     check_out(arguments.out, (PARQUET, CSV))
-    model = chosen_path(arguments.model) if arguments.model else trunk_model(known_models()).path
+    model = arguments.model
+    if model not in POTENTIALS:
+        model = chosen_path(model) if model else trunk_model(known_models()).path
 
     from crystalmatrix.crystals.crystal import Failure
-    from crystalmatrix.inference.embedding import Embedder
+    from crystalmatrix.inference.embedding import Describer, Embedder
     from crystalmatrix.inference.reading import Reading
     from crystalmatrix.training.device import claim_device
 
     device, _lock = claim_device(arguments.device)
-    embedder = Embedder(model, device=device)
+    embedder = Describer(model, device=device) if model in POTENTIALS else Embedder(model, device=device)
     embeddings = []
     failed = 0
     for item in embedder.stream(Reading(found)):

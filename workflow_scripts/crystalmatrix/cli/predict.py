@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli.library import chosen_path, default_models, known_models
     from crystalmatrix.cli.output import check_out
     from crystalmatrix.crystals.formats import structure_files
+    from crystalmatrix.machine import spare_the_cpu
 
     for name in arguments.properties:
         if name not in PROPERTIES:
@@ -67,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         models = [model.path for model in default_models(arguments.properties, known_models())]
         print(f"models: {', '.join(map(str, models))}", file=sys.stderr)
+    spare_the_cpu()
     predictor = _load(models, arguments)
     if arguments.out is not None and arguments.out.suffix.lower() in (CSV, PARQUET):
         return _in_chunks(predictor, models, arguments)

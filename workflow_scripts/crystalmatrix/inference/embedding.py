@@ -1,6 +1,6 @@
-"""What a trained network knows of crystals, as numbers for other models: the invariant features of its trunk.
+"""What networks know of crystals, as numbers for other models: the trunk of a trained one, or a pretrained potential.
 
-In: a checkpoint, crystals.  Out: Embedding of each, [n_atoms, channels], before the readout to any property.
+In: a checkpoint or a potential, crystals.  Out: Embedding of each, [n_atoms, channels], before any readout.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.crystal import Crystal, Failure
+from crystalmatrix.descriptors.describe import describe
 from crystalmatrix.descriptors.potential import shared_potential
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
@@ -35,6 +37,28 @@ class Embedding:
     def of_crystal(self) -> NDArray[np.float32]:
         """[2 * channels] mean over the atoms, then standard deviation: the same for every choice of cell."""
         return np.concatenate([self.atoms.mean(axis=0), self.atoms.std(axis=0)])
+
+
+class Describer:
+    """What a pretrained potential knows of atoms: its descriptors, as a tier reads them."""
+
+    def __init__(self, potential: str, *, device: torch.device) -> None:
+        """Raises ConfigError."""
+        self.channels = POTENTIALS[potential].width
+        self._potential = shared_potential(potential, device.type)
+
+    def stream(self, items: Iterable[Item]) -> Iterator[Embedding | Failure]:
+        """In the order of the items; what the potential cannot describe is a Failure."""
+        for chunk in chunked(items, size=CRYSTALS_AT_ONCE):
+            crystals = [item for item in chunk if isinstance(item, Crystal)]
+            found = describe(crystals, self._potential, width=self.channels)
+            of_crystal = zip(np.split(found.features, np.cumsum(found.n_atoms)[:-1]), found.reason, strict=True)
+            for item in chunk:
+                if isinstance(item, Failure):
+                    yield item
+                    continue
+                atoms, reason = next(of_crystal)
+                yield Failure(item.id, reason, item.notes) if reason else Embedding(item, atoms.astype(np.float32))
 
 
 class Embedder:
