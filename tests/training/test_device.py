@@ -92,3 +92,14 @@ def test_without_a_gpu(visible, capsys):
     assert capsys.readouterr().err == "no GPU found: using the CPU\n"
     with pytest.raises(ConfigError, match="PyTorch sees no GPU"):
         claim_device("cuda")
+
+
+def test_numbers_too_small_for_the_processor_are_zero() -> None:
+    tiny = torch.tensor(1e-30)
+    try:
+        torch.set_flush_denormal(False)
+        assert tiny * 1e-10 != 0  # the control
+        device.claim_device("cpu")
+        assert tiny * 1e-10 == 0
+    finally:
+        torch.set_flush_denormal(False)
