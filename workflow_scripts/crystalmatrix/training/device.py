@@ -22,8 +22,8 @@ def claim_device(wish: str, *, jobs: int = 1, together: int = 1) -> tuple[torch.
     more `jobs` may run at once than there are GPUs, so many share each as it takes. The processes of one training,
     `together`, share none, since two of them would take the same one.
     """
-    # Numbers below 1e-38, as in the Gaussian of a far distance, count as zero: on an Intel Xeon, which is slow with them,
-    # a CGCNN trains five times as fast, to the same errors.
+    # Numbers below 1e-38, as in the Gaussian of a far distance, count as zero: an Intel Xeon is slow with them, and a
+    # CGCNN trains five times as fast there, to the same errors.
     torch.set_flush_denormal(True)
     if wish == "cpu":
         return torch.device("cpu"), None
