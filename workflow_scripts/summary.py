@@ -46,7 +46,7 @@ def _cell(score: PropertyScores | None) -> str:
 
 def _line(cells: list[str]) -> str:
     name, unit, *numbers = cells
-    return f"{name:<18}{unit:<8}" + "".join(f"{number:>13}" for number in numbers)
+    return f"{name:<18}{unit:<8}" + "".join(f"{number:>15}" for number in numbers)
 
 
 if __name__ == "__main__":

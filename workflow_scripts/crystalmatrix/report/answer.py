@@ -53,6 +53,7 @@ def _row(inputs: Inputs, name: str, board: Board, scale: Scale) -> dict[str, Any
         "unit": board.quantity.unit,
         "model": model_label(key),
         "path": f"results/{path}.pt",
+        "beyond": any(m.tier == key.partition("/")[0] and m.model.potentials for m in inputs.models),
         "anchor": path.replace("/", "-"),
         "mae": text.number(board.mae(key), places),
         "interval": text.interval(low, high, places),
