@@ -13,7 +13,7 @@ def shown(**potentials: tuple[str, ...]) -> dict[str, Any]:
         for tier, read in potentials.items()
     ]
     columns = [f"{tier}{task}" for tier in potentials for task in ("", "/multitask")]
-    return matrix(SimpleNamespace(models=models, columns=columns, boards={}))  # type: ignore[arg-type]
+    return matrix(SimpleNamespace(models=models, columns=columns, boards={}))  # type: ignore[arg-type]  # what matrix() reads of Inputs
 
 
 def test_tiers_with_a_potential_stand_behind_the_others_under_a_heading_of_their_own() -> None:
