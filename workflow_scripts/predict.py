@@ -12,7 +12,7 @@ from crystalmatrix.machine import gpu_jobs
 from crystalmatrix.trained.checkpoint import load_checkpoint
 from crystalmatrix.trained.held_out import load_held_out
 from crystalmatrix.trained.table import predictions_table
-from crystalmatrix.training.device import claim_device
+from crystalmatrix.training.device import claim_device, flush_denormals
 
 
 def main() -> None:
@@ -31,6 +31,7 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     checkpoint = load_checkpoint(arguments.model)
     data = load_held_out(arguments.records, arguments.splits, arguments.features, checkpoint)
+    flush_denormals()
     device, _lock = claim_device(arguments.device, jobs=gpu_jobs())
     table = predictions_table(checkpoint, data, device=device)
     files.write_table(

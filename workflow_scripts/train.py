@@ -16,7 +16,7 @@ from crystalmatrix.machine import gpu_jobs
 from crystalmatrix.properties import PROPERTIES
 from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
-from crystalmatrix.training.device import claim_device
+from crystalmatrix.training.device import claim_device, flush_denormals
 from crystalmatrix.training.labels import load
 from crystalmatrix.training.run import train
 from crystalmatrix.training.stop import TrainingStoppedError
@@ -58,6 +58,7 @@ def run(arguments: argparse.Namespace, world: World) -> None:
         properties=arguments.properties,
         settings=settings,
     )
+    flush_denormals()
     device, _lock = claim_device(arguments.device, jobs=gpu_jobs(), together=world.size)
     try:
         checkpoint = train(

@@ -22,9 +22,6 @@ def claim_device(wish: str, *, jobs: int = 1, together: int = 1) -> tuple[torch.
     more `jobs` may run at once than there are GPUs, so many share each as it takes. The processes of one training,
     `together`, share none, since two of them would take the same one.
     """
-    # Numbers below 1e-38, as in the Gaussian of a far distance, count as zero: an Intel Xeon is slow with them, and a
-    # CGCNN trains five times as fast there, to the same errors.
-    torch.set_flush_denormal(True)
     if wish == "cpu":
         return torch.device("cpu"), None
     if not torch.cuda.is_available():
@@ -49,6 +46,15 @@ def claim_device(wish: str, *, jobs: int = 1, together: int = 1) -> tuple[torch.
             _say(f"all {n_gpus} GPUs are taken by other jobs: waiting")
         waiting = True
         time.sleep(2)
+
+
+def flush_denormals() -> None:
+    """Numbers below 1e-38, as in the Gaussian of a far distance, count as zero in this whole process from now on.
+
+    An Intel Xeon is slow with them: a CGCNN trains five times as fast there, to the same errors. For scripts alone: a
+    user's own process may want them.
+    """
+    torch.set_flush_denormal(True)
 
 
 def power_watts(device: torch.device) -> float | None:
