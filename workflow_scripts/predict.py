@@ -31,7 +31,6 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     checkpoint = load_checkpoint(arguments.model)
     data = load_held_out(arguments.records, arguments.splits, arguments.features, checkpoint)
-    flush_denormals()
     device, _lock = claim_device(arguments.device, jobs=gpu_jobs())
     table = predictions_table(checkpoint, data, device=device)
     files.write_table(
@@ -43,4 +42,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    flush_denormals()
     errors.run(main)

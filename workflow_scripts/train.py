@@ -58,7 +58,6 @@ def run(arguments: argparse.Namespace, world: World) -> None:
         properties=arguments.properties,
         settings=settings,
     )
-    flush_denormals()
     device, _lock = claim_device(arguments.device, jobs=gpu_jobs(), together=world.size)
     try:
         checkpoint = train(
@@ -79,4 +78,5 @@ def run(arguments: argparse.Namespace, world: World) -> None:
 
 
 if __name__ == "__main__":
+    flush_denormals()
     errors.run(main)
