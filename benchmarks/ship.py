@@ -23,7 +23,6 @@ from crystalmatrix.contracts.summary import PredictionsMetadata
 from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.formula import reduced_formulas
-from crystalmatrix.data.labels import VAL
 from crystalmatrix.data.minerals import mineral_entries
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.evaluation.score import model_scores
@@ -32,10 +31,10 @@ from crystalmatrix.files import read_metadata, read_table, sha256, write_json, w
 from crystalmatrix.inference import Predictor
 from crystalmatrix.properties import PROPERTIES
 from crystalmatrix.report.card import model_card
+from crystalmatrix.trained.calibrate import calibrate
 from crystalmatrix.trained.calibration import Calibration
 from crystalmatrix.trained.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from crystalmatrix.trained.held_out import HeldOut, load_held_out
-from crystalmatrix.trained.prediction import predict
 from crystalmatrix.trained.table import predictions_table
 
 LEAST = 0.1  # weight of a member that is worth its size
@@ -91,22 +90,10 @@ def _held_out(checkpoint: Checkpoint, results: Path) -> HeldOut:
 
 
 def _calibration(checkpoint: Checkpoint, held: HeldOut) -> dict[str, Calibration]:
-    """Of the intervals, from the validation fold, as training does it."""
-    values, spread = predict(
-        checkpoint.models(CPU),
-        Dataset(held.features, CPU),
-        np.arange(held.features.n_crystals),
-        targets=checkpoint.targets,
-        formulas=reduced_formulas(held.features.species, held.features.atom_pointer),
-        zero=held.zero,
-        weights=checkpoint.used_weights,
-    )
-    found = {}
-    for column, name in enumerate(checkpoint.properties):
-        rows = (held.fold[:, column] == VAL) & ~(held.zero & checkpoint.targets[column].zero_by_symmetry)
-        residual = np.abs(values[rows, column] - held.values[rows, column])
-        found[name] = Calibration(residual, spread[rows, column] if len(checkpoint.used) > 1 else None)
-    return found
+    """Of the intervals, from the validation fold."""
+    formulas = reduced_formulas(held.features.species, held.features.atom_pointer)
+    dataset = Dataset(held.features, CPU)
+    return calibrate(checkpoint, dataset, values=held.values, fold=held.fold, formulas=formulas, zero=held.zero)
 
 
 def _scores(checkpoint: Checkpoint, held: HeldOut, arguments: argparse.Namespace) -> ModelScores:
@@ -141,7 +128,7 @@ def _write_golden(folder: Path) -> None:
 
 def _write_cards(path: Path, scores: ModelScores) -> None:
     checkpoint, digest = load_checkpoint(path), sha256(path)
-    card = model_card(checkpoint, scores, n_bytes=path.stat().st_size, digest=digest)
+    card = model_card(checkpoint, scores, n_bytes=path.stat().st_size, digest=digest, path=f"models/{path.name}")
     write_text(path.with_suffix(".md"), card)
     units = {target.name: target.unit for target in checkpoint.targets}
     properties = {name: {"mae": score.mae, "unit": units[name]} for name, score in scores.properties.items()}

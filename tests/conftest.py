@@ -1,6 +1,5 @@
 """Settings of the whole suite, and what it skipped in one line."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterable
 
@@ -22,10 +21,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The line at the end of a run that skipped something."""
     if skipped := terminalreporter.stats.get("skipped"):
         terminalreporter.write_line(skips_in_a_line(report.longrepr[2] for report in skipped))
-
-
-@pytest.fixture(autouse=True)
-def denormals() -> None:
-    """As a fresh process has them: a script run in this one may have flushed them, which hypothesis refuses."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_flush_denormal(False)

@@ -22,6 +22,7 @@ def main() -> None:
         ModelScores.read(arguments.metrics),
         n_bytes=arguments.model.stat().st_size,
         digest=files.sha256(arguments.model),
+        path=str(arguments.out),
     )
     with files.atomic(arguments.out) as temporary:
         shutil.copyfile(arguments.model, temporary)

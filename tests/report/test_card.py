@@ -35,7 +35,7 @@ def card(task: str, **changes: object) -> str:
     metrics = ModelScores(
         tier="pro", task=task, confidence=0.95, bootstrap=200, model=model, properties={"ehull": SCORES}
     )
-    return model_card(checkpoint, metrics, n_bytes=1_000_000, digest="f" * 64)
+    return model_card(checkpoint, metrics, n_bytes=1_000_000, digest="f" * 64, path="models/ehull.pt")
 
 
 def shown(text: str) -> dict:

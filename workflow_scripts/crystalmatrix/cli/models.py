@@ -62,8 +62,8 @@ def _card(model: "ModelFile") -> str:
     from crystalmatrix.trained.checkpoint import load_checkpoint
 
     metrics = ModelScores.read(model.path.with_name(model.path.stem + METRICS))
-    checkpoint = load_checkpoint(model.path)
-    return model_card(checkpoint, metrics, n_bytes=model.path.stat().st_size, digest=sha256(model.path))
+    checkpoint, path = load_checkpoint(model.path), model.path
+    return model_card(checkpoint, metrics, n_bytes=path.stat().st_size, digest=sha256(path), path=str(path))
 
 
 COMMAND = Command("models", "list the models that are here, or print the card of one", EXAMPLES, add_arguments, run)

@@ -19,16 +19,14 @@ _HOLD_OUT: dict[HoldOut, str] = {
 }
 
 
-def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, digest: str) -> str:
-    """Markdown; `digest`: sha256 of the checkpoint's file of `n_bytes`."""
+def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, digest: str, path: str) -> str:
+    """Markdown; `digest`: sha256 of the checkpoint's file of `n_bytes`, which lies at `path`."""
     summary, name = checkpoint.summary, f"{checkpoint.tier}/{checkpoint.task}"
-    source, several = summary.source, _ensemble(len(checkpoint.used), summary.architecture)
+    source = summary.source
     lines = [
         f"# Model card: {name}",
         "",
-        f"{_article(summary.architecture)} network of {count(summary.n_parameters)} parameters"
-        f"{several} that predicts {_properties(checkpoint.properties)} of a crystal from "
-        "its structure.",
+        f"{_what(checkpoint)} that predicts {_properties(checkpoint.properties)} of a crystal from its structure.",
         "",
         "## How good it is",
         "",
@@ -69,7 +67,7 @@ def model_card(checkpoint: Checkpoint, metrics: ModelScores, *, n_bytes: int, di
         "",
         "## Use",
         "",
-        f"    python workflow_scripts/screen.py my_structures/ --model {name}.pt --out mine.csv",
+        f"    crystalmatrix predict my_structures/ --model {path} --out mine.csv",
         "",
         f"`{checkpoint.task}.pt`: {n_bytes / 1e6:.1f} MB, loadable with `weights_only=True`, sha256 `{digest}`.",
     ]  # fmt: skip
@@ -85,22 +83,29 @@ def _data(checkpoint: Checkpoint) -> list[str]:
         f"- Raw file, sha256: `{source.raw_sha256}`; records, digest: `{summary.data_digest}`",
         f"- Folds: {_HOLD_OUT[summary.hold_out].format(scheme=source.scheme)}",
         f"- Labels: {', '.join(f'{key} = `{field}`' for key, field in fields.items())}",
-        f"- More training crystals: {', '.join(source.extra) or 'none'}",
+        f"- More training crystals, less those that stand near to a held-out one: {', '.join(source.extra) or 'none'}",
         f"- Beyond the source: {beyond(summary.potentials) or 'nothing'}",
         f"- Elements in training: {' '.join(SYMBOLS[z] for z in checkpoint.elements)}",
     ]
 
 
-def _article(architecture: str) -> str:
-    if architecture == "equivariant":
-        return "An E(3)-equivariant"
-    return f"A {architecture.upper()}" if architecture == "cgcnn" else f"A {architecture}"
+_KINDS = {
+    "equivariant": "An E(3)-equivariant network",
+    "cgcnn": "A CGCNN network",
+    "readout": "A perceptron on descriptors",
+    "kernel": "A kernel regression",
+}
 
 
-def _ensemble(n_members: int, architecture: str) -> str:
-    if architecture == "blend":
-        return f" ({n_members} networks of several kinds, whose weighted mean is predicted)"
-    return f" (an ensemble of {n_members}, whose median is predicted)" if n_members > 1 else ""
+def _what(checkpoint: Checkpoint) -> str:
+    """The kind of model; of a blend and an ensemble, of how many."""
+    summary, n_members = checkpoint.summary, len(checkpoint.used)
+    if summary.architecture == "blend":
+        several = f"{n_members} members of different kinds" if n_members > 1 else "which one member is left"
+        return f"A blend of {several} (docs/descriptors.md)"
+    kind = _KINDS.get(summary.architecture, f"A {summary.architecture} network")
+    ensemble = f" (an ensemble of {n_members}, whose median is predicted)" if n_members > 1 else ""
+    return f"{kind} of {count(summary.n_parameters)} parameters{ensemble}"
 
 
 def _properties(names: list[str]) -> str:

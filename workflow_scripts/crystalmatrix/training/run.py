@@ -21,10 +21,9 @@ from crystalmatrix.properties import AUXILIARY_FIELDS
 from crystalmatrix.targets.step import Crystals, FloatArray
 from crystalmatrix.targets.target import Target
 from crystalmatrix.tiers import BlendConfig, TierConfig
-from crystalmatrix.trained.calibration import Calibration
+from crystalmatrix.trained.calibrate import calibrate
 from crystalmatrix.trained.checkpoint import Checkpoint, build_model
 from crystalmatrix.trained.domain import fit_domain
-from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.blend import fit_weights
 from crystalmatrix.training.labels import TrainingData, fit_arguments
 from crystalmatrix.training.loop import Member
@@ -84,7 +83,8 @@ def train(
         ready = checkpoint.models(device)
         weights = fit_weights(ready, data, dataset, targets, formulas, n_properties=len(properties))
         checkpoint = replace(checkpoint, weights=weights).without_idle()
-    return replace(checkpoint, calibration=_calibrate(checkpoint, data, dataset, formulas))
+    intervals = calibrate(checkpoint, dataset, values=data.values, fold=data.fold, formulas=formulas, zero=data.zero)
+    return replace(checkpoint, calibration=intervals)
 
 
 def fit_targets(data: TrainingData, formulas: FloatArray, *, settings: TierConfig) -> list[Target]:
@@ -132,29 +132,6 @@ def _uncalibrated(
         seen={name: data.keys(np.flatnonzero(data.fold[:, i] == TRAIN)) for i, name in enumerate(properties)},
         domain=fit_domain(data.features, train=data.of_fold(TRAIN), validation=data.of_fold(VAL)),
     )
-
-
-def _calibrate(
-    checkpoint: Checkpoint, data: TrainingData, dataset: Dataset, formulas: FloatArray
-) -> dict[str, Calibration]:
-    """Validation residuals and spreads of each property: what prediction intervals are made from.
-
-    Crystals whose value is zero by symmetry are left out: nothing is uncertain there.
-    """
-    rows = np.flatnonzero((data.fold[:, : len(checkpoint.properties)] == VAL).any(axis=1))
-    models = checkpoint.models(dataset.device)
-    values, spread = predict(
-        models, dataset, rows, targets=checkpoint.targets, formulas=formulas[rows], zero=data.zero[rows],
-        weights=checkpoint.used_weights,
-    )  # fmt: skip
-    calibration = {}
-    for column, name in enumerate(checkpoint.properties):
-        held = data.fold[rows, column] == VAL
-        if checkpoint.targets[column].zero_by_symmetry:
-            held &= ~data.zero[rows]
-        residual = np.abs(values[held, column] - data.values[rows[held], column])
-        calibration[name] = Calibration(residual, spread[held, column] if len(models) > 1 else None)
-    return calibration
 
 
 def _elements(data: TrainingData) -> list[int]:

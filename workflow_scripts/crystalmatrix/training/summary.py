@@ -18,6 +18,7 @@ from crystalmatrix.trained.calibration import LEVEL
 from crystalmatrix.trained.checkpoint import Checkpoint
 from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.loop import Member
+from crystalmatrix.words import counted
 
 
 def summarise(
@@ -39,7 +40,7 @@ def summarise(
         task=task,
         architecture=settings.model.architecture,
         n_parameters=sum(parameter.numel() for model in models for parameter in model.parameters()),
-        device=torch.cuda.get_device_name(device) if on_gpu else f"CPU, {torch.get_num_threads()} threads",
+        device=torch.cuda.get_device_name(device) if on_gpu else f"CPU, {counted(torch.get_num_threads(), 'thread')}",
         train_seconds=sum(member.seconds for member in members),
         energy_joules=_energy(members),
         peak_memory_mb=torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else peak_memory_mb(),
