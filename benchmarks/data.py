@@ -67,9 +67,9 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="*", help="data sets in JARVIS's format (default: both shared files)")
     parser.add_argument("--repeats", type=int, default=3, help="runs of which the median is given")
     parser.add_argument("--workers", type=int, default=2, help="worker processes of records.py")
-    args = parser.parse_args()
-    files = args.files or [SHARED / name for name in SETTINGS]
-    results = [measure(path, repeats=args.repeats, workers=args.workers) for path in files]
+    arguments = parser.parse_args()
+    files = arguments.files or [SHARED / name for name in SETTINGS]
+    results = [measure(path, repeats=arguments.repeats, workers=arguments.workers) for path in files]
     keys = list(results[0])
     for key in keys:
         print(f"{key:34}", *(f"{result[key]:>30}" for result in results))

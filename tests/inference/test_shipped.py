@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from crystalmatrix import Predictor
+from crystalmatrix.contracts.card import ModelCard
 from crystalmatrix.contracts.columns import TRAIN
 from crystalmatrix.data.minerals import mineral_entries
 from crystalmatrix.data.official import official_folds
@@ -33,9 +34,9 @@ def test_there_is_one_for_every_property_and_for_all(checkpoints: dict[str, Chec
 def test_each_is_what_its_cards_describe(checkpoints: dict[str, Checkpoint]) -> None:
     for task, checkpoint in checkpoints.items():
         digest = sha256(FOLDER / f"{task}.pt")
-        card = json.loads((FOLDER / f"{task}.json").read_text())
-        assert (card["sha256"], card["tier"]) == (digest, checkpoint.tier)
-        assert set(card["properties"]) == set(checkpoint.properties)
+        card = ModelCard.read(FOLDER / f"{task}.json")
+        assert (card.sha256, card.tier) == (digest, checkpoint.tier)
+        assert set(card.properties) == set(checkpoint.properties)
         assert digest in (FOLDER / f"{task}.md").read_text()
 
 

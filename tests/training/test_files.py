@@ -142,6 +142,7 @@ def test_hold_out(paths):
     data = load_task(paths, "multitask", hold_out="masked")
     held = list(data.features.jid).index("JVASP-2")
     assert data.fold[held].tolist() == [TRAIN, NONE, NONE]  # auxiliary labels never come from a held-out structure
+    assert np.isnan(data.values[held]).tolist() == [False, True, True]  # nor does any other label come along
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ class ModelSection(Section):
     """What the settings of every architecture have: the width of an atom's features, and how they are read out."""
 
     where: ClassVar[str] = "tiers.*.model"
+    sees_neighbours: ClassVar[bool] = True  # whether `neighbours` and `angular_basis` mean anything to it
     channels: int = Field(32, ge=1)  # features of an atom (of each irrep, where there are several)
     neighbours: int | None = 16  # nearest so many, whole shells; null: all edges of the shards
     pooling: Literal["mean", "attention", "moments"] = "mean"  # of a crystal's atoms; moments: mean and deviation
@@ -83,6 +84,7 @@ class CGCNNConfig(ModelSection):
 class ReadoutConfig(ModelSection):
     """A perceptron on the descriptors of every atom (models/perceptron.py): no message passing, minutes on a CPU."""
 
+    sees_neighbours: ClassVar[bool] = False
     architecture: Literal["readout"]
     channels: int = Field(192, ge=1)
     layers: int = Field(2, ge=0)  # residual perceptrons
@@ -96,6 +98,7 @@ class ReadoutConfig(ModelSection):
 class KernelConfig(ModelSection):
     """Support vector regression on the pooled descriptors of a crystal (models/kernel.py)."""
 
+    sees_neighbours: ClassVar[bool] = False
     architecture: Literal["kernel"]
     cost: float = Field(10.0, gt=0)  # C, in deviations of the target
     tube: float = Field(0.02, ge=0)  # epsilon, errors that cost nothing, in deviations of the target
@@ -121,7 +124,7 @@ class BlendConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        networks = [member for member in self.members if not isinstance(member, ReadoutConfig | KernelConfig)]
+        networks = [member for member in self.members if member.sees_neighbours]
         for key in ("neighbours", "angular_basis"):
             found = {getattr(member, key) for member in networks}
             if len(found) > 1:
@@ -133,7 +136,7 @@ class BlendConfig(Section):
     @property
     def _network(self) -> ModelSection:
         """A member that reads neighbours, where there is one."""
-        return next((m for m in self.members if not isinstance(m, ReadoutConfig | KernelConfig)), self.members[0])
+        return next((m for m in self.members if m.sees_neighbours), self.members[0])
 
     @property
     def neighbours(self) -> int | None:
@@ -252,11 +255,6 @@ class TierConfig(Section):
             fewest = min(model.min_epochs, training.max_epochs)
             training = training.model_copy(update={"min_epochs": fewest})
         return self.model_copy(update={"model": model, "training": training})
-
-    @property
-    def n_members(self) -> int:
-        """Networks in a checkpoint: all seeds of the first kind, then all of the next."""
-        return len(self.members) * self.training.seeds
 
     def for_task(self, task: str) -> str:
         """JSON of the keys that concern the task: what a training is given, and what its card shows.

@@ -100,7 +100,7 @@ def _write(out: Path, embeddings: Iterable["Embedding"], *, per: str, channels: 
 
 
 def _about(embeddings: list["Embedding"], counts: list[int]) -> dict[str, Any]:
-    from crystalmatrix.data.records import hill_formula
+    from crystalmatrix.crystals.formula import hill_formula
 
     rows = [e.crystal for e, count in zip(embeddings, counts, strict=True) for _ in range(count)]
     formula = {id(e.crystal): hill_formula(e.crystal.species) for e in embeddings}

@@ -8,16 +8,18 @@ trained   results/<tier>/<task>.pt, with its metrics
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from crystalmatrix.errors import DataError, nearest
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.shipped import MODELS, of_tasks, shipped_folder
+
+if TYPE_CHECKING:
+    from crystalmatrix.contracts.card import ModelCard
 
 SHIPPED, RELEASED, TRAINED = "shipped", "released", "trained"
 RESULTS = "results"
@@ -50,7 +52,7 @@ class ModelFile:
         if self.card.suffix == ".md":
             found = _IN_MARKDOWN.search(self.card.read_text(encoding="utf-8"))
             return found[1] if found else None
-        return _card(self.card).get(CARD_DIGEST)
+        return _card(self.card).sha256
 
     def digest_fits(self) -> bool | None:
         """None: no card says what to expect."""
@@ -123,30 +125,25 @@ def _by_age(paths: Iterable[Path], origin: str) -> list[ModelFile]:
 def _model(path: Path, origin: str) -> ModelFile:
     card = next((p for p in (path.with_suffix(".json"), path.with_suffix(".md")) if p.exists()), None)
     if origin == SHIPPED:
-        content = _card(card) if card is not None and card.suffix == ".json" else {}
-        return ModelFile(path, origin, str(content.get("tier", "")), path.stem, card, _errors(content))
+        known = _card(card) if card is not None and card.suffix == ".json" else None
+        errors = {name: (score.mae, score.unit) for name, score in known.properties.items()} if known else {}
+        return ModelFile(path, origin, known.tier if known else "", path.stem, card, errors)
     metrics = path.parents[2 if origin == RELEASED else 1] / path.parent.name / f"{path.stem}{METRICS}"
-    errors = _errors(_card(metrics)) if metrics.exists() else {}
-    return ModelFile(path, origin, path.parent.name, path.stem, card, errors)
+    return ModelFile(path, origin, path.parent.name, path.stem, card, _errors(metrics))
 
 
-def _card(path: Path) -> dict[str, Any]:
+def _card(path: Path) -> "ModelCard":
+    from crystalmatrix.contracts.card import ModelCard  # pyarrow comes with it
+
+    return ModelCard.read(path)
+
+
+def _errors(metrics: Path) -> dict[str, tuple[float, str]]:
+    """{property: (MAE, unit)}; of a model that was not evaluated, or by another version, nothing."""
+    from crystalmatrix.contracts.scores import ModelScores
+
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise DataError(f"{path}: no valid JSON, so damaged; get or make it again") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: found {json.dumps(content)[:40]}, expected an object with keys; delete it")
-    return content
-
-
-def _errors(content: dict[str, Any]) -> dict[str, tuple[float, str]]:
-    """{property: (MAE, unit)} of metrics, or of a card that has them under `properties` too."""
-    properties = content.get("properties", {})
-    if not isinstance(properties, dict):
+        scores = ModelScores.read(metrics)
+    except DataError:
         return {}
-    return {
-        name: (score["mae"], score.get("unit", "1"))
-        for name, score in properties.items()
-        if isinstance(score, dict) and isinstance(score.get("mae"), int | float)
-    }
+    return {name: (score.mae, score.unit) for name, score in scores.properties.items()}

@@ -80,7 +80,7 @@ def property_scores(
         mae=float(error.mean()),
         mae_low=low,
         mae_high=high,
-        median_ae=float(np.median(error)),
+        median_ae=metrics.median_ae(test.target, test.prediction),
         rmse=metrics.rmse(test.target, test.prediction),
         bias=metrics.bias(test.target, test.prediction),
         val_mae=float(val.error.mean()) if val else None,
