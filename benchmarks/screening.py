@@ -4,7 +4,7 @@ In: a data set in JARVIS's format; a checkpoint for the steps after reading.  Ou
 
 The crystals are written anew as each format, so that all rows read the same ones. Rates are per second of processor
 time, the median of some rounds in which ours and the peers take turns, so other work on the machine hardly moves them.
-The whole is what `screen.py` does, in this process, after a first chunk that compiles the kernels.
+The whole is what `crystalmatrix predict --out` does, in this process, after a first chunk that compiles the kernels.
 
     python benchmarks/screening.py [--model results/lite/multitask.pt] [--crystals 10000] [--each 500] [--threads 2]
 """
