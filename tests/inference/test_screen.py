@@ -48,7 +48,7 @@ def test_a_checkpoint_moved_elsewhere_gives_the_numbers_of_train_time(
     out = tmp_path / "made" / "values.csv"
     done = run(crystals, "--model", moved, "--out", out, "--batch-size", 2)
     assert done.returncode == 0, done.stderr
-    assert "6 crystals, 1 of them without values (column error)" in done.stderr
+    assert "6 crystals, 1 of them lacking values (column error)" in done.stderr
     table = pd.read_csv(out).set_index("id")
     assert table.index.tolist() == [f"JVASP-{100 + i}.vasp" for i in range(5)] + ["broken.cif"]
     assert table["error"]["broken.cif"].startswith("no structure: no data block with atoms")

@@ -33,7 +33,7 @@ class Progress:
     size: int = 0  # bytes of these rows and the header
     file: int = 0  # files that are done with
     crystal: int = 0  # crystals of the next file that are done with
-    failed: int = 0  # of the rows: without values
+    failed: int = 0  # of the rows: lacking values, all or some
     noted: int = 0  # of the rows: with a note
     outside: int = 0  # of the rows: outside the training domain
 
