@@ -57,5 +57,4 @@ def test_every_rule_watches_its_code_or_has_a_version() -> None:
 
 def test_every_script_is_run_by_a_rule_or_by_make() -> None:
     callers = "".join(path.read_text() for path in [*(ROOT / "rules").glob("*.smk"), ROOT / "Makefile"])
-    by_hand = {"screen.py"}  # on the user's machine, from docs/predict.md; the rules screen in parts
-    assert {path.name for path in SCRIPTS.glob("*.py") if path.name not in callers} == by_hand
+    assert {path.name for path in SCRIPTS.glob("*.py") if path.name not in callers} == set()

@@ -146,5 +146,5 @@ def test_the_scripts_as_the_rules_call_them(trained: Trained, structures: Path, 
     ):
         done = subprocess.run([sys.executable, SCRIPTS / script, *map(str, arguments)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-    assert "42 crystals, 1 of them without values" in done.stdout
+    assert "42 crystals, 1 of them lacking values" in done.stdout
     assert len(pd.read_csv(table)) == 42

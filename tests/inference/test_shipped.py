@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import minerals
 from crystalmatrix import Predictor
 from crystalmatrix.contracts.card import ModelCard
 from crystalmatrix.contracts.columns import TRAIN
@@ -51,6 +52,19 @@ def test_no_held_out_crystal_was_trained_on(checkpoints: dict[str, Checkpoint]) 
                 assert official_folds(name)[entry["jid"]] == TRAIN
             n_trained += trained
     assert n_trained > 300
+
+
+def test_the_demo_says_what_was_seen_of_its_minerals() -> None:
+    """As the folds of the run say, in which only SrTiO3 is; the control is that all three answers come up."""
+    entries = {entry["jid"]: entry for entry in mineral_entries()}
+    strontium, calcium, manganese = (entries[jid] for jid in minerals.CHOSEN)
+    predictor = Predictor([FOLDER / f"{name}.pt" for name in PROPERTIES], device="cpu")
+    learned = {"dielectric", "piezoelectric", "ehull"}
+    assert minerals.what_was_seen(predictor, strontium) == {
+        name: minerals.LEARNED if name in learned else minerals.UNSEEN for name in PROPERTIES
+    } | {"band_gap_mbj": minerals.VALIDATED}
+    for entry in (calcium, manganese):
+        assert set(minerals.what_was_seen(predictor, entry).values()) == {minerals.UNSEEN}
 
 
 def test_predictions_are_the_golden_ones() -> None:

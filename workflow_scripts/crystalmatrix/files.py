@@ -74,6 +74,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: not found") from None
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}, expected a file; delete it and run again") from None
     except (ValueError, RecursionError) as error:

@@ -17,6 +17,7 @@ from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.contracts.quality import Quality
 from crystalmatrix.contracts.scores import ModelScores
 from crystalmatrix.contracts.statistics import Statistics
+from crystalmatrix.crystals.formats import check_listed
 from crystalmatrix.errors import DataError, UserError
 from crystalmatrix.files import read_json, read_table, sha256
 from crystalmatrix.shipped import MODELS, PROJECT
@@ -51,6 +52,8 @@ def files_to_check(paths: list[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise DataError(f"{path}: not found, expected a file or a folder to verify")
+        if path.is_dir():
+            check_listed(path)
         inside = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if _check_of(file)]
         if not inside:
             raise DataError(f"{path}: found no file in it that can be verified (*.pt, *.parquet, *.arrow, *.json)")

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_out(arguments.out, (PARQUET, CSV))
     model = arguments.model
     if model not in POTENTIALS:
-        model = chosen_path(model) if model else trunk_model(known_models()).path
+        model = chosen_path(model, also=POTENTIALS) if model else trunk_model(known_models()).path
 
     from crystalmatrix.crystals.crystal import Failure
     from crystalmatrix.inference.embedding import Describer, Embedder
@@ -100,10 +100,10 @@ def _write(out: Path, embeddings: Iterable["Embedding"], *, per: str, channels: 
 
 
 def _about(embeddings: list["Embedding"], counts: list[int]) -> dict[str, Any]:
-    from crystalmatrix.crystals.formula import hill_formula
+    from crystalmatrix.crystals.formula import chemical_formula
 
     rows = [e.crystal for e, count in zip(embeddings, counts, strict=True) for _ in range(count)]
-    formula = {id(e.crystal): hill_formula(e.crystal.species) for e in embeddings}
+    formula = {id(e.crystal): chemical_formula(e.crystal.species) for e in embeddings}
     return {"id": [row.id for row in rows], "formula": [formula[id(row)] for row in rows]}
 
 

@@ -80,15 +80,18 @@ def shipped_models(folder: Path) -> list[ModelFile]:
     return [_model(path, SHIPPED) for path in sorted(found.glob("*.pt"))] if found else []
 
 
-def find_model(name: str, models: list[ModelFile]) -> ModelFile:
-    """By its name or path, or by the task alone (the first of that task). Raises DataError."""
+def find_model(name: str, models: list[ModelFile], *, also: Iterable[str] = ()) -> ModelFile:
+    """By its name or path, or by the task alone (the first of that task). Raises DataError.
+
+    `also`: what else a user may have meant.
+    """
     for model in models:
         if name in (model.name, str(model.path), f"{model.origin}/{model.task}"):
             return model
     for model in models:
         if name in (model.task, model.path.stem):
             return model
-    raise DataError(f"no model {name!r} here{nearest(name, {model.name for model in models})}")
+    raise DataError(f"no model {name!r} here{nearest(name, {*also, *(model.name for model in models)})}")
 
 
 def default_models(wanted: Iterable[str], models: list[ModelFile]) -> list[ModelFile]:
@@ -112,10 +115,10 @@ def trunk_model(models: list[ModelFile]) -> ModelFile:
     return next((model for model in models if model.task == MULTITASK), None) or default_models((), models)[0]
 
 
-def chosen_path(text: str) -> Path:
+def chosen_path(text: str, *, also: Iterable[str] = ()) -> Path:
     """The model that a user names: a path, or a name in the list. Raises DataError."""
     path = Path(text)
-    return path if path.is_file() else find_model(text, known_models()).path
+    return path if path.is_file() else find_model(text, known_models(), also=also).path
 
 
 def _by_age(paths: Iterable[Path], origin: str) -> list[ModelFile]:

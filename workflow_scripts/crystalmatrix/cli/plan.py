@@ -45,7 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.data.parallel import available_cores
     from crystalmatrix.words import counted
 
-    config = _config(arguments.configfile)
+    if arguments.cores is not None and arguments.cores < 1:
+        raise ConfigError(f"--cores: found {arguments.cores}, expected at least 1")
+    if not arguments.directory.is_dir():
+        raise DataError(
+            f"--directory {arguments.directory}: not found, expected a run's folder; leave it away before there is one"
+        )
+    config = configuration(arguments.configfile)
     targets = f.targets_of(config, arguments.targets)
     results = arguments.directory / "results"
     sizes = sizes_of(config, results)
@@ -57,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         if all((results / tier / f"{task}.pt").exists() for task in tasks):
             continue
         print(f"measuring {tier} ...", file=sys.stderr, flush=True)
-        rates[tier] = _measure(config.tiers[tier], config, arguments.device, cores=cores, parallel=parallel)
+        rates[tier] = measured(config.tiers[tier], config, arguments.device, cores=cores, parallel=parallel)
     rows = [
         f.forecast(config, tier, tasks, sizes=sizes, rates=rates.get(tier), results=results)
         for tier, tasks in targets.items()
@@ -76,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _config(overlay: Path | None) -> "Config":
+def configuration(overlay: Path | None) -> "Config":
     import yaml
 
     from crystalmatrix.config import load
@@ -85,12 +91,15 @@ def _config(overlay: Path | None) -> "Config":
     if overlay is None:
         return load(PROJECT / "config.yaml")
     if not overlay.is_file():
-        raise DataError(f"--configfile {overlay}: not found, expected a YAML file laid over config.yaml")
+        what = "a folder" if overlay.is_dir() else "not found"
+        raise DataError(f"--configfile {overlay}: {what}, expected a YAML file laid over config.yaml")
     try:
         content = yaml.safe_load(overlay.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        return load(PROJECT / "config.yaml", content)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{overlay}: not valid YAML: {' '.join(str(error).split())}") from None
-    return load(PROJECT / "config.yaml", content)
+    except ConfigError as error:
+        raise ConfigError(f"{overlay}: {error}") from None
 
 
 def _threads(cores: int) -> int:
@@ -99,7 +108,7 @@ def _threads(cores: int) -> int:
     return train_threads(cores)
 
 
-def _measure(settings: "TierConfig", config: "Config", device: str, *, cores: int, parallel: int) -> "Rates":
+def measured(settings: "TierConfig", config: "Config", device: str, *, cores: int, parallel: int) -> "Rates":
     """As trainings will run: so many processes at once, which share what the machine has."""
     from crystalmatrix.machine import ALLOCATOR
     from crystalmatrix.training.rate import Rates
@@ -127,10 +136,7 @@ def _measure(settings: "TierConfig", config: "Config", device: str, *, cores: in
                 f"the trial training ended with code {process.returncode}; too little memory, or a defect of ours: "
                 "try fewer --cores, or report it"
             )
-    found = [Rates.model_validate_json(out) for out, _ in ended]
-    names = [name for name, field in Rates.model_fields.items() if field.annotation is float]
-    mean = {name: sum(getattr(rates, name) for rates in found) / len(found) for name in names}
-    return found[0].model_copy(update=mean)
+    return Rates.mean([Rates.model_validate_json(out) for out, _ in ended])
 
 
 def _text(rows: "list[Forecast]", *, parallel: int, evaluation: float, features: float) -> str:

@@ -88,7 +88,7 @@ def summary(done: Progress | ScreenMetadata, passed: list[Path]) -> str:
     """In one sentence; `passed`: files that were passed over."""
     parts = [
         counted(done.rows, "crystal"),
-        f"{done.failed:,} of them without values (column {ERROR})",
+        f"{done.failed:,} of them lacking values (column {ERROR})",
         f"{done.noted:,} with a remark on how they were read (column {NOTE})",
         f"{done.outside:,} outside the training domain (column {IN_DOMAIN})",
     ]
