@@ -3,6 +3,7 @@
 Input functions call it, since they run after the user's wish is known and before Snakemake takes its locks.
 """
 
+from crystalmatrix.cli.damaged import SET_ASIDE, damaged
 from crystalmatrix.files import unreadable
 from crystalmatrix.run_folder import claim
 
@@ -25,7 +26,24 @@ def run_claims():
             "give this command once with --unlock",
             file=sys.stderr,
         )
+        return claims
+    for path, reason in damaged(Path("results"), Path(workflow.persistence.path) / "whole.json").items():
+        set_aside(path, reason)
     return claims
+
+
+def set_aside(path, reason):
+    """A damaged file makes place for a new one, and stays under another name: what it was worth, its owner knows."""
+    if path.parent.name == "figures" or path.parent.parent.name == "leaderboard":
+        path = path.parent  # an output is the whole folder
+    if not path.exists() and not path.is_symlink():
+        return  # with its folder
+    kept = path.with_name(f"{path.name}{SET_ASIDE}")
+    if kept.is_dir() and not kept.is_symlink():
+        shutil.rmtree(kept)
+    path.replace(kept)
+    said = reason.removesuffix("; delete it and run again")
+    print(f"{said}; kept as {kept.name}, to be built again where it is needed", file=sys.stderr)
 
 
 def check_cluster():

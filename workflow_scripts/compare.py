@@ -10,7 +10,7 @@ from pathlib import Path
 from crystalmatrix.config import Config, ReportConfig
 from crystalmatrix.errors import run
 from crystalmatrix.evaluation.summary import compare, comparison_table
-from crystalmatrix.files import write_text
+from crystalmatrix.files import sha256_of, write_text
 from crystalmatrix.report.figures import write_figures
 from crystalmatrix.report.inputs import read_inputs
 from crystalmatrix.report.page import render
@@ -48,10 +48,13 @@ def main() -> None:
         settings=ReportConfig.from_json(arguments.settings),
     )
     out: Path = arguments.out_dir
-    compare(inputs.boards, inputs.metrics, inputs.records).write(out / "comparison.json")
     write_text(out / "comparison.csv", comparison_table(inputs.boards, inputs.metrics).to_csv(index=False))
     write_figures(out / "figures", inputs.boards)
     write_text(out / "comparison.html", render(inputs))
+    others = [out / "comparison.csv", out / "comparison.html", *sorted((out / "figures").iterdir())]
+    content = compare(inputs.boards, inputs.metrics, inputs.records)
+    listed = sha256_of(out, [path.relative_to(out).as_posix() for path in others])
+    content.model_copy(update={"files": listed}).write(out / "comparison.json")
 
 
 if __name__ == "__main__":

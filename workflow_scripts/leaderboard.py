@@ -15,7 +15,7 @@ from crystalmatrix.errors import DataError, run
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.evaluation.published import archive_name, full_test, read_archive
 from crystalmatrix.evaluation.submission import check, contribution, pack
-from crystalmatrix.files import atomic, write_json, write_text
+from crystalmatrix.files import atomic, sha256_of, write_json, write_text
 from crystalmatrix.properties import PROPERTIES, as_read
 
 
@@ -47,7 +47,8 @@ def main() -> None:
     result = check(read_archive(archive), fold, name, official=official, metadata=about)
     write_json(arguments.out_dir / "metadata.json", about.to_dict())
     write_text(arguments.out_dir / "run.sh", f"#!/bin/bash\nsnakemake results/leaderboard/{name} --cores all\n")
-    result.write(arguments.out_dir / "check.json")
+    listed = sha256_of(arguments.out_dir, [archive.name, "metadata.json", "run.sh"])
+    result.model_copy(update={"files": listed}).write(arguments.out_dir / "check.json")
     print("\n".join(result.lines()))
 
 

@@ -19,7 +19,7 @@ from crystalmatrix.data.leakage import leakage_table
 from crystalmatrix.data.outliers import COLUMNS, find_outliers
 from crystalmatrix.data.splits import assign_folds, coverage, splits_table
 from crystalmatrix.errors import run
-from crystalmatrix.files import read_table, write_table, write_text
+from crystalmatrix.files import read_table, sha256, write_table, write_text
 
 
 def main() -> None:
@@ -40,15 +40,16 @@ def main() -> None:
     folds = assign_folds(held, config)
     extra = extra_of(records, folds, config.extra)
     splits = splits_table(held, folds, extra)
+    coverage(held, splits, scheme=config.splits, extra=extra).write(arguments.coverage)
+    _write_csv(arguments.outliers, [COLUMNS, *find_outliers(records, splits)])
+    _write_csv(arguments.removed, [("id", "held_out", "why"), *extra.removed])
     about = SplitsMetadata(
         scheme=config.splits,
         seed=None if config.splits == "official" else config.split_seed,
         source=origin.source,
         records_digest=origin.digest,
+        lists={path.name: sha256(path) for path in (arguments.outliers, arguments.removed)},
     ).to_dict()
-    coverage(held, splits, scheme=config.splits, extra=extra).write(arguments.coverage)
-    _write_csv(arguments.outliers, [COLUMNS, *find_outliers(records, splits)])
-    _write_csv(arguments.removed, [("id", "held_out", "why"), *extra.removed])
     for why, n in Counter(entry.why for entry in extra.removed).items():
         print(f"{n:,} extra crystals do not train: {why} as a held-out one ({arguments.removed})", flush=True)
     write_table(arguments.leakage, leakage_table(records, splits), version=SPLITS_VERSION, metadata=about)

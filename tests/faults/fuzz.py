@@ -1,142 +1,119 @@
-"""Every parser of ours under coverage-guided fuzzing: whatever lies in a file, no traceback and no hang.
+"""Every parser of ours under coverage-guided fuzzing: whatever lies in a file, no traceback, no hang, bounded memory.
 
-In: the name of a parser or none for all, minutes for each.  Out: nothing where all is well; else the input that broke
-it, in a file that libFuzzer names, and exit code 1. Needs atheris, which is no dependency of the tests:
+In: names of parsers or none for all; minutes of the processor for each; a folder where inputs that reach new branches
+stay for the next run; a JSON file of counts, to which those of this run are added.  Out: the counts; an input that
+broke its parser, in a file that libFuzzer names, and then exit code 1. Needs atheris, no dependency of the tests:
 
     pip install atheris
-    nice -n 15 python -m tests.faults.fuzz --minutes 30
+    nice -n 15 python -m tests.faults.fuzz --minutes 30 --corpus corpus --counts counts.json
+    python -m tests.faults.fuzz --minutes 0 --counts counts.json        # the table of docs/reliability.md
 """
 
 import argparse
-import resource
+import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-SECONDS, MEGABYTES, LONGEST = 60, 2000, 4096  # of one input: time, memory, bytes
+from .parsers import PARSERS
 
-CIF = """data_x
-_cell_length_a 5.6\n_cell_length_b 5.6\n_cell_length_c 5.6\n_cell_angle_alpha 90\n_cell_angle_beta 90
-_cell_angle_gamma 90\n_space_group_name_H-M_alt 'F m -3 m'\n_chemical_formula_sum 'Na Cl'\nloop_\n_atom_site_label
-_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n_atom_site_occupancy\nNa1 0 0 0 1\nCl1 0.5 0.5 0.5(1) 1\n"""
-POSCAR = "x\n1.0\n0 2 2\n2 0 2\n2 2 0\nMg O\n1 1\nSelective\nDirect\n0 0 0 T T F\n.5 .5 .5 T T F\n"
-XYZ = '2\nLattice="0 2 2 2 0 2 2 2 0" Properties=species:S:1:pos:R:3 pbc="T T T"\nMg 0 0 0\nO 2 2 2\n'
-ATOMS = '{"lattice_mat": [[0, 2, 2], [2, 0, 2], [2, 2, 0]], "coords": [[0, 0, 0], [2, 2, 2]], "elements": ["Mg", "O"], '
-ENTRY = f'{{"jid": "a", "atoms": {ATOMS}"cartesian": true}}, "optb88vdw_bandgap": "na", "ehull": 0.1}}'
-LABELS = 'id,formation_energy,"band, gap"\nNaCl.cif,-2.01,5.1\nPOSCAR-17;,"-0,33",\n'
-CONFIG = "data: {source: minerals, split_fractions: [0.8, 0.1, 0.1]}\ntiers: {a: {model: {architecture: cgcnn}}}\n"
+SECONDS, MEGABYTES, LONGEST = 60, 2000, 4096  # of one input: time, memory, bytes or twice the example
+_KERNELS = ("neighbours", "ragged", "compiled", "shells", "edge_key", "geometry", "neighbourhood")
+COMPILED = ["crystalmatrix.features.dense", *(f"crystalmatrix.graphs.{name}" for name in _KERNELS)]  # by numba
+EVERY = 5.0  # s of the processor between two notes of the counts
 
 
-def structures(path: Path) -> None:
-    from crystalmatrix.crystals.crystal import Failure
-    from crystalmatrix.crystals.files import read_file
-
-    for item in read_file(path, "mine"):
-        if isinstance(item, Failure):
-            assert "\n" not in item.error
-            assert "does not fit what it is said to be" not in item.error, "the last resort: a defect of a reader"
-
-
-def entries(path: Path) -> None:
-    from crystalmatrix.data.archive import read_entries
-    from crystalmatrix.data.entries import fields_of
-    from crystalmatrix.data.records import build_records
-    from crystalmatrix.errors import DataError
-
-    with suppress(DataError):
-        build_records(read_entries(path), id_key="jid", fields=fields_of({}), workers=1)
-
-
-def labels(path: Path) -> None:
-    from crystalmatrix.data.labels_table import read_labels
-    from crystalmatrix.errors import DataError
-
-    with suppress(DataError):
-        list(read_labels(path))
-
-
-def config(path: Path) -> None:
-    from crystalmatrix.config import load
-    from crystalmatrix.errors import ConfigError
-
-    with suppress(ConfigError):
-        load(path)
-
-
-# name: the file's, an example to start from, and what reads it
-PARSERS: dict[str, tuple[str, str, Callable[[Path], None]]] = {
-    "cif": ("a.cif", CIF, structures),
-    "poscar": ("POSCAR", POSCAR, structures),
-    "xyz": ("a.xyz", XYZ, structures),
-    "json": ("a.json", f"[{ENTRY}]", structures),
-    "jsonl": ("a.jsonl", f"{ENTRY}\n{ENTRY}\n", structures),
-    "entries": ("raw.json", f"[{ENTRY}, {ENTRY}]", entries),
-    "labels": ("labels.csv", LABELS, labels),
-    "config": ("config.yaml", CONFIG, config),
-}
-
-
-def fuzz(name: str, *, seconds: int, found: Path) -> None:
-    """Never returns: libFuzzer ends the process."""
+def fuzz(name: str, *, seconds: float, found: Path, corpus: Path, note: Path) -> None:
+    """Never returns: the process ends itself when it has used the processor for so long, or libFuzzer ends it."""
     import atheris
 
-    with atheris.instrument_imports(include=["crystalmatrix"]):
-        import crystalmatrix.config
-        import crystalmatrix.crystals.files
-        import crystalmatrix.data.labels_table
-        import crystalmatrix.data.records  # noqa: F401  # imported here so that their branches are counted
-    file, example, read = PARSERS[name]
+    parser = PARSERS[name]
+    path = note.with_name(parser.file)
+    with atheris.instrument_imports(include=["crystalmatrix"], exclude=COMPILED):  # whose branches guide the input
+        example = parser.example()
+        parser.write(path, example)
+        parser.read(path)
+    (corpus / "example").write_bytes(example)
+    n_inputs, began, noted = 0, time.process_time(), 0.0
+
+    def once(content: bytes) -> None:
+        nonlocal n_inputs, noted
+        used = time.process_time() - began
+        if used >= min(noted + EVERY, seconds):
+            note.write_text(json.dumps([n_inputs, used]))
+            noted = used
+        if used >= seconds:
+            os._exit(0)
+        parser.write(path, content)
+        parser.read(path)
+        n_inputs += 1
+
+    limits = [f"-timeout={SECONDS}", f"-rss_limit_mb={MEGABYTES}", f"-max_len={max(LONGEST, 2 * len(example))}"]
+    atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={found}/{name}-", "-verbosity=0", str(corpus)], once)
+    atheris.Fuzz()
+
+
+def counted(name: str, *, minutes: float, found: Path, corpus: Path) -> tuple[int, float, bool]:
+    """(inputs, s of the processor, whether one of them broke the parser), in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        path, corpus = Path(folder) / file, Path(folder) / "corpus"
-        corpus.mkdir()
-        (corpus / "example").write_text(example)
-
-        def once(content: bytes) -> None:
-            path.write_bytes(content)
-            read(path)
-
-        limits = [f"-max_total_time={seconds}", f"-timeout={SECONDS}", f"-rss_limit_mb={MEGABYTES}"]
-        options = [
-            *limits,
-            f"-max_len={LONGEST}",
-            f"-artifact_prefix={found}/{name}-",
-            "-print_final_stats=1",
-            "-verbosity=0",
-        ]
-        atheris.Setup([sys.argv[0], *options, str(corpus)], once)
-        atheris.Fuzz()
+        note = Path(folder) / "note"
+        task = {"seconds": 60 * minutes, "found": str(found), "corpus": str(corpus), "note": str(note)}
+        program = "import json, sys; from pathlib import Path; from tests.faults.fuzz import fuzz; "
+        program += "task = json.loads(sys.argv[2]); seconds = task.pop('seconds'); "
+        program += "fuzz(sys.argv[1], seconds=seconds, **{key: Path(path) for key, path in task.items()})"
+        code = subprocess.run([sys.executable, "-c", program, name, json.dumps(task)], check=False).returncode
+        n_inputs, used = json.loads(note.read_text()) if note.exists() else (0, 0.0)
+    return n_inputs, used, code != 0
 
 
-def _processor_time() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def add(counts: Path, name: str, *, n_inputs: int, seconds: float, broken: bool) -> None:
+    """To what earlier runs counted."""
+    held = json.loads(counts.read_text()) if counts.exists() else {}
+    before = held.get(name, {"inputs": 0, "minutes": 0.0, "found": 0})
+    held[name] = {
+        "inputs": before["inputs"] + n_inputs,
+        "minutes": round(before["minutes"] + seconds / 60, 2),
+        "found": before["found"] + broken,
+    }
+    counts.write_text(json.dumps(held, indent=2, sort_keys=True) + "\n")
+
+
+def table(counts: Path) -> str:
+    """For docs/reliability.md."""
+    held = json.loads(counts.read_text())
+    lines = ["| parser | inputs | minutes of the processor | broke it |", "| --- | --- | --- | --- |"]
+    for name in [name for name in PARSERS if name in held]:
+        of = held[name]
+        lines.append(f"| {name} | {of['inputs']:,} | {of['minutes']:.0f} | {of['found']} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parser", nargs="?", choices=PARSERS, help="default: all, one after the other")
-    parser.add_argument("--minutes", type=float, default=30.0, help="for each parser")
+    parser.add_argument("parsers", nargs="*", metavar="PARSER", help=f"of {', '.join(PARSERS)}; default: all")
+    parser.add_argument("--minutes", type=float, default=30.0, help="of the processor, for each")
     parser.add_argument("--found", type=Path, default=Path("fuzzed"), help="folder of the inputs that break a parser")
+    parser.add_argument("--corpus", type=Path, help="folder of inputs that lead somewhere; default: forgotten")
+    parser.add_argument("--counts", type=Path, default=Path("fuzzed.json"))
     arguments = parser.parse_args()
-    arguments.found.mkdir(exist_ok=True)
-    if arguments.parser:
-        fuzz(arguments.parser, seconds=round(60 * arguments.minutes), found=arguments.found)
-    broken = []
-    for name in PARSERS:
-        began = time.monotonic()
-        before = _processor_time()
-        command = [sys.executable, "-m", "tests.faults.fuzz", name, "--minutes", str(arguments.minutes)]
-        code = subprocess.run([*command, "--found", str(arguments.found)], check=False).returncode
-        minutes, busy = (time.monotonic() - began) / 60, (_processor_time() - before) / 60
-        print(
-            f"{name}: {'broken' if code else 'well'} after {minutes:.1f} min, {busy:.1f} of the processor", flush=True
-        )
-        broken += [name] * bool(code)
-    raise SystemExit(bool(broken))
+    if unknown := set(arguments.parsers) - PARSERS.keys():
+        parser.error(f"no parser {', '.join(unknown)}")
+    any_broken = False
+    with tempfile.TemporaryDirectory() as forgotten:
+        for name in (arguments.parsers or PARSERS) if arguments.minutes else ():
+            corpus = (arguments.corpus or Path(forgotten)) / name
+            for folder in (corpus, arguments.found):
+                folder.mkdir(parents=True, exist_ok=True)
+            n_inputs, seconds, broken = counted(
+                name, minutes=arguments.minutes, found=arguments.found.absolute(), corpus=corpus.absolute()
+            )
+            add(arguments.counts, name, n_inputs=n_inputs, seconds=seconds, broken=broken)
+            any_broken |= broken
+    print(table(arguments.counts))
+    raise SystemExit(any_broken)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ of all other files the bytes; seconds, rates and memory of a training are left o
 from pathlib import Path
 from typing import Any
 
+from crystalmatrix.cli.damaged import SET_ASIDE
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.files import read_json, read_table
 from crystalmatrix.trained.checkpoint import load_checkpoint
@@ -16,7 +17,7 @@ from .mutations import fingerprint, frame_of
 # No results: texts for people, timings, and the states from which an interrupted training goes on.
 LEFT_OUT = ("logs", "benchmarks", "runs")
 MEASURED = {"train_seconds", "energy_joules", "peak_memory_mb", "crystals_per_second", "seconds", "joules",
-            "time_taken_seconds", "content_sha256", "date"}  # fmt: skip
+            "time_taken_seconds", "content_sha256", "files", "date"}  # fmt: skip
 _TIMED_ROW = '<tr id="model-'  # of the page's table of trainings
 
 
@@ -24,7 +25,8 @@ def results(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted((folder / "results").rglob("*")):
         name = path.relative_to(folder / "results")
-        if path.is_file() and name.parts[0] not in LEFT_OUT and path.name != ".snakemake_timestamp":
+        kept_aside = any(part.endswith(SET_ASIDE) for part in name.parts)
+        if path.is_file() and name.parts[0] not in LEFT_OUT and path.name != ".snakemake_timestamp" and not kept_aside:
             found[str(name)] = fingerprint(_content(path))
     return found
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,11 @@ def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def sha256_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """{name: hex digest} of files in a folder, for one among them that vouches for the others."""
+    return {name: sha256(folder / name) for name in names}
 
 
 def described(schema: pa.Schema, *, version: int, metadata: dict[str, Any]) -> pa.Schema:

@@ -13,29 +13,37 @@ from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.comparison import Comparison
 from crystalmatrix.contracts.coverage import Coverage
 from crystalmatrix.contracts.document import Document
+from crystalmatrix.contracts.features import ViewShards
 from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.contracts.quality import Quality
 from crystalmatrix.contracts.scores import ModelScores
 from crystalmatrix.contracts.statistics import Statistics
+from crystalmatrix.contracts.tables import SplitsMetadata
 from crystalmatrix.crystals.formats import check_listed
 from crystalmatrix.errors import DataError, UserError
-from crystalmatrix.files import read_json, read_table, sha256
+from crystalmatrix.evaluation.submission import Check
+from crystalmatrix.files import read_json, read_metadata, read_table, sha256
+from crystalmatrix.seal import sealed
 from crystalmatrix.shipped import MODELS, PROJECT
 
 RAW, ORIGIN = "raw.json.zip", "raw.meta.json"
+SPLITS, COMPARED, SUBMITTED = "splits.parquet", "comparison.json", "check.json"  # vouch for others in their folder
 STATES = ("state.pt", "state.previous.pt")
 _TABLES = {
     "records.parquet": columns.RECORDS_VERSION,
     "dropped.parquet": columns.RECORDS_VERSION,
-    "splits.parquet": columns.SPLITS_VERSION,
+    SPLITS: columns.SPLITS_VERSION,
     "leakage.parquet": columns.SPLITS_VERSION,
 }
+_UNDER_NAMES = (".parquet", ".pt", ".arrow", ".json", ".csv", ".html", ".svg", ".zip", ".sh")  # no folder is
 _DOCUMENTS: dict[str, type[Document]] = {
     ORIGIN: Origin,
     "quality.json": Quality,
     "coverage.json": Coverage,
     "statistics.json": Statistics,
-    "comparison.json": Comparison,
+    COMPARED: Comparison,
+    "shards.json": ViewShards,
+    SUBMITTED: Check,
 }
 
 
@@ -61,8 +69,21 @@ def files_to_check(paths: list[Path]) -> list[Path]:
     return list(found)
 
 
+def checkable(path: Path) -> bool:
+    """Whether `complaint` has a say: not of temporary and set aside files, and of folders only under a file's name."""
+    if path.name.startswith("."):
+        return False
+    if path.is_dir() or (path.is_symlink() and not path.exists()):
+        return path.suffix in _UNDER_NAMES
+    return _check_of(path) is not None
+
+
 def complaint(path: Path) -> str | None:
     """What is wrong with a file."""
+    if path.is_dir():
+        return f"{path}: a folder, expected a file" if path.suffix in _UNDER_NAMES else None
+    if path.is_symlink() and not path.exists():
+        return f"{path}: a link to nowhere"
     check = _check_of(path)
     if check is None:
         return f"{path}: not a kind of file that can be verified (*.pt, *.parquet, *.arrow, *.json, {RAW})"
@@ -77,7 +98,7 @@ def complaint(path: Path) -> str | None:
 
 
 def _check_of(path: Path) -> Callable[[Path], object] | None:
-    """By name and place. Logs, figures and pages have none: nothing is computed from them."""
+    """By name and place. Logs have none: nothing is computed from them."""
     name, folder = path.name, path.parent.name
     if name.startswith(".") or not path.is_file():
         return None
@@ -95,15 +116,47 @@ def _check_of(path: Path) -> Callable[[Path], object] | None:
         return lambda path: _DOCUMENTS[path.name].read(path)
     if name.endswith(METRICS):
         return ModelScores.read
+    if _vouched(path):
+        return _check_vouched
     return {".pt": _check_model, ".arrow": _check_features, ".json": read_json}.get(path.suffix)
+
+
+def _vouched(path: Path) -> tuple[Path, str] | None:
+    """(file that holds the sha256 of this one, the name that it has there)."""
+    for folder in (path.parent, path.parent.parent):
+        for voucher in (folder / name for name in (SPLITS, COMPARED, SUBMITTED)):
+            if (
+                voucher.is_file()
+                and path != voucher
+                and (name := path.relative_to(folder).as_posix()) in _list(voucher)
+            ):
+                return voucher, name
+    return None
+
+
+def _list(voucher: Path) -> dict[str, str]:
+    """{name: sha256}; empty where the file is damaged, which its own check says."""
+    try:
+        if voucher.name == SPLITS:
+            return SplitsMetadata.of_table(voucher).lists
+        return (Comparison if voucher.name == COMPARED else Check).read(voucher).files
+    except DataError:
+        return {}
+
+
+def _check_vouched(path: Path) -> None:
+    voucher, name = _vouched(path) or (path, "")
+    if _list(voucher).get(name, "") != sha256(path):
+        raise DataError(f"{path}: damaged or edited (checksum, as in {voucher}); delete it and run again")
 
 
 def _check_shard(path: Path) -> None:
     """Row group by row group: a shard may be larger than memory."""
-    from crystalmatrix.files import read_metadata
     from crystalmatrix.graphs.shards import stream_shard
 
-    read_metadata(path, version=columns.GRAPHS_VERSION)
+    if sealed(path):
+        read_metadata(path, version=columns.GRAPHS_VERSION, whole=True, holds=columns.GRAPHS.names)
+        return
     for _ in stream_shard(path):
         pass
 

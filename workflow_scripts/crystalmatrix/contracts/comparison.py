@@ -6,6 +6,8 @@ In: nothing.  Out: Comparison and its parts, errors in the property's unit.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from crystalmatrix.contracts.document import Document, Part
 from crystalmatrix.contracts.scores import PropertyScores
 from crystalmatrix.contracts.versions import COMPARISON_VERSION
@@ -100,3 +102,4 @@ class Comparison(Document):
     VERSION: ClassVar[int] = COMPARISON_VERSION
 
     properties: dict[str, PropertyComparison]
+    files: dict[str, str] = Field(default_factory=dict)  # sha256 of the page, the table and the figures beside it

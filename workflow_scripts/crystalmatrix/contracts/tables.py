@@ -5,7 +5,7 @@ In: nothing.  Out: RecordsMetadata, ExtraSource, SplitsMetadata, GraphsMetadata.
 
 from typing import Any, ClassVar
 
-from pydantic import field_serializer
+from pydantic import Field, field_serializer
 
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
@@ -45,6 +45,7 @@ class SplitsMetadata(Document):
     seed: int | None  # None: official
     source: str
     records_digest: str
+    lists: dict[str, str] = Field(default_factory=dict)  # sha256 of the csv files beside the splits
 
 
 class GraphsMetadata(Document):

@@ -18,11 +18,12 @@ MIN_DISTANCE = 0.5  # Å: atoms closer than this are no crystal; the shortest bo
 
 
 def inverse(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[3, 3] of the lattice; of one whose vectors lie in a plane infinite."""
+    """[3, 3] of the lattice; of one whose vectors lie in a plane, or next to it, infinite."""
     try:
-        return np.asarray(np.linalg.inv(lattice), np.float64)
+        found = np.asarray(np.linalg.inv(lattice), np.float64)
     except np.linalg.LinAlgError:
         return np.full((3, 3), np.inf)
+    return found if np.isfinite(found).all() else np.full((3, 3), np.inf)
 
 
 def thickness(inverse_lattice: NDArray[np.float64]) -> float:

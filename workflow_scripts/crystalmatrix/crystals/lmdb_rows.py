@@ -19,6 +19,8 @@ from crystalmatrix.contracts.screening import Start
 from crystalmatrix.crystals.crystal import UNREADABLE, InvalidCrystalError
 from crystalmatrix.crystals.json_entries import Damaged
 
+MOST_OF_ROW = 64 << 20  # bytes unpacked; 65,535 atoms with positions and forces have a quarter
+
 
 def rows(path: Path, start: Start) -> Iterator[tuple[int, Any]]:
     """In the order of the keys, from `start` on."""
@@ -53,15 +55,26 @@ def _keys(transaction: Any) -> Iterator[int]:
         raise InvalidCrystalError(UNREADABLE, said)
     end = _unpacked(transaction, "nextid")
     deleted = _unpacked(transaction, "deleted_ids") if transaction.get(b"deleted_ids") is not None else []
-    if not isinstance(end, int) or not isinstance(deleted, list):
+    if not isinstance(end, int) or not isinstance(deleted, list) or not all(isinstance(key, int) for key in deleted):
         raise InvalidCrystalError(UNREADABLE, "`nextid` or `deleted_ids` of the LMDB database are damaged")
-    gone = set(deleted)
+    gone, n_entries = set(deleted), transaction.stat()["entries"]
+    if end - len(gone) > 2 * n_entries:
+        said = (
+            f"`nextid` of the LMDB database asks for {end - 1 - len(gone):,} rows, and there are {n_entries:,} entries"
+        )
+        raise InvalidCrystalError(UNREADABLE, said)
     return (key for key in range(1, end) if key not in gone)
 
 
 def _unpacked(transaction: Any, key: int | str) -> Any:
     packed = transaction.get(str(key).encode())
+    if packed is None:
+        return Damaged("no such row")
+    unpacking = zlib.decompressobj()
     try:
-        return json.loads(zlib.decompress(packed))
-    except (TypeError, ValueError, RecursionError, zlib.error):
-        return Damaged("no such row" if packed is None else "the row is no packed JSON, as fairchem writes it")
+        text = unpacking.decompress(packed, MOST_OF_ROW)
+        if unpacking.unconsumed_tail:
+            return Damaged(f"the row unpacks to more than {MOST_OF_ROW >> 20} MB")
+        return json.loads(text)
+    except (ValueError, RecursionError, zlib.error):
+        return Damaged("the row is no packed JSON, as fairchem writes it")

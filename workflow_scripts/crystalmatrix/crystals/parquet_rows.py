@@ -62,5 +62,5 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(path) as file:
             yield file
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):  # the last of a damaged name of a column
         raise InvalidCrystalError(UNREADABLE, "the Parquet table is damaged or cut short; fetch it again") from None

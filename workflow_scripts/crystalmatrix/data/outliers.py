@@ -5,16 +5,29 @@ In: records, splits.  Out: rows (id, property, value, score), the most extreme f
 Only training labels are looked at: a validation or test value is never listed, dropped or changed.
 """
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.tables import SplitsMetadata
+from crystalmatrix.errors import DataError
+from crystalmatrix.files import sha256
 from crystalmatrix.properties import PROPERTIES
 
 THRESHOLD = 3.5  # of the modified z-score: Iglewicz & Hoaglin, How to Detect and Handle Outliers (1993)
 COLUMNS = ("id", "property", "value", "score")
+
+
+def read_outliers(path: Path, splits: SplitsMetadata) -> pd.DataFrame:
+    """The list with COLUMNS. Raises DataError for another one than was written with the splits, which vouch for it."""
+    if not path.is_file() or splits.lists.get(path.name, sha256(path)) != sha256(path):
+        raise DataError(f"{path}: not found, damaged or edited (checksum); delete it and run again")
+    return pd.read_csv(path, dtype={"id": str}, keep_default_na=False)
 
 
 def find_outliers(records: pa.Table, splits: pa.Table) -> list[tuple[str, str, float, float]]:

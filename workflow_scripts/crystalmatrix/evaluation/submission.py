@@ -10,6 +10,7 @@ import zipfile
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from crystalmatrix.config import SubmissionConfig
 from crystalmatrix.contracts.document import Document, Part
@@ -50,6 +51,7 @@ class Check(Document):
     mae: float | None  # recomputed from the archive against the DFT values of the source; None where it holds no id
     problems: tuple[str, ...]
     complete: bool
+    files: dict[str, str] = Field(default_factory=dict)  # sha256 of the others in the folder
 
     def lines(self) -> list[str]:
         """For people: what the archive is, then one line per problem."""

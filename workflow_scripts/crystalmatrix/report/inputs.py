@@ -16,6 +16,7 @@ from crystalmatrix.contracts.quality import Quality
 from crystalmatrix.contracts.scores import ModelScores
 from crystalmatrix.contracts.statistics import Statistics
 from crystalmatrix.contracts.tables import RecordsMetadata, SplitsMetadata
+from crystalmatrix.data.outliers import read_outliers
 from crystalmatrix.errors import DataError
 from crystalmatrix.evaluation.comparison import COMPOSITION, Board, build_boards, column_key
 from crystalmatrix.evaluation.predictions import ModelPredictions, read_predictions
@@ -77,6 +78,7 @@ def read_inputs(
     source = RecordsMetadata.parse(metadata, where=str(records))
     boards = build_boards(models, settings, fields=source.fields)
     _check_metrics(models, scores)
+    about = SplitsMetadata.of_table(splits)
     return Inputs(
         settings=settings,
         config=config,
@@ -85,12 +87,12 @@ def read_inputs(
         boards=boards,
         records=table.to_pandas().set_index(c.JID),
         source=source,
-        splits=SplitsMetadata.of_table(splits),
+        splits=about,
         quality=Quality.read(quality),
         coverage=Coverage.read(coverage),
         leakage=read_table(leakage, version=c.SPLITS_VERSION, holds=[c.JID, c.PROPERTY, c.TWIN_JID])[0].to_pandas(),
         dropped=read_table(dropped, version=c.RECORDS_VERSION, holds=c.DROPPED.names)[0].to_pandas(),
-        outliers=pd.read_csv(outliers, dtype={"id": str}, keep_default_na=False),
+        outliers=read_outliers(outliers, about),
         graphs=Statistics.read(graphs) if graphs else None,
     )
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from crystalmatrix.contracts.summary import DataSource
 from crystalmatrix.contracts.tables import RecordsMetadata, SplitsMetadata
 from crystalmatrix.data.extra import SEPARATOR
 from crystalmatrix.data.labels import NONE, TEST, TRAIN, VAL, read_extra, read_folds, read_labels, records_metadata
+from crystalmatrix.data.outliers import read_outliers
 from crystalmatrix.errors import DataError
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.store import open_features
@@ -93,7 +93,9 @@ def load(
     if auxiliary:
         fold = np.hstack([fold, _auxiliary_folds(splits, known.jid, values[:, len(names) :], origin)])
     fold[np.isnan(values) | (fold == TEST)] = NONE
-    _mask_outliers(fold, known.jid, names, outliers, training)
+    about = SplitsMetadata.of_table(splits)
+    if training.outliers == "drop":
+        _mask_outliers(fold, known.jid, names, outliers, about)
     _check_labels(fold, names, labels.zero, splits)
     kept = (fold == TRAIN).any(axis=0)  # a source may have no auxiliary labels
     used = np.flatnonzero((fold != NONE).any(axis=1))
@@ -104,7 +106,7 @@ def load(
         fold=fold[used][:, kept],
         zero=labels.zero[used],
         data_digest=origin.digest,
-        source=DataSource.of(origin, SplitsMetadata.of_table(splits)),
+        source=DataSource.of(origin, about),
         weight=None if (weight == 1).all() else weight[used][:, kept],
         companions={name: values[used] for name, values in companions.items()},
     )
@@ -137,16 +139,14 @@ def _auxiliary_folds(
 
 
 def _mask_outliers(
-    fold: NDArray[np.int8], jid: NDArray[np.str_], names: list[str], outliers: Path | None, training: TrainingConfig
+    fold: NDArray[np.int8], jid: NDArray[np.str_], names: list[str], outliers: Path | None, about: SplitsMetadata
 ) -> None:
-    """With `outliers: drop`, take the listed labels out of the training fold; validation stays as it is."""
-    if training.outliers != "drop":
-        return
+    """Take the listed labels out of the training fold; validation stays as it is."""
     if outliers is None:
         raise DataError(
             "training.outliers: found drop and no list of outliers, expected outliers.csv of the data stage"
         )
-    listed = pd.read_csv(outliers, dtype={"id": str}, keep_default_na=False)
+    listed = read_outliers(outliers, about)
     for column, name in enumerate(names):
         ids = listed.loc[listed[columns.PROPERTY] == name, "id"]
         fold[np.isin(jid, ids) & (fold[:, column] == TRAIN), column] = NONE

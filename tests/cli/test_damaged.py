@@ -1,0 +1,104 @@
+"""What a run finds damaged when it starts: new or touched files of results, each read as `verify` reads it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from crystalmatrix.cli.damaged import SET_ASIDE, damaged
+from crystalmatrix.contracts.comparison import Comparison
+from crystalmatrix.files import sha256_of, write_text
+
+from ..faults.artefacts import build
+
+PLACES = {
+    "records.parquet": "data",
+    "quality.json": "data",
+    "splits.parquet": "data",
+    "shard.parquet": "graphs",
+    "features.arrow": "features/view",
+    "model.pt": "lite",
+    "model.predictions.parquet": "lite",
+    "model.metrics.json": "lite",
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    sound = build(folder / "run")
+    for name, place in PLACES.items():
+        path = folder / "results" / place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(sound[name])
+    report = folder / "results/report"
+    write_text(report / "comparison.html", "<p>a page</p>")
+    write_text(report / "figures/parity.svg", "<svg/>")
+    listed = sha256_of(report, ["comparison.html", "figures/parity.svg"])
+    Comparison(properties={}, files=listed).write(report / "comparison.json")
+    return folder / "results"
+
+
+@pytest.fixture
+def results(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "results")
+    return tmp_path / "results"
+
+
+FILES = [*(f"{place}/{name}" for name, place in PLACES.items())]
+FILES += ["report/comparison.json", "report/comparison.html", "report/figures/parity.svg"]
+
+
+def test_each_damaged_file_is_found_and_no_other(results: Path, tmp_path: Path) -> None:
+    known = tmp_path / "known.json"
+    assert damaged(results, known) == {}
+    for name in FILES:
+        path = results / name
+        sound = path.read_bytes()
+        changed = bytearray(sound)
+        changed[len(sound) // 2] ^= 4
+        path.write_bytes(changed)
+        found = damaged(results, known)
+        assert path in found, name
+        assert str(path) in found[path]
+        assert len(found) == 1
+        path.write_bytes(sound)
+    assert damaged(results, known) == {}
+
+
+@pytest.mark.parametrize("name", ["data/records.parquet", "lite/model.pt", "report/comparison.html"])
+@pytest.mark.parametrize("kind", ["a folder", "a link to nowhere"])
+def test_what_is_no_file_is_found(results: Path, tmp_path: Path, name: str, kind: str) -> None:
+    path = results / name
+    path.unlink()
+    if kind == "a folder":
+        path.mkdir()
+    else:
+        path.symlink_to("nowhere")
+    found = damaged(results, tmp_path / "known.json")
+    assert kind in found[path]
+
+
+def test_a_file_is_read_again_only_where_it_was_touched(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr("crystalmatrix.cli.damaged.complaint", read.append)
+    damaged(results, tmp_path / "known.json")
+    assert {str(path.relative_to(results)) for path in read} == set(FILES)
+    read.clear()
+    (results / "data/records.parquet").touch()
+    damaged(results, tmp_path / "known.json")
+    assert read == [results / "data/records.parquet"]
+    read.clear()
+    (tmp_path / "known.json").write_text("[")
+    damaged(results, tmp_path / "known.json")
+    assert len(read) == len(FILES)
+
+
+def test_what_was_set_aside_is_left_alone(results: Path, tmp_path: Path) -> None:
+    (results / "lite/model.pt").rename(results / f"lite/model.pt{SET_ASIDE}")
+    (results / f"lite/model.pt{SET_ASIDE}").write_bytes(b"damaged")
+    (results / "report/figures").rename(results / f"report/figures{SET_ASIDE}")
+    (results / f"report/figures{SET_ASIDE}/parity.svg").write_bytes(b"damaged")
+    assert damaged(results, tmp_path / "known.json") == {}

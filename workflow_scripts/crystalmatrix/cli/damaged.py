@@ -1,0 +1,53 @@
+"""Results that are not what was written: looked for when a run starts, so that it makes them again.
+
+In: the folder of results; a file that keeps what was found whole, and when it was written.  Out: {path: what is wrong}.
+A file is read once, and again when its time, size or place on the disk has changed; `verify` reads all of them always.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from crystalmatrix.cli.checks import checkable, complaint
+from crystalmatrix.errors import DataError
+from crystalmatrix.files import read_json, write_json
+
+SET_ASIDE = ".damaged"
+_OTHERS = ("logs", "benchmarks", "runs", "screen", "release")  # texts, states, and what their own readers look after
+
+
+def damaged(results: Path, known: Path) -> dict[Path, str]:
+    """Raises nothing: what cannot be read is damaged."""
+    before = _read(known)
+    found, whole = {}, {}
+    for path in _files(results):
+        about = path.lstat()
+        key, now = str(path), [about.st_size, about.st_mtime_ns, about.st_ino]
+        said = None if before.get(key) == now else complaint(path)
+        if said:
+            found[path] = said
+        else:
+            whole[key] = now
+    write_json(known, whole)
+    return found
+
+
+def _files(results: Path) -> Iterator[Path]:
+    """What can be checked, a folder in the place of such a file too."""
+    for folder, folders, files in os.walk(results):
+        if Path(folder) == results:
+            folders[:] = [name for name in folders if name not in _OTHERS]
+        folders[:] = [name for name in folders if not name.endswith(SET_ASIDE)]
+        for name in sorted([*folders, *files]):
+            path = Path(folder, name)
+            if checkable(path):
+                yield path
+
+
+def _read(known: Path) -> dict[str, Any]:
+    try:
+        content = read_json(known)
+    except DataError:  # the first run here, or damaged itself: all is looked at
+        return {}
+    return content if isinstance(content, dict) else {}
