@@ -106,6 +106,21 @@ def test_tiers_with_the_same_view_share_its_features(tmp_path: Path) -> None:
         assert (counts["train"], counts["features"]) == (2, features)
 
 
+@pytest.mark.parametrize("neighbours", [16, None])
+def test_a_plan_grows_with_the_number_of_shards(tmp_path: Path, neighbours: int | None) -> None:
+    """Not with its square: each further shard adds as many dependencies as the one before it."""
+    mine = tmp_path / "mine.json"
+    mine.write_text(json.dumps({"tiers": {"lite": {"model": {"neighbours": neighbours}}}}))
+    target = ("results/lite/dielectric.pt", "results/graphs/statistics.json", "--dag", "--configfile", str(mine))
+
+    def dependencies(shards: int) -> int:
+        return snakemake(tmp_path, *target, "--config", f'graph={{"shards": {shards}}}').stdout.count(" -> ")
+
+    few, some, many = map(dependencies, (4, 8, 12))
+    assert many - some == some - few > 0
+    assert snakemake(tmp_path, *target).stdout.count("most_neighbours") == (neighbours is None)
+
+
 @pytest.mark.parametrize(("init", "trainings"), [("scratch", 1), ("multitask", 2)])
 def test_fine_tuning_waits_for_the_multitask_model(tmp_path: Path, init: str, trainings: int) -> None:
     result = snakemake(

@@ -13,6 +13,7 @@ from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.comparison import Comparison
 from crystalmatrix.contracts.coverage import Coverage
 from crystalmatrix.contracts.document import Document
+from crystalmatrix.contracts.features import MostNeighbours
 from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.contracts.quality import Quality
 from crystalmatrix.contracts.scores import ModelScores
@@ -34,6 +35,7 @@ _DOCUMENTS: dict[str, type[Document]] = {
     "quality.json": Quality,
     "coverage.json": Coverage,
     "statistics.json": Statistics,
+    "most_neighbours.json": MostNeighbours,
     "comparison.json": Comparison,
 }
 
