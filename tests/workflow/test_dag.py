@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from ase.build import bulk
 
 from crystalmatrix.config import load
@@ -143,6 +144,16 @@ def test_a_checkpoint_of_ones_own_is_a_start_for_every_task(tmp_path: Path) -> N
     result = snakemake(tmp_path, *tasks, "--dry-run", "--printshellcmds", "--config", tiers)
     assert jobs(result.stdout)["train"] == 2
     assert result.stdout.count(f"--init '{start}'") == 2
+
+
+@pytest.mark.parametrize("one_for_all", [False, True])
+def test_the_groups_of_the_slurm_profile_enclose_no_other_rule(tmp_path: Path, one_for_all: bool) -> None:
+    """Of the whole matrix, which has descriptors between graphs and features: one group for both is refused."""
+    profile = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
+    groups = {rule: "all" if one_for_all else group for rule, group in profile["groups"].items()}
+    assert set(profile["group-components"]) == set(profile["groups"].values())
+    result = snakemake(tmp_path, "--dry-run", "--groups", *(f"{rule}={group}" for rule, group in groups.items()))
+    assert (result.returncode != 0) == ("Error in group all" in result.stdout) == one_for_all
 
 
 def test_smaller_matrix_by_config(tmp_path: Path) -> None:
