@@ -12,6 +12,7 @@ from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.tables import GraphsMetadata
 from crystalmatrix.contracts.view import View
 from crystalmatrix.features.store import write_features
+from crystalmatrix.graphs.shards import most_neighbours
 from crystalmatrix.tiers import ModelSection
 
 
@@ -21,7 +22,7 @@ def features_for(shards: list[Path], model: ModelSection) -> list[Path]:
     paths = [shard.parents[1] / "features" / view.name / f"{shard.stem}.arrow" for shard in shards]
     for path, shard in zip(paths, shards, strict=True):
         if files.unreadable(path, version=columns.FEATURES_VERSION) or not path.exists():
-            write_features(path, shard, view=view, all_shards=shards)
+            write_features(path, shard, view=view, n_slots=view.neighbours or most_neighbours(shards))
     return paths
 
 

@@ -81,7 +81,7 @@ def features_of(folder: Path, graphs: list[Path], shards: list[Path], block_byte
             paths[-1],
             graph,
             view=View.of(GRAPH, MODEL),
-            all_shards=graphs,
+            n_slots=MODEL.neighbours,
             descriptors=[shard],
             block_bytes=block_bytes,
         )
@@ -146,7 +146,7 @@ def test_a_shard_of_other_crystals_is_one_line(tmp_path: Path, graphs: list[Path
 
 def test_no_descriptors_for_a_view_that_has_some_is_one_line(tmp_path: Path, graphs: list[Path]) -> None:
     with pytest.raises(DataError, match="found 0 descriptor shards, expected one for each of chgnet"):
-        write_features(tmp_path / "shard.arrow", graphs[0], view=View.of(GRAPH, MODEL), all_shards=graphs)
+        write_features(tmp_path / "shard.arrow", graphs[0], view=View.of(GRAPH, MODEL), n_slots=MODEL.neighbours)
 
 
 def test_other_weights_are_one_line(

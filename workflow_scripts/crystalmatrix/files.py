@@ -188,6 +188,11 @@ def _or_damaged(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: damaged ({type(error).__name__}); delete it and run again") from None
 
 
+def numbered(path: Path, n: int) -> list[Path]:
+    """shard-0.arrow to shard-<n - 1>.arrow for shard.arrow: the names of thousands are too long for one command."""
+    return [path.with_name(f"{path.stem}-{k}{path.suffix}") for k in range(n)]
+
+
 def unreadable(path: Path, *, version: int) -> str | None:
     """Why no reader would accept a table of ours: damaged, or of another version. None where it is sound or absent."""
     if not path.exists():

@@ -13,7 +13,7 @@ from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.comparison import Comparison
 from crystalmatrix.contracts.coverage import Coverage
 from crystalmatrix.contracts.document import Document
-from crystalmatrix.contracts.features import ViewShards
+from crystalmatrix.contracts.features import MostNeighbours, ViewShards
 from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.contracts.quality import Quality
 from crystalmatrix.contracts.scores import ModelScores
@@ -41,6 +41,7 @@ _DOCUMENTS: dict[str, type[Document]] = {
     "quality.json": Quality,
     "coverage.json": Coverage,
     "statistics.json": Statistics,
+    "most_neighbours.json": MostNeighbours,
     COMPARED: Comparison,
     "shards.json": ViewShards,
     SUBMITTED: Check,

@@ -24,6 +24,7 @@ from crystalmatrix.crystals.formula import hill_formula
 from crystalmatrix.crystals.symmetry import SYMPREC, Symmetry, find_symmetry
 from crystalmatrix.data.entries import LABELS, Entry, crystal_of, read_entry
 from crystalmatrix.data.parallel import in_order
+from crystalmatrix.data.seen import Seen
 from crystalmatrix.errors import DataError, nearest
 
 BATCH = 256  # entries handed to a worker at once
@@ -57,18 +58,17 @@ def build_records(entries: Iterable[Any], *, id_key: str, fields: dict[str, str]
     notes: list[tuple[str, str]] = []
 
     def batched() -> Iterator[list[Entry]]:
-        seen: set[str] = set()
+        seen = Seen()
         batch: list[Entry] = []
         for raw in entries:
             keys.update(raw if isinstance(raw, dict) else ())
             try:
                 entry = read_entry(raw, id_key=id_key, fields=fields)
-                if entry.jid in seen:
+                if not seen.add(entry.jid):
                     raise InvalidCrystalError(DUPLICATE_ID, "the first row of this id is kept", entry.jid)
             except InvalidCrystalError as invalid:
                 drops.append(invalid)
                 continue
-            seen.add(entry.jid)
             batch.append(entry)
             if len(batch) == BATCH:
                 yield batch
