@@ -27,7 +27,6 @@ from stage import features_for
 
 from crystalmatrix import config, errors
 from crystalmatrix.contracts import columns
-from crystalmatrix.contracts.view import View
 from crystalmatrix.data.extra import SEPARATOR
 from crystalmatrix.data.labels import NONE, TEST, TRAIN, VAL
 from crystalmatrix.evaluation.bootstrap import confidence_interval, resampled_means
@@ -46,19 +45,16 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Folder:
-    """A run whose data and features are there; nothing in it is written where the features are."""
+    """A run whose tables and graphs are there."""
 
     results: Path
-    graph: config.GraphConfig
 
     @property
     def tables(self) -> tuple[Path, Path]:
         return self.results / "data/records.parquet", self.results / "data/splits.parquet"
 
     def features(self, settings: config.TierConfig) -> list[Path]:
-        """Of the tier: as they are, else made of the graphs."""
-        found = sorted((self.results / "features" / View.of(self.graph, settings.model).name).glob("shard-*.arrow"))
-        return found or features_for(sorted((self.results / "graphs").glob("shard-*.parquet")), settings.model)
+        return features_for(sorted((self.results / "graphs").glob("shard-*.parquet")), settings.model)
 
     def training(self, task: str, settings: config.TierConfig) -> TrainingData:
         return load(*self.tables, None, self.features(settings), task=task, properties=[task], settings=settings)
@@ -66,7 +62,7 @@ class Folder:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--results", type=Path, required=True, help="a results folder with data/ and features/")
+    parser.add_argument("--results", type=Path, required=True, help="a results folder with data/ and graphs/")
     parser.add_argument("--config", type=Path, default=Path(__file__).parents[1] / "config.yaml")
     parser.add_argument("--properties", nargs="+", required=True)
     parser.add_argument("--tiers", nargs="+", default=["lite", "transfer"])
@@ -78,14 +74,11 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     settings = config.load(arguments.config)
-    folder, rows = Folder(arguments.results, settings.graph), Rows(arguments.out)
+    folder, rows = Folder(arguments.results), Rows(arguments.out)
     for task in arguments.properties:
         for size in sorted(arguments.sizes):
             for tier in arguments.tiers:
-                try:
-                    _measure(rows, folder, task, tier, settings.tiers[tier], size, arguments.seeds)
-                except TrainingStoppedError as stop:
-                    sys.exit(f"{stop}; run again to continue")
+                _measure(rows, folder, task, tier, settings.tiers[tier], size, arguments.seeds)
 
 
 def _measure(
@@ -161,4 +154,7 @@ def _predicted(
 
 if __name__ == "__main__":
     flush_denormals()
-    errors.run(main)
+    try:
+        errors.run(main)
+    except TrainingStoppedError as stop:
+        sys.exit(f"{stop}; run again to continue")
