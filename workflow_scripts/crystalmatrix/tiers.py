@@ -12,7 +12,8 @@ from crystalmatrix.errors import nearest
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.section import Section
 
-PotentialName = Literal["7net-0", "chgnet"]  # of contracts/descriptors.POTENTIALS
+PotentialName = Literal["7net-0", "chgnet"]  # of contracts/descriptors.POTENTIALS, and so are the layers
+LayerName = Literal["atoms", "magnetic moment", "layer 1", "layer 2", "layer 3", "layer 4", "layer 5"]
 SCRATCH = "scratch"
 CHECKPOINT = ".pt"
 KISSING_NUMBER = 12  # so many equal spheres can touch one; the 13th is farther away
@@ -28,6 +29,7 @@ class ModelSection(Section):
     neighbours: int | None = 16  # nearest so many, whole shells; null: all edges of the shards
     pooling: Literal["mean", "attention", "moments"] = "mean"  # of a crystal's atoms; moments: mean and deviation
     descriptors: tuple[PotentialName, ...] = ()  # pretrained potentials whose features of the atoms it reads
+    descriptor_layers: tuple[LayerName, ...] = ()  # of them, those that it reads; none: all
     components: int | None = Field(None, ge=1)  # principal components of the descriptors that it reads; null: all
     min_epochs: int | None = Field(None, ge=1)  # of this member of a blend, in place of training.min_epochs
     dropout: float = Field(0.0, ge=0, lt=1)  # of the atoms' and the crystal's features before the heads, in training
@@ -177,6 +179,7 @@ class TrainingConfig(Section):
     batch_size: int = Field(32, ge=1)  # crystals
     learning_rate: float = Field(2e-3, gt=0)  # peak; linear warm-up, then cosine to zero
     warmup: float = Field(0.05, ge=0, lt=1)  # share of the steps
+    optimiser: Literal["adamw", "muon"] = "adamw"  # muon: of the matrices, embeddings and heads stay with AdamW
     weight_decay: float = Field(1e-5, ge=0)
     gradient_clip: float = Field(1.0, gt=0)  # norm
     ema_decay: float = Field(0.99, ge=0, lt=1)  # weights that are evaluated and kept: moving average; 0: none
