@@ -1,12 +1,13 @@
 """The tables of docs/ that are generated: from result files to docs/data/<name>.json to the pages.
 
-In: a results folder, a comparison.json, a folder of Snakemake's benchmarks, or a Markdown table that a program prints;
-docs/data/<name>.json.
+In: a results folder, a comparison.json, a folder of Snakemake's benchmarks, rows that a benchmark keeps, or a Markdown
+table that a program prints; docs/data/<name>.json.
 Out: docs/data/<name>.json; the pages of docs/ with the tables between `<!-- table: <name> -->` and `<!-- end -->`.
 
     python docs/results.py keep part/results --name lite-part --machine "..." --command "..." --commit fd05eee
     python docs/results.py keep part/results/report/comparison.json --name ... (the others likewise)
     python docs/results.py keep part/results/benchmarks/train/transfer --name ...
+    python docs/results.py keep curve.json --columns tier n mae low high --name ... (rows of benchmarks/rows.py)
     python benchmarks/members.py ... | python docs/results.py keep - --name ...
     python docs/results.py write
 
@@ -19,13 +20,15 @@ import csv
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from crystalmatrix.contracts.comparison import Comparison, PropertyComparison
 from crystalmatrix.contracts.document import Part
 from crystalmatrix.contracts.scores import ModelScores
-from crystalmatrix.errors import DataError, run
+from crystalmatrix.errors import DataError, nearest, run
+from crystalmatrix.files import read_json
 from crystalmatrix.properties import MULTITASK, PROPERTIES
 
 DOCS = Path(__file__).parent
@@ -60,11 +63,13 @@ class Matrix(Part):
     properties: dict[str, Cells]
 
 
-def kept(source: str, *, about: About) -> Table | Matrix:
-    """What docs/data holds of a results folder, a comparison.json or, for `-`, a Markdown table. Raises DataError."""
+def kept(source: str, *, about: About, columns: Sequence[str] = ()) -> Table | Matrix:
+    """What docs/data holds of one of the above. `columns`: of rows, those that are shown. Raises DataError."""
     if source == "-":
         return of_markdown(sys.stdin.read(), about=about)
     path = Path(source)
+    if path.is_file() and columns:
+        return of_rows(path, columns, about=about)
     if path.is_file():
         return of_comparison(Comparison.read(path), about=about)
     return of_benchmarks(path, about=about) if any(path.glob("*.tsv")) else of_run(path, about=about)
@@ -79,6 +84,21 @@ def of_benchmarks(folder: Path, *, about: About) -> Table:
             took = next(csv.DictReader(path.read_text("utf-8").splitlines(), delimiter="\t"))
             rows.append((name, round(float(took["s"])), round(float(took["cpu_time"])), round(float(took["max_rss"]))))
     return Table(about=about, columns=("model", "seconds", "of the processor", "memory, MB"), rows=tuple(rows))
+
+
+def of_rows(path: Path, columns: Sequence[str], *, about: About) -> Table:
+    """Those columns of {"rows": [an object a row]}; a list stands as its numbers, one after the other."""
+    rows = read_json(path).get("rows") or []
+    known = {name for row in rows for name in row}
+    for name in columns:
+        if name not in known:
+            raise DataError(f"{path}: no row has {name!r}{nearest(name, known)}")
+    cells = [tuple(_of_row(row.get(name)) for name in columns) for row in rows]
+    return Table(about=about, columns=tuple(columns), rows=tuple(cells))
+
+
+def _of_row(value: Any) -> str | int | float | None:
+    return ", ".join(f"{one:.4g}" for one in value) if isinstance(value, list) else value
 
 
 def of_run(results: Path, *, about: About) -> Matrix:
@@ -201,14 +221,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True)
     keeper = actions.add_parser("keep", help="write docs/data/<name>.json")
-    keeper.add_argument("source", help="results folder, comparison.json, folder of *.tsv, or - (Markdown from stdin)")
+    keeper.add_argument("source", help="results folder, comparison.json, folder of *.tsv, rows, or - (Markdown)")
+    keeper.add_argument("--columns", nargs="+", default=[], help="of rows, those that are shown")
     for name in ("name", "machine", "command", "commit"):
         keeper.add_argument(f"--{name}", required=True)
     actions.add_parser("write", help="write the marked tables of the pages")
     arguments = parser.parse_args()
     if arguments.action == "keep":
         about = About(machine=arguments.machine, command=arguments.command, commit=arguments.commit)
-        content = kept(arguments.source, about=about).to_dict()
+        content = kept(arguments.source, about=about, columns=arguments.columns).to_dict()
         (DOCS / "data" / f"{arguments.name}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
         return
     for page in sorted(DOCS.glob("*.md")):

@@ -133,6 +133,15 @@ def test_what_jobs_took_is_read_from_their_files(results: Any, tmp_path: Path) -
     assert found.rows == (("ehull", 100, 61, 812),)
 
 
+def test_rows_that_a_benchmark_keeps(results: Any, tmp_path: Path) -> None:
+    path = tmp_path / "curve.json"
+    path.write_text(json.dumps({"rows": [{"n": 100, "mae": 0.123456, "of_seeds": [1.0, 2.5], "machine": "m"}]}))
+    found = results.kept(str(path), about=results.About(**ABOUT), columns=["n", "mae", "of_seeds"])
+    assert "| n | mae | of_seeds |\n| --- | --- | --- |\n| 100 | 0.1235 | 1, 2.5 |" in results.text_of(found)
+    with pytest.raises(DataError, match="no row has 'mea'; did you mean 'mae'"):
+        results.kept(str(path), about=results.About(**ABOUT), columns=["mea"])
+
+
 def test_a_file_written_by_a_program(results: Any, tmp_path: Path) -> None:
     (tmp_path / "curve.json").write_text(json.dumps(PLAIN))
     page = results.filled("<!-- table: curve -->\n<!-- end -->", tmp_path)
