@@ -4,10 +4,12 @@ In: the configuration; this machine, for a few seconds a tier.  Out: a table.
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ SECONDS = 3.0  # of steps a tier
 EXAMPLES = """crystalmatrix plan
 crystalmatrix plan lite std/band_gap
 crystalmatrix plan --configfile mine/config.yaml --directory mine"""
+HINT = "how long this takes on this machine: crystalmatrix plan"
 HEADER = ("tier", "trainings", "done", "crystals seen", "crystals/s", "time", "memory", "disk")
 
 
@@ -82,6 +85,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def at_start(targets: list[str], overlay: dict[str, object], *, cores: int, device: str) -> str:
+    """What `plan` prints of these trainings of a run that starts here; where it cannot, how to ask it later."""
+    with tempfile.TemporaryDirectory() as folder:
+        configfile = Path(folder) / "config.json"  # which is YAML too
+        configfile.write_text(json.dumps(overlay), encoding="utf-8")
+        command = [sys.executable, "-c", "from crystalmatrix.cli.main import main; main()", "plan", *targets]
+        command += ["--configfile", str(configfile), "--cores", str(cores), "--device", device]
+        ended = subprocess.run(command, env=_environment(), capture_output=True, text=True)
+    return HINT if ended.returncode else ended.stdout.rstrip()
+
+
 def configuration(overlay: Path | None) -> "Config":
     import yaml
 
@@ -116,14 +130,10 @@ def measured(settings: "TierConfig", config: "Config", device: str, *, cores: in
     command = [sys.executable, "-m", "crystalmatrix.training.rate", "--settings", settings.to_json()]
     command += ["--graph", config.graph.to_json(), "--device", device if parallel == 1 else "cpu"]
     command += ["--threads", str(_threads(cores)), "--seconds", str(SECONDS)]
-    package = str(Path(__file__).parents[2])
-    environment = {
-        **os.environ,
-        **ALLOCATOR,
-        "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]),
-    }
     running = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            command, env=_environment() | ALLOCATOR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for _ in range(parallel)
     ]
     ended = [process.communicate() for process in running]
@@ -137,6 +147,12 @@ def measured(settings: "TierConfig", config: "Config", device: str, *, cores: in
                 "try fewer --cores, or report it"
             )
     return Rates.mean([Rates.model_validate_json(out) for out, _ in ended])
+
+
+def _environment() -> dict[str, str]:
+    """In which another process finds this very package."""
+    package = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])}
 
 
 def _text(rows: "list[Forecast]", *, parallel: int, evaluation: float, features: float) -> str:
