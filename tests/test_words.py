@@ -32,9 +32,7 @@ def test_scripts_count_with_it() -> None:
 
 
 # One meaning a word (docs/method.md, "Words"), and the field's own: what must not come back, and where a word is right.
-NOT_OURS = re.compile(
-    r"\brivals?\b|\bargs = parser\b|[Ww]hich (of the )?choices.* pay\b|\bstated coverage\b"
-)
+NOT_OURS = re.compile(r"\brivals?\b|\bargs = parser\b|[Ww]hich (of the )?choices.* pay\b|\bstated coverage\b")
 ONLY_THERE = {
     "fingerprint": ("features/", "models/", "contracts/view.py", "tiers.py"),  # of an edge's 3-body angles
     "signature": ("data/", "cli/", "logger"),  # of a structure; Python's own of a function
