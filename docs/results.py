@@ -5,6 +5,9 @@ Out: docs/data/<name>.json; docs/results.md with the tables between its marks `<
 
     python docs/results.py keep part/results --name lite-part --machine "..." --command "..." --commit fd05eee
     python docs/results.py write
+
+A file of rows of `benchmarks/ablation.py --json`, kept as docs/data/<name>.json, is a table of ablations.
+What few crystals give, from benchmarks/learning_curve.py, is drawn by docs/curves.py.
 """
 
 import argparse
@@ -57,6 +60,37 @@ def table(content: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def ablation(rows: list[dict[str, Any]]) -> str:
+    """Markdown of benchmarks/ablation.py --json: a row a variant, a column a property; bold: not by chance."""
+    properties = list(dict.fromkeys(row["property"] for row in rows))
+    variants = list(dict.fromkeys(row["variant"] for row in rows))
+    cells = {(row["variant"], row["property"]): row for row in rows}
+    n = {name: next(row["n"] for row in rows if row["property"] == name) for name in properties}
+    lines = [_row(["variant", *(f"{name}, {n[name]}" for name in properties), "seconds a training"])]
+    lines.append(_row(["---"] * (len(properties) + 2)))
+    for variant in variants:
+        found = [cells.get((variant, name)) for name in properties]
+        seconds = [f"{row['seconds']:.0f}" for row in found if row]
+        lines.append(_row([variant, *map(_change, found), ", ".join(seconds)]))
+    dates = sorted({row["date"] for row in rows})
+    settings = sorted({f"{row['tier']}, {row['fold']} fold, {row['seeds']} seeds" for row in rows})
+    places = [*sorted({row["machine"] for row in rows}), f"commit {', '.join(sorted({row['commit'] for row in rows}))}"]
+    lines += ["", f"{'; '.join(settings)}; {dates[0]} to {dates[-1]}, {', '.join(places)}.", ""]
+    return "\n".join(lines)
+
+
+def _change(row: dict[str, Any] | None) -> str:
+    """MAE; of a variant with the paired difference to the tier as it is, in percent of that, and its interval."""
+    if row is None:
+        return ""
+    if row["difference"] == row["low"] == row["high"] == 0:
+        return f"{row['mae']:.4g} [{min(row['of_seeds']):.4g}, {max(row['of_seeds']):.4g}]"
+    reference = (row["mae"] - row["difference"]) / 100
+    change, low, high = (row[key] / reference for key in ("difference", "low", "high"))
+    mae = f"{row['mae']:.4g}" if row["verdict"] == "tied" else f"**{row['mae']:.4g}**"
+    return f"{mae} {change:+.1f} % [{low:+.1f}, {high:+.1f}]"
+
+
 def _cell(row: dict[str, Any] | None, best: float) -> str:
     if row is None:
         return ""
@@ -76,7 +110,8 @@ def filled(page: str, folder: Path) -> str:
         if not path.exists():
             known = ", ".join(sorted(found.stem for found in folder.glob("*.json")))
             raise DataError(f"docs/results.md: found the mark {mark['name']!r}, expected one of: {known}")
-        return f"{mark[1]}{table(json.loads(path.read_text()))}{mark[3]}"
+        content = json.loads(path.read_text())
+        return f"{mark[1]}{ablation(content['rows']) if 'rows' in content else table(content)}{mark[3]}"
 
     return MARK.sub(replaced, page)
 

@@ -34,7 +34,7 @@ def main() -> None:
             if label == "na":
                 continue
             unit = predictor.units[name].removesuffix("1")
-            told = "trained on" if seen[name] else "not seen"
+            told = "trained on" if seen.get(name) else "not seen"
             rows.append((found[ID], found[FORMULA], name, value, f"{low} to {high}", f"{label:.3g}", unit, told))
     print(table_text(HEADER, rows, right=(3, 5)))
     potentials = sorted({name for model in predictor.models for name in model.view.descriptors})
