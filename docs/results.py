@@ -12,6 +12,9 @@ Out: docs/data/<name>.json; the pages of docs/ with the tables between `<!-- tab
 
 A file can also be written by hand of a program: {"about": {"machine", "command", "commit"}, "columns": [names],
 "rows": [a list a row, of texts, numbers or null]}.
+
+A file of rows of `benchmarks/ablation.py --json`, kept as docs/data/<name>.json, is a table of ablations.
+What few crystals give, from benchmarks/learning_curve.py, is drawn by docs/curves.py.
 """
 
 import argparse
@@ -58,6 +61,15 @@ class Matrix(Part):
     about: About
     confidence: float
     properties: dict[str, Cells]
+
+
+class Ablations(Part):
+    """What benchmarks/ablation.py --json writes."""
+
+    rows: tuple[dict[str, Any], ...]
+
+
+Kept = Table | Matrix | Ablations
 
 
 def kept(source: str, *, about: About) -> Table | Matrix:
@@ -134,10 +146,10 @@ def of_markdown(text: str, *, about: About) -> Table:
     return Table(about=about, columns=tuple(lines[0]), rows=tuple(map(tuple, rows)))
 
 
-def read(path: Path) -> Table | Matrix:
-    """Raises DataError for anything that is neither."""
+def read(path: Path) -> Kept:
+    """Raises DataError for anything that is none of them."""
     content = json.loads(path.read_text("utf-8"))
-    kind: type[Table | Matrix] = Table if "rows" in content else Matrix
+    kind: type[Kept] = Table if "columns" in content else Ablations if "rows" in content else Matrix
     found = kind.parse(content, where=str(path))
     if isinstance(found, Table):
         odd = next((row for row in found.rows if len(row) != len(found.columns)), None)
@@ -146,8 +158,10 @@ def read(path: Path) -> Table | Matrix:
     return found
 
 
-def text_of(found: Table | Matrix) -> str:
+def text_of(found: Kept) -> str:
     """Markdown: the table, and below it how it came about."""
+    if isinstance(found, Ablations):
+        return ablation(list(found.rows))
     lines = _plain(found) if isinstance(found, Table) else _matrix(found)
     about = found.about
     lines += ["", f"{about.machine}, commit {about.commit}:", "", "```bash", about.command, "```", ""]
@@ -171,6 +185,37 @@ def _matrix(found: Matrix) -> list[str]:
         start = [name, first["unit"], f"{first['n_test']}", f"{first['constant_mae']:.4g}"]
         lines.append(_row([*start, *(_cell(cells.get(kind), best) for kind in kinds)]))
     return lines
+
+
+def ablation(rows: list[dict[str, Any]]) -> str:
+    """Markdown of benchmarks/ablation.py --json: a row a variant, a column a property; bold: not by chance."""
+    properties = list(dict.fromkeys(row["property"] for row in rows))
+    variants = list(dict.fromkeys(row["variant"] for row in rows))
+    cells = {(row["variant"], row["property"]): row for row in rows}
+    n = {name: next(row["n"] for row in rows if row["property"] == name) for name in properties}
+    lines = [_row(["variant", *(f"{name}, {n[name]}" for name in properties), "seconds a training"])]
+    lines.append(_row(["---"] * (len(properties) + 2)))
+    for variant in variants:
+        found = [cells.get((variant, name)) for name in properties]
+        seconds = [f"{row['seconds']:.0f}" for row in found if row]
+        lines.append(_row([variant, *map(_change, found), ", ".join(seconds)]))
+    dates = sorted({row["date"] for row in rows})
+    settings = sorted({f"{row['tier']}, {row['fold']} fold, {row['seeds']} seeds" for row in rows})
+    places = [*sorted({row["machine"] for row in rows}), f"commit {', '.join(sorted({row['commit'] for row in rows}))}"]
+    lines += ["", f"{'; '.join(settings)}; {dates[0]} to {dates[-1]}, {', '.join(places)}.", ""]
+    return "\n".join(lines)
+
+
+def _change(row: dict[str, Any] | None) -> str:
+    """MAE; of a variant with the paired difference to the tier as it is, in percent of that, and its interval."""
+    if row is None:
+        return ""
+    if row["difference"] == row["low"] == row["high"] == 0:
+        return f"{row['mae']:.4g} [{min(row['of_seeds']):.4g}, {max(row['of_seeds']):.4g}]"
+    reference = (row["mae"] - row["difference"]) / 100
+    change, low, high = (row[key] / reference for key in ("difference", "low", "high"))
+    mae = f"{row['mae']:.4g}" if row["verdict"] == "tied" else f"**{row['mae']:.4g}**"
+    return f"{mae} {change:+.1f} % [{low:+.1f}, {high:+.1f}]"
 
 
 def _cell(row: dict[str, Any] | None, best: float) -> str:
