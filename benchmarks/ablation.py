@@ -1,4 +1,4 @@
-"""Which of the choices in config.yaml pay: one table per property, same budget, several seeds, paired bootstrap.
+"""Ablations of the choices in config.yaml: one table per property, same budget, several seeds, paired bootstrap.
 
     python benchmarks/ablation.py --results results --properties spillage dielectric --tier lite --seeds 3
     python benchmarks/ablation.py --results results --properties shear_modulus --tier transfer --json ablation.json

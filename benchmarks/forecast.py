@@ -24,20 +24,20 @@ from crystalmatrix.training.rate import Rates
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("targets", nargs="+", metavar="TIER/PROPERTY")
+    parser.add_argument("models", nargs="+", metavar="TIER/PROPERTY")
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--configfile", type=Path, required=True)
     arguments = parser.parse_args()
     config = plan.configuration(arguments.configfile)
-    targets = forecast.targets_of(config, arguments.targets)
+    tasks_of = forecast.wanted_tasks(config, arguments.models)
     results = arguments.directory / "results"
     sizes = sizes_of(config, results)
     load = os.getloadavg()[0]
     print("measuring before the trainings, and after them", file=sys.stderr, flush=True)
-    before = {tier: plan.measured(config.tiers[tier], config, "cpu", cores=1, parallel=1) for tier in targets}
-    train(arguments.targets, arguments.directory, arguments.configfile)
+    before = {tier: plan.measured(config.tiers[tier], config, "cpu", cores=1, parallel=1) for tier in tasks_of}
+    train(arguments.models, arguments.directory, arguments.configfile)
     rows: list[dict[str, Any]] = []
-    for tier, tasks in targets.items():
+    for tier, tasks in tasks_of.items():
         rates = Rates.mean([before[tier], plan.measured(config.tiers[tier], config, "cpu", cores=1, parallel=1)])
         for task in tasks:
             seen, seconds = forecast.training(config.tiers[tier], task, sizes=sizes, rates=rates)

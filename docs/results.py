@@ -1,18 +1,20 @@
 """The tables of docs/ that are generated: from result files to docs/data/<name>.json to the pages.
 
-In: a results folder, a comparison.json, a folder of Snakemake's benchmarks, rows that a benchmark keeps, or a Markdown
-table that a program prints; docs/data/<name>.json.
+In: a results folder, a comparison.json, a folder of Snakemake's benchmarks, or a Markdown table that a program prints;
+docs/data/<name>.json.
 Out: docs/data/<name>.json; the pages of docs/ with the tables between `<!-- table: <name> -->` and `<!-- end -->`.
 
     python docs/results.py keep part/results --name lite-part --machine "..." --command "..." --commit fd05eee
     python docs/results.py keep part/results/report/comparison.json --name ... (the others likewise)
     python docs/results.py keep part/results/benchmarks/train/transfer --name ...
-    python docs/results.py keep curve.json --columns tier n mae low high --name ... (rows of benchmarks/rows.py)
     python benchmarks/members.py ... | python docs/results.py keep - --name ...
     python docs/results.py write
 
 A file can also be written by hand of a program: {"about": {"machine", "command", "commit"}, "columns": [names],
 "rows": [a list a row, of texts, numbers or null]}.
+
+A file of rows of `benchmarks/ablation.py --json`, kept as docs/data/<name>.json, is a table of ablations.
+What few crystals give, from benchmarks/learning_curve.py, is drawn by docs/curves.py.
 """
 
 import argparse
@@ -20,15 +22,13 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from crystalmatrix.contracts.comparison import Comparison, PropertyComparison
 from crystalmatrix.contracts.document import Part
 from crystalmatrix.contracts.scores import ModelScores
-from crystalmatrix.errors import DataError, nearest, run
-from crystalmatrix.files import read_json
+from crystalmatrix.errors import DataError, run
 from crystalmatrix.properties import MULTITASK, PROPERTIES
 
 DOCS = Path(__file__).parent
@@ -63,13 +63,20 @@ class Matrix(Part):
     properties: dict[str, Cells]
 
 
-def kept(source: str, *, about: About, columns: Sequence[str] = ()) -> Table | Matrix:
-    """What docs/data holds of one of the above. `columns`: of rows, those that are shown. Raises DataError."""
+class Ablations(Part):
+    """What benchmarks/ablation.py --json writes."""
+
+    rows: tuple[dict[str, Any], ...]
+
+
+Kept = Table | Matrix | Ablations
+
+
+def kept(source: str, *, about: About) -> Table | Matrix:
+    """What docs/data holds of a results folder, a comparison.json or, for `-`, a Markdown table. Raises DataError."""
     if source == "-":
         return of_markdown(sys.stdin.read(), about=about)
     path = Path(source)
-    if path.is_file() and columns:
-        return of_rows(path, columns, about=about)
     if path.is_file():
         return of_comparison(Comparison.read(path), about=about)
     return of_benchmarks(path, about=about) if any(path.glob("*.tsv")) else of_run(path, about=about)
@@ -84,21 +91,6 @@ def of_benchmarks(folder: Path, *, about: About) -> Table:
             took = next(csv.DictReader(path.read_text("utf-8").splitlines(), delimiter="\t"))
             rows.append((name, round(float(took["s"])), round(float(took["cpu_time"])), round(float(took["max_rss"]))))
     return Table(about=about, columns=("model", "seconds", "of the processor", "memory, MB"), rows=tuple(rows))
-
-
-def of_rows(path: Path, columns: Sequence[str], *, about: About) -> Table:
-    """Those columns of {"rows": [an object a row]}; a list stands as its numbers, one after the other."""
-    rows = read_json(path).get("rows") or []
-    known = {name for row in rows for name in row}
-    for name in columns:
-        if name not in known:
-            raise DataError(f"{path}: no row has {name!r}{nearest(name, known)}")
-    cells = [tuple(_of_row(row.get(name)) for name in columns) for row in rows]
-    return Table(about=about, columns=tuple(columns), rows=tuple(cells))
-
-
-def _of_row(value: Any) -> str | int | float | None:
-    return ", ".join(f"{one:.4g}" for one in value) if isinstance(value, list) else value
 
 
 def of_run(results: Path, *, about: About) -> Matrix:
@@ -154,10 +146,10 @@ def of_markdown(text: str, *, about: About) -> Table:
     return Table(about=about, columns=tuple(lines[0]), rows=tuple(map(tuple, rows)))
 
 
-def read(path: Path) -> Table | Matrix:
-    """Raises DataError for anything that is neither."""
+def read(path: Path) -> Kept:
+    """Raises DataError for anything that is none of them."""
     content = json.loads(path.read_text("utf-8"))
-    kind: type[Table | Matrix] = Table if "rows" in content else Matrix
+    kind: type[Kept] = Table if "columns" in content else Ablations if "rows" in content else Matrix
     found = kind.parse(content, where=str(path))
     if isinstance(found, Table):
         odd = next((row for row in found.rows if len(row) != len(found.columns)), None)
@@ -166,8 +158,10 @@ def read(path: Path) -> Table | Matrix:
     return found
 
 
-def text_of(found: Table | Matrix) -> str:
+def text_of(found: Kept) -> str:
     """Markdown: the table, and below it how it came about."""
+    if isinstance(found, Ablations):
+        return ablation(list(found.rows))
     lines = _plain(found) if isinstance(found, Table) else _matrix(found)
     about = found.about
     lines += ["", f"{about.machine}, commit {about.commit}:", "", "```bash", about.command, "```", ""]
@@ -191,6 +185,37 @@ def _matrix(found: Matrix) -> list[str]:
         start = [name, first["unit"], f"{first['n_test']}", f"{first['constant_mae']:.4g}"]
         lines.append(_row([*start, *(_cell(cells.get(kind), best) for kind in kinds)]))
     return lines
+
+
+def ablation(rows: list[dict[str, Any]]) -> str:
+    """Markdown of benchmarks/ablation.py --json: a row a variant, a column a property; bold: not by chance."""
+    properties = list(dict.fromkeys(row["property"] for row in rows))
+    variants = list(dict.fromkeys(row["variant"] for row in rows))
+    cells = {(row["variant"], row["property"]): row for row in rows}
+    n = {name: next(row["n"] for row in rows if row["property"] == name) for name in properties}
+    lines = [_row(["variant", *(f"{name}, {n[name]}" for name in properties), "seconds a training"])]
+    lines.append(_row(["---"] * (len(properties) + 2)))
+    for variant in variants:
+        found = [cells.get((variant, name)) for name in properties]
+        seconds = [f"{row['seconds']:.0f}" for row in found if row]
+        lines.append(_row([variant, *map(_change, found), ", ".join(seconds)]))
+    dates = sorted({row["date"] for row in rows})
+    settings = sorted({f"{row['tier']}, {row['fold']} fold, {row['seeds']} seeds" for row in rows})
+    places = [*sorted({row["machine"] for row in rows}), f"commit {', '.join(sorted({row['commit'] for row in rows}))}"]
+    lines += ["", f"{'; '.join(settings)}; {dates[0]} to {dates[-1]}, {', '.join(places)}.", ""]
+    return "\n".join(lines)
+
+
+def _change(row: dict[str, Any] | None) -> str:
+    """MAE; of a variant with the paired difference to the tier as it is, in percent of that, and its interval."""
+    if row is None:
+        return ""
+    if row["difference"] == row["low"] == row["high"] == 0:
+        return f"{row['mae']:.4g} [{min(row['of_seeds']):.4g}, {max(row['of_seeds']):.4g}]"
+    reference = (row["mae"] - row["difference"]) / 100
+    change, low, high = (row[key] / reference for key in ("difference", "low", "high"))
+    mae = f"{row['mae']:.4g}" if row["verdict"] == "tied" else f"**{row['mae']:.4g}**"
+    return f"{mae} {change:+.1f} % [{low:+.1f}, {high:+.1f}]"
 
 
 def _cell(row: dict[str, Any] | None, best: float) -> str:
@@ -221,15 +246,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True)
     keeper = actions.add_parser("keep", help="write docs/data/<name>.json")
-    keeper.add_argument("source", help="results folder, comparison.json, folder of *.tsv, rows, or - (Markdown)")
-    keeper.add_argument("--columns", nargs="+", default=[], help="of rows, those that are shown")
+    keeper.add_argument("source", help="results folder, comparison.json, folder of *.tsv, or - (Markdown from stdin)")
     for name in ("name", "machine", "command", "commit"):
         keeper.add_argument(f"--{name}", required=True)
     actions.add_parser("write", help="write the marked tables of the pages")
     arguments = parser.parse_args()
     if arguments.action == "keep":
         about = About(machine=arguments.machine, command=arguments.command, commit=arguments.commit)
-        content = kept(arguments.source, about=about, columns=arguments.columns).to_dict()
+        content = kept(arguments.source, about=about).to_dict()
         (DOCS / "data" / f"{arguments.name}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
         return
     for page in sorted(DOCS.glob("*.md")):

@@ -222,15 +222,37 @@ def screening(wildcards):
 
 
 @functools.cache
+def files_of(structures):
+    """The files of a path of structures."""
+    return [path for _, path in or_exit(structure_files, [Path(structures)])]
+
+
 def structures_of(name):
     """The files of the structures to predict."""
-    return [path for _, path in or_exit(structure_files, [Path(or_exit(CONFIG.screening, name).structures)])]
+    return files_of(or_exit(CONFIG.screening, name).structures)
 
 
 def screened(wildcards):
     """The same, as far as Snakemake can watch them."""
     run_claims()
     return nameable(structures_of(wildcards.name))
+
+
+def embedding(wildcards):
+    """The entry of config.yaml's `embeddings` section."""
+    return or_exit(CONFIG.embedding, wildcards.name)
+
+
+def embedded(wildcards):
+    """The files of its structures, as far as Snakemake can watch them."""
+    run_claims()
+    return nameable(files_of(embedding(wildcards).structures))
+
+
+def embedding_model(wildcards):
+    """The checkpoint that embeds; nothing where a potential does."""
+    model = embedding(wildcards).model
+    return [] if model in POTENTIALS else model
 
 
 def n_parts(wildcards):

@@ -56,9 +56,9 @@ def foresee():
         print(HINT, file=sys.stderr)
         return
     print("measuring for some seconds how long this takes on this machine", file=sys.stderr)
-    targets = sorted(f"{wildcards.tier}/{wildcards.task}" for wildcards in wanted)
+    models = sorted(f"{wildcards.tier}/{wildcards.task}" for wildcards in wanted)
     device = "auto" if int(os.environ[GPU_JOBS]) else "cpu"
-    print(at_start(targets, OVERLAY, cores=workflow.cores, device=device), file=sys.stderr)
+    print(at_start(models, OVERLAY, cores=workflow.cores, device=device), file=sys.stderr)
 
 
 def check_cluster():

@@ -8,7 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from crystalmatrix.cli.forecast import EVALUATION_STARTS, TRAINING_STARTS, forecast, targets_of, training, wall_seconds
+from crystalmatrix.cli.forecast import (
+    EVALUATION_STARTS,
+    TRAINING_STARTS,
+    forecast,
+    training,
+    wall_seconds,
+    wanted_tasks,
+)
 from crystalmatrix.cli.sizes import Sizes, sizes_of
 from crystalmatrix.config import Config, load
 from crystalmatrix.contracts import columns as c
@@ -108,10 +115,10 @@ def test_what_is_done_is_not_planned(tmp_path: Path) -> None:
 
 def test_targets_bring_the_model_they_start_from() -> None:
     config = config_of()
-    assert targets_of(config, ["results/std/band_gap.pt"]) == {"std": ["band_gap", MULTITASK]}
-    assert targets_of(config, ["lite/band_gap"]) == {"lite": ["band_gap"]}
+    assert wanted_tasks(config, ["results/std/band_gap.pt"]) == {"std": ["band_gap", MULTITASK]}
+    assert wanted_tasks(config, ["lite/band_gap"]) == {"lite": ["band_gap"]}
     with pytest.raises(ConfigError, match="did you mean 'lite'"):
-        targets_of(config, ["lit"])
+        wanted_tasks(config, ["lit"])
 
 
 def test_the_table_is_measured_on_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

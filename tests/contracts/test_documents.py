@@ -34,6 +34,7 @@ SCORES = PropertyScores(
     unit="eV", n_train=10, n_val=2, n_test=2, mae=0.1, mae_low=0.05, mae_high=0.2, median_ae=0.1, rmse=0.2, bias=-0.1,
     val_mae=None, constant=1.0, constant_mae=0.5, n_twins=0, mae_without_twins=0.1, interval_coverage=None,
     interval_width=None, spread_correlation=None, error_by_spread=None,
+    error_by_distance=None, far_to_near=None,
 )  # fmt: skip
 DOCUMENTS: list[Document] = [
     ORIGIN,

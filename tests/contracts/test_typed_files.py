@@ -14,6 +14,7 @@ REASONS = {
     "contracts/document.py": "types it: Part, Document",
     "section.py": "types it: Section",
     "cli/checks.py": "whether a file of ours can be read at all; nothing of its content is used",
+    "cli/damaged.py": "what it found out itself, a name and a number a file",
     "cli/plan.py": "types it: Config",
     "cli/configuration.py": "types it: Config",
     "config.py": "types it: Config",

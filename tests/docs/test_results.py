@@ -118,6 +118,31 @@ def test_a_run_is_kept_as_it_was_scored(results: Any, tmp_path: Path) -> None:
     assert "a machine, commit abc" in text
 
 
+def test_rows_of_an_ablation_are_a_table(results: Any, tmp_path: Path) -> None:
+    """Percent of the tier as it is; bold where the interval excludes zero, and only there."""
+    as_it_is = {
+        "property": "ehull", "tier": "transfer", "variant": "as it is", "fold": "val", "seeds": 2, "n": 40, "mae": 2.0,
+        "of_seeds": [1.9, 2.1], "difference": 0.0, "low": 0.0, "high": 0.0, "verdict": "tied", "seconds": 60.4,
+        "date": "2026-01-31", "machine": "a machine", "commit": "abc",
+    }  # fmt: skip
+    muon = as_it_is | {
+        "variant": "Muon",
+        "mae": 1.5,
+        "difference": -0.5,
+        "low": -0.7,
+        "high": -0.3,
+        "verdict": "better",
+    }
+    late = muon | {"variant": "late", "mae": 2.2, "difference": 0.2, "low": -0.1, "high": 0.5, "verdict": "tied"}
+    (tmp_path / "some.json").write_text(json.dumps({"rows": [as_it_is, muon, late]}))
+    page = results.filled("<!-- table: some -->\n<!-- end -->", tmp_path)
+    assert "| variant | ehull, 40 | seconds a training |" in page
+    assert "| as it is | 2 [1.9, 2.1] | 60 |" in page
+    assert "| Muon | **1.5** -25.0 % [-35.0, -15.0] | 60 |" in page
+    assert "| late | 2.2 +10.0 % [-5.0, +25.0] | 60 |" in page
+    assert "transfer, val fold, 2 seeds; 2026-01-31 to 2026-01-31, a machine, commit abc." in page
+
+
 def test_a_printed_table_is_kept_as_it_was_printed(results: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = "measuring ...\n| size | lite |\n| --- | --- |\n| 100 | 0.12 |\n| 300 | |\n{}\n"
     monkeypatch.setattr("sys.stdin", io.StringIO(printed))
@@ -131,15 +156,6 @@ def test_what_jobs_took_is_read_from_their_files(results: Any, tmp_path: Path) -
     (tmp_path / "ehull.tsv").write_text(f"{columns}\n100.2\t0:01:40\t812.4\t1\t1\t1\t0\t0\t50\t60.7\n")
     found = results.kept(str(tmp_path), about=results.About(**ABOUT))
     assert found.rows == (("ehull", 100, 61, 812),)
-
-
-def test_rows_that_a_benchmark_keeps(results: Any, tmp_path: Path) -> None:
-    path = tmp_path / "curve.json"
-    path.write_text(json.dumps({"rows": [{"n": 100, "mae": 0.123456, "of_seeds": [1.0, 2.5], "machine": "m"}]}))
-    found = results.kept(str(path), about=results.About(**ABOUT), columns=["n", "mae", "of_seeds"])
-    assert "| n | mae | of_seeds |\n| --- | --- | --- |\n| 100 | 0.1235 | 1, 2.5 |" in results.text_of(found)
-    with pytest.raises(DataError, match="no row has 'mea'; did you mean 'mae'"):
-        results.kept(str(path), about=results.About(**ABOUT), columns=["mea"])
 
 
 def test_a_file_written_by_a_program(results: Any, tmp_path: Path) -> None:

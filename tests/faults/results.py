@@ -12,7 +12,7 @@ from crystalmatrix.contracts import columns as c
 from crystalmatrix.files import read_json, read_table
 from crystalmatrix.trained.checkpoint import load_checkpoint
 
-from .mutations import fingerprint, frame_of
+from .mutations import content_digest, frame_of
 
 # No results: texts for people, timings, and the states from which an interrupted training goes on.
 LEFT_OUT = ("logs", "benchmarks", "runs")
@@ -27,7 +27,7 @@ def results(folder: Path) -> dict[str, str]:
         name = path.relative_to(folder / "results")
         kept_aside = any(part.endswith(SET_ASIDE) for part in name.parts)
         if path.is_file() and name.parts[0] not in LEFT_OUT and path.name != ".snakemake_timestamp" and not kept_aside:
-            found[str(name)] = fingerprint(_content(path))
+            found[str(name)] = content_digest(_content(path))
     return found
 
 

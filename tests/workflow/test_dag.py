@@ -200,6 +200,7 @@ def test_submissions_only_where_the_leaderboard_has_a_test(tmp_path: Path, data:
         ("results/graphs/shard-8.parquet", "shard-8.parquet: no shard 8 among the 8 of graph.shards (known: 0 to 7)"),
         ("results/features/k17-1/shard-0.arrow", "results/features/k17-1: no tier of the matrix sees it"),
         ("results/screen/mine.csv", "results/screen/mine.csv: no 'mine' under `screen:` (known: none)"),
+        ("results/embeddings/mine.parquet", "mine.parquet: no 'mine' under `embeddings:` (known: none)"),
     ],
 )
 def test_undeclared_target_fails_with_one_sentence(tmp_path: Path, target: str, expected: str) -> None:

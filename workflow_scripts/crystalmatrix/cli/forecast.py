@@ -44,7 +44,7 @@ class Forecast:
     on_gpu: bool
 
 
-def targets_of(config: Config, wanted: list[str]) -> dict[str, list[str]]:
+def wanted_tasks(config: Config, wanted: list[str]) -> dict[str, list[str]]:
     """{tier: tasks}; `wanted`: tiers, tier/task or results/tier/task.pt, none: the matrix. Raises ConfigError."""
     if not wanted:
         return {tier: list(config.tasks) for tier in config.matrix.tiers}

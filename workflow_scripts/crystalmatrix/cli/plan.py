@@ -32,7 +32,7 @@ HEADER = ("tier", "trainings", "done", "crystals seen", "crystals/s", "time", "m
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "targets", nargs="*", metavar="TARGET", help="tiers or tier/property, as lite or std/band_gap (default: all)"
+        "models", nargs="*", metavar="MODEL", help="tiers or tier/property, as lite or std/band_gap (default: all)"
     )
     parser.add_argument("--configfile", type=Path, metavar="FILE", help="laid over the project's config.yaml")
     parser.add_argument(
@@ -55,26 +55,26 @@ def run(arguments: argparse.Namespace) -> int:
             f"--directory {arguments.directory}: not found, expected a run's folder; leave it away before there is one"
         )
     config = configuration(arguments.configfile)
-    targets = f.targets_of(config, arguments.targets)
+    tasks_of = f.wanted_tasks(config, arguments.models)
     results = arguments.directory / "results"
     sizes = sizes_of(config, results)
     cores = arguments.cores or available_cores()
     on_gpu = arguments.device != "cpu" and any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
     parallel = 1 if on_gpu else max(1, cores // _threads(cores))
     rates = {}
-    for tier, tasks in targets.items():
+    for tier, tasks in tasks_of.items():
         if all((results / tier / f"{task}.pt").exists() for task in tasks):
             continue
         print(f"measuring {tier} ...", file=sys.stderr, flush=True)
         rates[tier] = measured(config.tiers[tier], config, arguments.device, cores=cores, parallel=parallel)
     rows = [
         f.forecast(config, tier, tasks, sizes=sizes, rates=rates.get(tier), results=results)
-        for tier, tasks in targets.items()
+        for tier, tasks in tasks_of.items()
     ]
     evaluation = sum(row.evaluation_seconds for row in rows) / parallel
     print(
         _text(
-            rows, parallel=parallel, evaluation=evaluation, features=f.features_gb(config, list(targets), sizes, rates)
+            rows, parallel=parallel, evaluation=evaluation, features=f.features_gb(config, list(tasks_of), sizes, rates)
         )
     )
     how = "on the GPU, one at a time" if any(row.on_gpu for row in rows) else f"on the CPU, {parallel} side by side"
@@ -85,12 +85,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def at_start(targets: list[str], overlay: dict[str, object], *, cores: int, device: str) -> str:
+def at_start(models: list[str], overlay: dict[str, object], *, cores: int, device: str) -> str:
     """What `plan` prints of these trainings of a run that starts here; where it cannot, how to ask it later."""
     with tempfile.TemporaryDirectory() as folder:
         configfile = Path(folder) / "config.json"  # which is YAML too
         configfile.write_text(json.dumps(overlay), encoding="utf-8")
-        command = [sys.executable, "-c", "from crystalmatrix.cli.main import main; main()", "plan", *targets]
+        command = [sys.executable, "-c", "from crystalmatrix.cli.main import main; main()", "plan", *models]
         command += ["--configfile", str(configfile), "--cores", str(cores), "--device", device]
         ended = subprocess.run(command, env=_environment(), capture_output=True, text=True)
     return HINT if ended.returncode else ended.stdout.rstrip()

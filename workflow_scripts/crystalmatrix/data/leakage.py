@@ -3,7 +3,7 @@
 In: records, splits.  Out: the table columns.LEAKAGE, one row per test crystal and property, with its closest twin.
 
 Twins have the same composition and space group and volumes per atom within 2 %. Whether they also are the same
-structure is told by their interatomic distances (`fingerprint`), blind to settings and sizes of cells.
+structure is told by their interatomic distances (`signature`), blind to settings and sizes of cells.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.nearest import Nearest
 
 VOLUME_TOLERANCE = 0.02  # relative difference of the volumes per atom
-REACH = 2.0  # radius of the fingerprint, in units of the cube root of the volume per atom: about 33 neighbours
+REACH = 2.0  # radius of the signature, in units of the cube root of the volume per atom: about 33 neighbours
 N_DISTANCES = 12  # per pair of elements
 SAME_BELOW = 0.01  # root mean square difference of the distances, in the same unit; JARVIS leaves a gap around it
 _TRAIN, _TEST = 1, 2
@@ -35,7 +35,7 @@ def leakage_table(records: pa.Table, splits: pa.Table) -> pa.Table:
         leaking = np.flatnonzero(trains.any(axis=1) & tests.any(axis=1))
         if not len(leaking):
             continue
-        point = dict(zip(rows.tolist(), fingerprints(records, rows), strict=True))
+        point = dict(zip(rows.tolist(), signatures(records, rows), strict=True))
         for k in leaking:
             known = rows[trains[k]]
             training = Nearest(known, volumes[known], np.array([point[row] for row in known.tolist()]))
@@ -65,19 +65,17 @@ def group_numbers(records: pa.Table) -> NDArray[np.int64]:
     return np.array([number.setdefault(pair, len(number)) for pair in pairs], np.int64)
 
 
-def fingerprints(records: pa.Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def signatures(records: pa.Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """[n_rows, d] of crystals of one composition, each as one row of numbers."""
     crystals = records.select([c.LATTICE, c.FRACTIONAL, c.SPECIES]).take(rows).to_pylist()
     found = [
-        fingerprint(
-            np.reshape(one[c.LATTICE], (3, 3)), np.reshape(one[c.FRACTIONAL], (-1, 3)), np.array(one[c.SPECIES])
-        )
+        signature(np.reshape(one[c.LATTICE], (3, 3)), np.reshape(one[c.FRACTIONAL], (-1, 3)), np.array(one[c.SPECIES]))
         for one in crystals
     ]
     return np.reshape(found, (len(rows), -1))
 
 
-def fingerprint(lattice: NDArray, fractional: NDArray, species: NDArray) -> NDArray[np.float64]:
+def signature(lattice: NDArray, fractional: NDArray, species: NDArray) -> NDArray[np.float64]:
     """[n_elements, n_elements, N_DISTANCES]: for each pair of elements (by Z), the ascending distances from an atom of
     the first to its nearest atoms of the second, averaged over the former, in units of (volume per atom)^1/3.
 

@@ -1,6 +1,6 @@
 """The least different of many crystals of one composition, among those of about one volume.
 
-In: volumes and fingerprints (data/leakage.py).  Out: the nearest, with its distance.
+In: volumes and signatures (data/leakage.py).  Out: the nearest, with its distance.
 
 Sorted by volume, the crystals in question lie side by side. They are looked for in a k-d tree for every aligned run of
 1, 2, 4, 8 ... blocks of them, of which a few cover any stretch: work that grows with n log n and not with n squared,
@@ -19,7 +19,7 @@ BLOCK = 32  # crystals: so few are compared one by one
 class Found(NamedTuple):
     """The nearest of a search."""
 
-    distance: float  # root mean square difference of the fingerprints
+    distance: float  # root mean square difference of the signatures
     row: int  # of equally near ones the first
 
 
@@ -27,7 +27,7 @@ class Nearest:
     """Searches among the same crystals again and again."""
 
     def __init__(self, rows: NDArray[np.int64], volumes: NDArray[np.float64], points: NDArray[np.float64]) -> None:
-        """`rows` [n] are what `within` names them by, `volumes` [n] of any unit, `points` [n, d] fingerprints."""
+        """`rows` [n] are what `within` names them by, `volumes` [n] of any unit, `points` [n, d] signatures."""
         order = np.argsort(volumes, kind="stable")
         self._rows, self._volumes, self._points = rows[order], volumes[order], points[order]
         self._trees: dict[tuple[int, int], KDTree] = {}
