@@ -43,7 +43,7 @@ rule screen_part:
     wildcard_constraints:
         part=r"\d+",
     conda:
-        "../envs/train.yaml"
+        "../envs/transfer.yaml"
     threads: TRAIN_THREADS
     resources:
         gpu=one_gpu,
