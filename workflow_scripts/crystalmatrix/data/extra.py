@@ -104,6 +104,7 @@ def _removed(
         if jid in held_out:
             of_formula[groups[row][0]].append(row)
     fingerprints = Fingerprints(records)
+    of_formula = {formula: fingerprints.distinct(rows) for formula, rows in of_formula.items()}
     removed = []
     for row in candidates:
         identity = jids[row].partition(SEPARATOR)[2]
