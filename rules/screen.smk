@@ -47,8 +47,8 @@ rule screen_part:
     threads: TRAIN_THREADS
     resources:
         gpu=one_gpu,
-        mem_mb=needs.memory_mb("screen"),
-        runtime=needs.minutes("screen"),
+        mem_mb=needs.memory_mb("screen_part"),
+        runtime=needs.minutes("screen_part"),
     params:
         version=columns.PREDICTIONS_VERSION,
         structures=lambda wildcards: screening(wildcards).structures,
