@@ -41,22 +41,25 @@ test-slurm: setup ## trainings on a Slurm cluster that the tests start on this m
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[slurm]'
 	$(BIN)/pytest -m slurm $(SLURM_TESTS) tests/slurm
 
-check: setup ## linters, types and links
+check: setup ## linters, types, links, and whether a pinned package is known to be vulnerable
 	$(BIN)/python docs/links.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+	$(BIN)/python envs/audited.py
 
 docs: setup ## the documentation as a site, in site/; a dead link stops it
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[docs]'
 	$(BIN)/mkdocs build --strict
 
-audit: ## known vulnerabilities of the packages in envs/constraints.txt; needs a network
+audit: ## ask for known vulnerabilities of the packages in envs/constraints.txt and keep them for make check; needs a network
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/python -m pip install --quiet pip-audit
-	build/audit/bin/pip-audit --no-deps --disable-pip --requirement envs/constraints.txt $(AUDIT)
+	rm -f build/found.json
+	-build/audit/bin/pip-audit --no-deps --disable-pip --requirement envs/constraints.txt --format json --output build/found.json $(AUDIT)
+	$(PYTHON) envs/audited.py build/found.json
 
 clean: ## remove the demo's results and caches; results/ and .venv stay
 	rm -rf site demo/results demo/.snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -43,12 +43,12 @@ rule screen_part:
     wildcard_constraints:
         part=r"\d+",
     conda:
-        "../envs/train.yaml"
+        "../envs/transfer.yaml"
     threads: TRAIN_THREADS
     resources:
         gpu=one_gpu,
-        mem_mb=needs.memory_mb("screen"),
-        runtime=needs.minutes("screen"),
+        mem_mb=needs.memory_mb("screen_part"),
+        runtime=needs.minutes("screen_part"),
     params:
         version=columns.PREDICTIONS_VERSION,
         structures=lambda wildcards: screening(wildcards).structures,

@@ -3,8 +3,13 @@
 Input functions call it, since they run after the user's wish is known and before Snakemake takes its locks.
 """
 
+import re
+
+from snakemake.exceptions import ResourceConversionError, WorkflowError
+
 from crystalmatrix.cli.damaged import SET_ASIDE, damaged
 from crystalmatrix.cli.plan import HINT, at_start
+from crystalmatrix.errors import ConfigError
 from crystalmatrix.files import unreadable
 from crystalmatrix.run_folder import claim
 
@@ -32,6 +37,8 @@ def run_claims():
         return claims
     for path, reason in damaged(Path("results"), Path(workflow.persistence.path) / "whole.json").items():
         set_aside(path, reason)
+        if path.parts[1] == "report":  # Snakemake asks for the page alone, and makes the files beside it with it
+            Path("results/report/comparison.html").unlink(missing_ok=True)
     return claims
 
 
@@ -64,16 +71,32 @@ def foresee():
 def check_cluster():
     """What the profile asks for is on the cluster. Raises ConfigError."""
     asked = workflow.resource_settings
+    by_rule = asked._parsed_overwrite_resources
+    named = {
+        "set-resources": by_rule,
+        "set-threads": asked.overwrite_threads,
+        "groups": workflow.group_settings.overwrite_groups,
+    }
+    cluster.check_rules([rule.name for rule in workflow.rules], named)
     cluster.check(
         cluster.partitions(),
-        [rule.name for rule in workflow.rules],
-        by_rule={rule: raw(resources) for rule, resources in asked._parsed_overwrite_resources.items()},
-        default=raw(asked._parsed_default_resources),
+        by_rule={rule: raw(resources, f"set-resources: {rule}") for rule, resources in by_rule.items()},
+        default=raw(asked._parsed_default_resources, "default-resources"),
     )
 
 
-def raw(resources):
-    """{resource: as the profile has it} of Snakemake's own."""
+def raw(resources, where):
+    """{resource: as the profile has it} of Snakemake's own. Raises ConfigError for what is no number of MB or minutes."""
+    for resource in resources.values():
+        if {"wildcards", "input"} & set(re.findall(r"\w+", str(resource.raw))):
+            continue  # only a job has them
+        try:
+            resource.evaluate(None, input=[], attempt=1, threads=1, rulename="", async_run=None)
+        except (ResourceConversionError, WorkflowError):
+            raise ConfigError(
+                f"{cluster.PROFILE}: {where}: {resource.name}: found {resource.raw!r}, expected a number, or an "
+                "expression in attempt, threads or wildcards"
+            ) from None
     return {name: resource.raw for name, resource in resources.items()}
 
 

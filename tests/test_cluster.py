@@ -1,12 +1,13 @@
 """What a run asks of a cluster is checked before it submits anything; memory grows with each try."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from crystalmatrix import cluster, needs
-from crystalmatrix.cluster import Partition, check, has_gpus, partitions, status_command
+from crystalmatrix.cluster import Partition, check, check_rules, has_gpus, partitions, status_command
 from crystalmatrix.errors import ConfigError
 
 CPU, GPU = Partition("cpu", has_gpus=False), Partition("gpu", has_gpus=True)
@@ -72,7 +73,7 @@ def test_a_missing_plugin_says_how_to_install_it(monkeypatch):
     ],
 )
 def test_what_the_cluster_has_may_be_asked_for(by_rule, default):
-    check([CPU, GPU], RULES, by_rule=by_rule, default=default)
+    check([CPU, GPU], by_rule=by_rule, default=default)
 
 
 @pytest.mark.parametrize(
@@ -92,14 +93,20 @@ def test_what_the_cluster_has_may_be_asked_for(by_rule, default):
             {},
             "but no GPU in partition 'cpu'; name a slurm",
         ),
-        ([CPU], {"trian": {"mem_mb": 1}}, {}, "set-resources: no rule 'trian' in the workflow; did you mean 'train'?"),
     ],
 )
 def test_what_it_lacks_is_named_with_the_key(known, by_rule, default, expected):
     with pytest.raises(ConfigError) as refused:
-        check(known, RULES, by_rule=by_rule, default=default)
+        check(known, by_rule=by_rule, default=default)
     assert expected in str(refused.value)
     assert str(refused.value).startswith(cluster.PROFILE)
+
+
+@pytest.mark.parametrize("key", ["set-resources", "set-threads", "groups"])
+def test_a_rule_that_does_not_exist_is_named_with_the_key(key):
+    check_rules(RULES, {"groups": ["predict"], key: ["train"]})
+    with pytest.raises(ConfigError, match=f"{key}: no rule 'trian' in the workflow; did you mean 'train'"):
+        check_rules(RULES, {"groups": ["predict"], key: ["train", "trian"]})
 
 
 def test_memory_grows_with_each_try_and_the_time_of_a_training_does_not():
@@ -116,3 +123,11 @@ def test_every_need_is_that_of_a_rule():
     rules = "".join(path.read_text() for path in (Path(__file__).parents[1] / "rules").glob("*.smk"))
     assert [name for name in needs.RULES if f"\nrule {name}:" not in rules] == []
     assert all(f'("{name}")' in rules for name in needs.RULES)
+
+
+def test_what_uses_a_gpu_goes_to_the_gpu_partition():
+    root = Path(__file__).parents[1]
+    rules = re.split(r"\n\s*rule ", "".join(path.read_text() for path in (root / "rules").glob("*.smk")))[1:]
+    using = {re.match(r"\w+", rule)[0] for rule in rules if re.search(r"\bgpu=", rule)}
+    listed = re.search(r"\?for rule in \((.*)\)", (root / "profiles/slurm/profile.yaml").read_text())
+    assert using == set(re.findall(r"\w+", listed[1])) >= {"train"}

@@ -1,5 +1,7 @@
 """Twins are found whatever their cell, and other structures of the same composition are told apart."""
 
+import time
+
 import ase.build
 import numpy as np
 import pyarrow as pa
@@ -108,3 +110,22 @@ def test_same_numbers_and_another_structure_is_similar_only():
     assert len(set(table[c.SPACE_GROUP].to_pylist())) == 1
     (row,) = leakage_table(table, splits_of(train=["a"], test=["b"])).to_pylist()
     assert row[c.KIND] == c.SIMILAR
+
+
+def test_many_equal_crystals_are_compared_as_one():
+    """Each of 20,000 with each of 5,000 are 100 million comparisons, of which these are none."""
+    one = build_records(
+        [rock_salt("JVASP-0", formation_energy_peratom=-1.0)], id_key="jid", fields=fields_of({}), workers=1
+    )
+    n, n_train = 25_000, 20_000
+    records = pa.concat_tables([one.table] * n).combine_chunks()
+    jids = [f"JVASP-{k}" for k in range(n)]
+    records = records.set_column(records.schema.get_field_index(c.JID), c.JID, pa.array(jids))
+    folds = [c.TRAIN] * n_train + [c.TEST] * (n - n_train)
+    rows = {c.JID: jids, c.PROPERTY: ["formation_energy"] * n, c.FOLD: folds, c.STRICT: [True] * n}
+    began = time.process_time()
+    found = leakage_table(records, pa.table({name: rows[name] for name in c.SPLITS.names if name in rows}))
+    assert time.process_time() - began < 60
+    assert found.num_rows == n - n_train
+    assert set(found[c.TWIN_JID].to_pylist()) == {"JVASP-0"}
+    assert set(found[c.KIND].to_pylist()) == {c.SAME}

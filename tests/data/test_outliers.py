@@ -5,7 +5,10 @@ import pyarrow as pa
 import pytest
 
 from crystalmatrix.contracts import columns as c
-from crystalmatrix.data.outliers import THRESHOLD, find_outliers, robust_scores
+from crystalmatrix.contracts.tables import SplitsMetadata
+from crystalmatrix.data.outliers import THRESHOLD, find_outliers, read_outliers, robust_scores
+from crystalmatrix.errors import DataError
+from crystalmatrix.files import sha256
 
 
 def tables(values, folds, *, name="ehull"):
@@ -59,3 +62,18 @@ def test_nothing_stands_out_where_nothing_varies(values):
 def test_an_empty_split_has_no_outliers():
     records, splits = tables([1.0, 2.0], [c.TEST, c.TEST])
     assert find_outliers(records, splits) == []
+
+
+def test_a_list_that_is_not_the_one_of_the_splits_is_refused(tmp_path):
+    path = tmp_path / "outliers.csv"
+    path.write_text("id,property,value,score\nJVASP-1,ehull,9.0,80.0\n")
+    about = SplitsMetadata(scheme="random", seed=0, source="a", records_digest="b", lists={path.name: sha256(path)})
+    assert read_outliers(path, about)["id"].tolist() == ["JVASP-1"]
+    path.write_text("id,property,value,score\nJVASP-2,ehull,9.0,80.0\n")
+    with pytest.raises(DataError, match=r"outliers.csv: not found, damaged or edited"):
+        read_outliers(path, about)
+    without = about.model_copy(update={"lists": {}})  # of splits that were written before lists had a checksum
+    assert read_outliers(path, without)["id"].tolist() == ["JVASP-2"]
+    path.unlink()
+    with pytest.raises(DataError, match=r"outliers.csv: not found"):
+        read_outliers(path, about)

@@ -1,11 +1,14 @@
 """Work in order with bounded look-ahead, and progress that fits a terminal and a log."""
 
 import io
+import os
+import signal
 
 import pytest
 
 from crystalmatrix.data.parallel import WAITING_PER_WORKER, available_cores, in_order
 from crystalmatrix.data.progress import Progress, megabytes, tracked
+from crystalmatrix.errors import DataError
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -22,6 +25,20 @@ def test_results_come_in_order_and_the_input_is_read_as_needed(workers):
     assert len(taken) <= 1 + WAITING_PER_WORKER * workers + 1
     assert list(results) == list(range(1, 100))
     assert available_cores() >= 1
+
+
+def dies_at_seven(number: int) -> int:
+    """As a process does that the system kills where memory runs out."""
+    if number == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_a_worker_that_dies_is_one_line():
+    results = in_order(dies_at_seven, range(1000), workers=2)
+    with pytest.raises(DataError, match="one of 2 worker processes died") as caught:
+        list(results)
+    assert "\n" not in str(caught.value)
 
 
 class Terminal(io.StringIO):

@@ -9,6 +9,7 @@ from typing import Any
 
 from crystalmatrix.cli.damaged import SET_ASIDE
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.errors import UserError
 from crystalmatrix.files import read_json, read_table
 from crystalmatrix.trained.checkpoint import load_checkpoint
 
@@ -21,13 +22,19 @@ MEASURED = {"train_seconds", "energy_joules", "peak_memory_mb", "crystals_per_se
 _TIMED_ROW = '<tr id="model-'  # of the page's table of trainings
 
 
-def results(folder: Path) -> dict[str, str]:
+def results(folder: Path, *, as_bytes: bool = False) -> dict[str, str]:
+    """`as_bytes`: of a file that its reader refuses, its bytes."""
     found = {}
     for path in sorted((folder / "results").rglob("*")):
         name = path.relative_to(folder / "results")
         kept_aside = any(part.endswith(SET_ASIDE) for part in name.parts)
         if path.is_file() and name.parts[0] not in LEFT_OUT and path.name != ".snakemake_timestamp" and not kept_aside:
-            found[str(name)] = content_digest(_content(path))
+            try:
+                found[str(name)] = content_digest(_content(path))
+            except UserError:
+                if not as_bytes:
+                    raise
+                found[str(name)] = content_digest(path.read_bytes())
     return found
 
 

@@ -17,10 +17,13 @@ import shutil
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+
+from crystalmatrix.cli.damaged import SET_ASIDE
 
 from . import kills
 from .results import results
@@ -46,7 +49,7 @@ def artefacts(folder: Path) -> list[Path]:
     found = []
     for path in sorted(held.rglob("*")):
         parts = path.relative_to(held).parts
-        hidden = any(part.startswith(".") or part.endswith(".damaged") for part in parts)
+        hidden = any(part.startswith(".") or part.endswith(SET_ASIDE) for part in parts)
         if path.is_file() and parts[0] not in ("logs", "benchmarks") and not hidden and path.suffix != ".lock":
             found.append(path)
     return found
@@ -90,6 +93,16 @@ def hurt(folder: Path, draw: random.Random, damages: Counter) -> str | None:
     return f"{path.relative_to(folder)} {kind}"
 
 
+def not_made_again(folder: Path) -> list[str]:
+    """What was set aside and nothing needed since: to be compared it is asked for by its name."""
+    aside = [path.relative_to(folder).with_name(path.name.removesuffix(SET_ASIDE)) for path in _aside(folder)]
+    return [str(path) for path in aside if not (folder / path).exists()]
+
+
+def _aside(folder: Path) -> list[Path]:
+    return [path for path in sorted((folder / "results").rglob(f"*{SET_ASIDE}")) if "report" not in path.parts]
+
+
 def name_of(path: Path, folder: Path) -> str:
     """Without numbers of shards and names of properties, for the counts."""
     held = path.relative_to(folder / "results")
@@ -99,11 +112,17 @@ def name_of(path: Path, folder: Path) -> str:
 
 
 def attempt(
-    folder: Path, draw: random.Random, soaked: Soaked, living: list[psutil.Process], *, until: float
+    folder: Path,
+    wanted: Sequence[str],
+    draw: random.Random,
+    soaked: Soaked,
+    living: list[psutil.Process],
+    *,
+    until: float,
 ) -> tuple[bool, bool]:
     """The command once, hit while it runs; returns whether it was hit, and whether it ended well."""
     was_hit = False
-    runner = kills.start(folder, ())
+    runner = kills.start(folder, wanted)
     while True:
         wait = kills.SOONEST * (kills.LATEST / kills.SOONEST) ** draw.random()
         if kills.ends_before(runner, wait):
@@ -120,11 +139,11 @@ def attempt(
             return True, False
 
 
-def run(folder: Path, *, minutes: float, seed: int, say: bool = False) -> Soaked:
+def run(folder: Path, *, minutes: float, seed: int, wanted: Sequence[str] = (), say: bool = False) -> Soaked:
     """The uninterrupted run first, which counts for no minute."""
     draw = random.Random(seed)
     sound = kills.prepare(folder / "sound")
-    assert kills.start(sound, ()).wait() == 0, (sound / "output.txt").read_text()
+    assert kills.start(sound, wanted).wait() == 0, (sound / "output.txt").read_text()
     expected = results(sound)
     until = time.monotonic() + 60 * minutes
     soaked = Soaked(Counter(), Counter(), 0, 0, [])
@@ -134,7 +153,7 @@ def run(folder: Path, *, minutes: float, seed: int, say: bool = False) -> Soaked
     while True:
         if time.monotonic() < until and draw.random() < BETWEEN:
             hurt(place, draw, soaked.damages)
-        was_hit, well = attempt(place, draw, soaked, living, until=until)
+        was_hit, well = attempt(place, wanted, draw, soaked, living, until=until)
         soaked = soaked._replace(starts=soaked.starts + 1)
         failed = 0 if was_hit or well else failed + 1
         if say:
@@ -145,6 +164,8 @@ def run(folder: Path, *, minutes: float, seed: int, say: bool = False) -> Soaked
             continue
         psutil.wait_procs(living)
         living.clear()
+        if absent := not_made_again(place):
+            kills.start(place, absent).wait()
         found = results(place)
         differs = [path for path in sorted(expected.keys() | found.keys()) if expected.get(path) != found.get(path)]
         soaked.wrong.extend(f"{place.name}: {path} differs from the uninterrupted run's" for path in differs)

@@ -14,7 +14,7 @@ from crystalmatrix.features.features import Features
 from crystalmatrix.trained.table import predictions_table
 from crystalmatrix.training.run import train
 
-from ..models.cases import GRAPH, graphs_of
+from ..models.cases import GRAPH, Crystal, graphs_of
 from ..training.cases import SETTINGS, held_out, rock_salts, training_data, with_training
 
 CPU = torch.device("cpu")
@@ -71,6 +71,21 @@ def test_many_equal_crystals(tmp_path: Path) -> None:
     same = graphs_of(rock_salts(1) * len(data.fold))
     checkpoint = fit(tmp_path, replace(data, features=Features.of_graphs(same, View.of(GRAPH, SETTINGS.model))))
     assert all(torch.isfinite(weight).all() for weight in checkpoint.members[0].values())
+
+
+def test_one_atom_of_one_element(tmp_path: Path) -> None:
+    """Nothing tells the crystals apart but their size: no composition, no second element, one atom each."""
+    data = training_data([TASK])
+    cell = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2
+    copper = [
+        Crystal(np.array([29], np.uint8), np.zeros((1, 3)), cell * (3.4 + k / 100)) for k in range(len(data.fold))
+    ]
+    features = Features.of_graphs(graphs_of(copper), View.of(GRAPH, SETTINGS.model))
+    for reference in (False, True):
+        settings = with_training(composition_reference=reference)
+        checkpoint = fit(tmp_path / str(reference), replace(data, features=features), settings)
+        assert all(torch.isfinite(weight).all() for weight in checkpoint.members[0].values())
+        assert checkpoint.elements == [29]
 
 
 def test_an_infinite_label_is_one_line(tmp_path: Path) -> None:

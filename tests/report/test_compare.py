@@ -17,7 +17,7 @@ from synthetic_results import write_results
 
 from crystalmatrix.contracts.document import CHECKSUM
 from crystalmatrix.evaluation.predictions import read_predictions
-from crystalmatrix.files import read_json, write_json, write_text
+from crystalmatrix.files import read_json, sha256, write_json, write_text
 from crystalmatrix.report.page import content_security_policy
 
 
@@ -134,6 +134,14 @@ def test_figures_are_svg_with_text(report: Path) -> None:
         root = ElementTree.parse(report / "figures" / name).getroot()
         assert root.tag.endswith("svg")
         assert list(root.iter("{http://www.w3.org/2000/svg}text"))
+
+
+def test_the_page_its_table_and_figures_have_a_checksum(report: Path) -> None:
+    content = json.loads((report / "comparison.json").read_text())
+    others = {path.relative_to(report).as_posix() for path in report.rglob("*") if path.is_file()}
+    assert content["files"].keys() == others - {"comparison.json"}
+    assert {"comparison.html", "comparison.csv"} <= content["files"].keys()
+    assert all(sha256(report / name) == digest for name, digest in content["files"].items())
 
 
 def test_the_graphs_are_counted_and_one_is_drawn(page: str) -> None:

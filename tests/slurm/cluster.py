@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+LONGEST = 600  # seconds that a busy machine may need for anything
 ETC = Path("/etc/slurm")
 MARK = "# written by tests/slurm"
 DAEMONS = ("munged", "slurmctld", "slurmd")
@@ -74,7 +75,7 @@ def running(folder: Path) -> Iterator[str]:
     (ETC / "gres.conf").write_text(f"{MARK}\nNodeName={host} Name=gpu File={folder}/gpu[0-1]\n")
     pids = [_munged(), *(_daemon(name, folder / f"{name}.pid") for name in ("slurmctld", "slurmd"))]
     try:
-        wait_until(lambda: "idle" in slurm("sinfo", "--noheader", "--format=%T"), "the node to be idle")
+        wait_until(lambda: "idle" in slurm("sinfo", "--noheader", "--format=%T"), "the node to be idle", LONGEST)
         yield host
     finally:
         for pid in pids[::-1]:
@@ -102,15 +103,15 @@ def _munged() -> int | None:
 
 def _daemon(name: str, pid: Path) -> int:
     subprocess.run([name], check=True)
-    wait_until(lambda: pid.exists() and pid.read_text().strip().isdigit(), f"{name} to start")
+    wait_until(lambda: pid.exists() and pid.read_text().strip().isdigit(), f"{name} to start", LONGEST)
     return int(pid.read_text())
 
 
-def wait_until(look: Callable[[], T], what: str, seconds: float = 60) -> T:
+def wait_until(look: Callable[[], T], what: str, seconds: float, *, every: float = 0.1) -> T:
     """What `look` finds, as soon as it finds something."""
     end = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > end:
             raise TimeoutError(f"waited {seconds:.0f} s for {what}")
-        time.sleep(0.1)
+        time.sleep(every)
     return found

@@ -9,11 +9,10 @@ from typing import Self
 import psutil
 
 from ..workflow.running import ROOT
-from .cluster import slurm, wait_until
+from .cluster import LONGEST, slurm, wait_until
 
 # The profile, at the pace of a test: early looks, and threads that do not wait for each other on a busy machine.
 PROFILE = ["--workflow-profile", "slurm", "--slurm-init-seconds-before-status-checks", "1", "--set-threads", "train=1"]
-LONGEST = 600  # seconds that a busy machine may need for anything
 
 
 class Controller:
@@ -53,10 +52,14 @@ class Controller:
 
         def training() -> psutil.Process | None:
             assert self.process.is_running(), self.said
-            found = _trainer(self.folder, task)
-            return found if found and log.exists() and len(log.read_text().splitlines()) >= after else None
+            return _trainer(self.folder, task)
 
-        found = wait_until(training, f"{after} epochs of {task}", LONGEST)
+        def has_learned() -> bool:
+            return not found.is_running() or (log.exists() and log.read_text().count("\n") >= after)
+
+        found = wait_until(training, f"the trainer of {task}", LONGEST)
+        # From here on only the log is looked at, and often: its next epochs take a tenth of a second each.
+        wait_until(has_learned, f"{after} epochs of {task}", LONGEST, every=0.005)
         found.suspend()
         return found
 

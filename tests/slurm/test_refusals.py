@@ -33,8 +33,16 @@ main(["--workflow-profile", "slurm", "--dry-run", "--directory", {folder!r}])
             ("--set-resources", "trian:gpu=1"),
             "error: profiles/slurm/profile.yaml: set-resources: no rule 'trian' in the workflow; did you mean 'train'?",
         ),
+        (
+            ("--set-threads", "trian=2"),
+            "error: profiles/slurm/profile.yaml: set-threads: no rule 'trian' in the workflow; did you mean 'train'?",
+        ),
+        (
+            ("--default-resources", "mem_mb=2000 * atempt"),
+            "error: profiles/slurm/profile.yaml: default-resources: mem_mb: found '2000 * atempt', expected a number, ",
+        ),
     ],
-    ids=["partition", "rule"],
+    ids=["partition", "rule", "threads", "memory"],
 )
 def test_what_the_cluster_lacks(node: str, tmp_path: Path, changes: tuple[str, str], expected: str) -> None:
     result = snakemake(tmp_path, *TARGET, *changes)

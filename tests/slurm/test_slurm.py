@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ..workflow.running import jobs, snakemake
-from .cluster import slurm, wait_until
-from .jobs import LONGEST, PROFILE, Controller, comments_of_jobs, continued_at, model, nothing_runs, states, tries
+from .cluster import LONGEST, slurm, wait_until
+from .jobs import PROFILE, Controller, comments_of_jobs, continued_at, model, nothing_runs, states, tries
 
 pytestmark = pytest.mark.slurm
 

@@ -61,13 +61,18 @@ def has_gpus() -> bool:
         return False
 
 
-def check(known: Iterable[Partition], rules: Iterable[str], *, by_rule: Asked, default: Mapping[str, object]) -> None:
-    """Partitions that do not exist, GPUs where there are none, rules that do not exist. Raises ConfigError."""
+def check_rules(known: Iterable[str], named: Mapping[str, Iterable[str]]) -> None:
+    """Rules that do not exist; `named`: {key of the profile: rules under it}. Raises ConfigError."""
+    names = set(known)
+    for key, rules in named.items():
+        for rule in rules:
+            if rule not in names:
+                raise ConfigError(f"{PROFILE}: {key}: no rule {rule!r} in the workflow{nearest(rule, names)}")
+
+
+def check(known: Iterable[Partition], *, by_rule: Asked, default: Mapping[str, object]) -> None:
+    """Partitions that do not exist, GPUs where there are none. Raises ConfigError."""
     by_name = {partition.name: partition for partition in known}
-    names = set(rules)
-    for rule in by_rule:
-        if rule not in names:
-            raise ConfigError(f"{PROFILE}: set-resources: no rule {rule!r} in the workflow{nearest(rule, names)}")
     for where, asked in [("default-resources", default), *((f"set-resources: {r}", a) for r, a in by_rule.items())]:
         text = str(asked.get("slurm_partition", ""))
         wanted = text.split(",") if NAMES.fullmatch(text) else []  # else an expression, which only a job can evaluate

@@ -47,12 +47,22 @@ def of_system(error: OSError) -> str | None:
     return f"{error.filename}: cannot be read or written ({error.strerror}); check the path and its rights"
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocation failed: Python's, numpy's and Arrow's error, or one of torch's, which is not imported."""
+    of_torch = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, MemoryError) or of_torch
+
+
 def or_exit(function: Callable[..., T], *arguments: Any) -> T:
     """Call a function, turning an error of the user or of the system into one line on stderr and exit code 2."""
     try:
         return function(*arguments)
     except UserError as error:
         said: str | None = str(error)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        said = "out of memory; run again with smaller batches, fewer jobs at once, or more memory"
     except BrokenPipeError:
         raise
     except OSError as error:

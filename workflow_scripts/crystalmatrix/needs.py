@@ -26,7 +26,7 @@ RULES = {
     "features": Need(2_000, 60),
     "descriptors": Need(8_000, 600),
     "predict": Need(6_000, 60),
-    "screen": Need(8_000, 240),
+    "screen_part": Need(8_000, 240),
     "compare": Need(4_000, 60),
 }
 TRAINING = {

@@ -16,6 +16,7 @@ PotentialName = Literal["7net-0", "chgnet"]  # of contracts/descriptors.POTENTIA
 LayerName = Literal["atoms", "magnetic moment", "layer 1", "layer 2", "layer 3", "layer 4", "layer 5"]
 SCRATCH = "scratch"
 CHECKPOINT = ".pt"
+MOST_CHANNELS, MOST_LAYERS = 4096, 64  # a checkpoint of others may ask for more than fits in memory
 KISSING_NUMBER = 12  # so many equal spheres can touch one; the 13th is farther away
 ARCHITECTURE = "architecture"  # the key of a tier's `model` section that says which of the following it is
 
@@ -25,12 +26,13 @@ class ModelSection(Section):
 
     where: ClassVar[str] = "tiers.*.model"
     sees_neighbours: ClassVar[bool] = True  # whether `neighbours` and `angular_basis` mean anything to it
-    channels: int = Field(32, ge=1)  # features of an atom (of each irrep, where there are several)
+    channels: int = Field(32, ge=1, le=MOST_CHANNELS)  # features of an atom (of each irrep, where there are several)
     neighbours: int | None = 16  # nearest so many, whole shells; null: all edges of the shards
     pooling: Literal["mean", "attention", "moments"] = "mean"  # of a crystal's atoms; moments: mean and deviation
     descriptors: tuple[PotentialName, ...] = ()  # pretrained potentials whose features of the atoms it reads
     descriptor_layers: tuple[LayerName, ...] = ()  # of them, those that it reads; none: all
-    components: int | None = Field(None, ge=1)  # principal components of the descriptors that it reads; null: all
+    # principal components of the descriptors that it reads; null: all
+    components: int | None = Field(None, ge=1, le=MOST_CHANNELS)
     min_epochs: int | None = Field(None, ge=1)  # of this member of a blend, in place of training.min_epochs
     dropout: float = Field(0.0, ge=0, lt=1)  # of the atoms' and the crystal's features before the heads, in training
 
@@ -61,13 +63,15 @@ class EquivariantConfig(ModelSection):
     """Size of the equivariant network (models/equivariant.py)."""
 
     architecture: Literal["equivariant"]
-    edge_channels: int = Field(32, ge=1)  # width of the invariant edge branch
-    layers: int = Field(2, ge=1)
+    edge_channels: int = Field(32, ge=1, le=MOST_CHANNELS)  # width of the invariant edge branch
+    layers: int = Field(2, ge=1, le=MOST_LAYERS)
     l_max: int = Field(1, ge=0, le=4)  # highest degree of the spherical harmonics
-    n_radial: int = Field(8, ge=2)  # functions of the distance
+    n_radial: int = Field(8, ge=2, le=MOST_CHANNELS)  # functions of the distance
     descriptors_enter: Literal["early", "late", "both"] = "both"  # before the layers, after them (where there are any)
-    angle_radial: int = Field(3, ge=0)  # radial x angular basis of the 3-body fingerprint; 0: no angles (ablation)
-    angle_angular: int = Field(6, ge=1)
+    angle_radial: int = Field(
+        3, ge=0, le=MOST_CHANNELS
+    )  # radial x angular basis of the 3-body fingerprint; 0: no angles (ablation)
+    angle_angular: int = Field(6, ge=1, le=MOST_CHANNELS)
 
     @property
     def angular_basis(self) -> tuple[int, int]:
@@ -78,9 +82,9 @@ class CGCNNConfig(ModelSection):
     """Size of the CGCNN baseline (Xie & Grossman, PRL 120, 145301 (2018)), built from PyG's CGConv."""
 
     architecture: Literal["cgcnn"]
-    channels: int = Field(64, ge=1)
-    layers: int = Field(3, ge=1)
-    n_radial: int = Field(41, ge=2)
+    channels: int = Field(64, ge=1, le=MOST_CHANNELS)
+    layers: int = Field(3, ge=1, le=MOST_LAYERS)
+    n_radial: int = Field(41, ge=2, le=MOST_CHANNELS)
 
 
 class ReadoutConfig(ModelSection):
@@ -88,8 +92,8 @@ class ReadoutConfig(ModelSection):
 
     sees_neighbours: ClassVar[bool] = False
     architecture: Literal["readout"]
-    channels: int = Field(192, ge=1)
-    layers: int = Field(2, ge=0)  # residual perceptrons
+    channels: int = Field(192, ge=1, le=MOST_CHANNELS)
+    layers: int = Field(2, ge=0, le=MOST_LAYERS)  # residual perceptrons
     pooling: Literal["mean", "attention", "moments"] = "moments"
 
     @model_validator(mode="after")

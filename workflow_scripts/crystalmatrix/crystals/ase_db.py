@@ -35,7 +35,7 @@ def _found(path: Path, query: str, argument: int) -> Iterator[Any]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             yield from database.execute(query, [argument])
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter of SQLite's own message, with damaged names in it
         said = f"the SQLite database does not open as one of ASE, with a table `systems`: {error}"
         raise InvalidCrystalError(UNREADABLE, said) from None
 

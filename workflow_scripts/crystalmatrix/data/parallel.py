@@ -1,14 +1,18 @@
 """A function over many items in worker processes: results in order, and no more in memory than the workers chew on.
 
-In: a picklable function, an iterable.  Out: its results, one by one, in the order of the items.
+In: a picklable function, an iterable.  Out: its results, one by one, in the order of the items; DataError where a
+worker dies.
 """
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
+
+from crystalmatrix.errors import DataError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,6 +33,14 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], *, worke
     if workers == 1:
         yield from map(function, items)
         return
+    try:
+        yield from _by_workers(function, items, workers=workers)
+    except BrokenProcessPool:
+        said = f"one of {workers} worker processes died, as the system kills them where memory runs out"
+        raise DataError(f"{said}; run again with fewer, or with more memory") from None
+
+
+def _by_workers(function: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> Iterator[Result]:
     # spawn, not fork: safe beside the threads of pyarrow, and the same on every platform
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         pending: deque[Future[Result]] = deque()

@@ -6,7 +6,7 @@ In: the members of an ensemble and their context.  Out: results/{tier}/{task}.pt
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from crystalmatrix.config import GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.document import Document
+from crystalmatrix.contracts.features import NEIGHBOURHOOD_WIDTH
 from crystalmatrix.contracts.summary import ModelSummary
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import atomic
@@ -112,7 +113,11 @@ class Checkpoint:
     def _model(self, index: int) -> CrystalModel:
         kinds = len(self.settings.members)
         model = build_model(self.settings, self.targets, member=index * kinds // len(self.members))
-        model.load_state_dict(self.members[index])
+        try:
+            model.load_state_dict(self.members[index])
+        except RuntimeError:  # what does not fit, a line each
+            said = f"{self.tier}/{self.task}: weights of another network than its header says; get or make it again"
+            raise DataError(said) from None
         return model
 
 
@@ -162,6 +167,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (OSError, KeyError, TypeError, ValueError) as error:  # a folder, another file of torch
         raise DataError(f"{path}: not a checkpoint of this workflow ({type(error).__name__})") from None
     header = Header.parse(read, where=str(path))
+    try:
+        checkpoint = _of(header, content)
+        _check(checkpoint)
+    except Exception as error:  # sound as a file, and made by hand or by another program
+        said = f"{error}" if isinstance(error, DataError) else type(error).__name__
+        raise DataError(f"{path}: its parts do not fit together ({said}); get or make it again") from None
+    return checkpoint
+
+
+def _of(header: Header, content: dict[str, Any]) -> Checkpoint:
     return Checkpoint(
         settings=header.settings,
         graph=header.graph,
@@ -175,6 +190,20 @@ def load_checkpoint(path: Path) -> Checkpoint:
         seen={name: keys.numpy() for name, keys in content["seen"].items()},
         weights=None if content.get("weights") is None else content["weights"].numpy(),
     )
+
+
+def _check(checkpoint: Checkpoint) -> None:
+    """Raise where the parts do not fit; whether weights fit a network, `models` says."""
+    names = [target.name for target in checkpoint.targets]
+    if not checkpoint.members or not set(checkpoint.properties) <= set(names) & set(checkpoint.calibration):
+        raise DataError("members, properties, targets and calibrations")
+    if not all(isinstance(tensor, torch.Tensor) for state in checkpoint.members for tensor in state.values()):
+        raise DataError("weights")
+    weights, domain = checkpoint.weights, checkpoint.domain
+    if weights is not None and weights.shape != (len(checkpoint.members), len(names)):
+        raise DataError("weights of the blend")
+    if domain is not None and domain.neighbourhood.shape != (len(domain.species), NEIGHBOURHOOD_WIDTH):
+        raise DataError("domain")
 
 
 def _calibration_state(calibration: Calibration) -> dict[str, torch.Tensor]:

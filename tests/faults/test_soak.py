@@ -1,0 +1,51 @@
+"""A minute of kills and damages of a small part of the workflow; soak.py does as long as you like of all of it."""
+
+import random
+from collections import Counter
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from . import kills, soak
+from .results import results
+from .test_kills import WANTED
+
+
+@pytest.mark.workflow
+def test_after_any_damage_the_same_command_ends_in_the_same_results(tmp_path: Path) -> None:
+    soaked = soak.run(tmp_path, minutes=1, seed=3, wanted=WANTED)
+    assert not soaked.wrong, "\n".join(soaked.wrong)
+    assert soaked.compared >= 1
+    assert soaked.hits.total() + soaked.damages.total() > 0
+
+
+@pytest.mark.workflow
+def test_finished_results_that_are_damaged_are_made_again(tmp_path: Path) -> None:
+    """Each of the files of a part by another kind of damage; what nothing needs is asked for by its name."""
+    place = kills.prepare(tmp_path / "run")
+    assert kills.start(place, WANTED).wait() == 0
+    sound = results(place)
+    draw = random.Random(0)
+    there = soak.artefacts(place)
+    assert len(there) >= 8
+    for path, kind in zip(there, cycle(soak.KINDS[1:])):
+        soak.damage(path, kind, others=[other for other in there if other != path], draw=draw)
+    assert results(place, as_bytes=True) != sound, "the control"
+    assert kills.start(place, [str(path.relative_to(place)) for path in there]).wait() == 0
+    assert results(place) == sound
+
+
+@pytest.mark.parametrize("kind", set(soak.KINDS))
+def test_a_damage_changes_the_file(tmp_path: Path, kind: str) -> None:
+    path, other = tmp_path / "results/data/records.parquet", tmp_path / "results/data/splits.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"a" * 100)
+    other.write_bytes(b"b" * 50)
+    assert soak.artefacts(tmp_path) == [path, other]
+    soak.damage(path, kind, others=[other], draw=random.Random(0))
+    assert not path.is_file() or path.read_bytes() != b"a" * 100
+    assert other.read_bytes() == b"b" * 50
+    damages: Counter = Counter()
+    assert soak.hurt(tmp_path / "nothing", random.Random(0), damages) is None
+    assert not damages
