@@ -41,7 +41,8 @@ test-slurm: setup ## trainings on a Slurm cluster that the tests start on this m
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[slurm]'
 	$(BIN)/pytest -m slurm $(SLURM_TESTS) tests/slurm
 
-check: setup ## linters, types, and whether a pinned package is known to be vulnerable
+check: setup ## linters, types, links, and whether a pinned package is known to be vulnerable
+	$(BIN)/python docs/links.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules

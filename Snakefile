@@ -40,6 +40,7 @@ include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
 include: "rules/screen.smk"
+include: "rules/embeddings.smk"
 include: "rules/release.smk"
 
 

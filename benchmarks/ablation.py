@@ -1,64 +1,49 @@
-"""Which of the choices in config.yaml pay: one table per property, same budget, several seeds, paired bootstrap.
+"""Ablations of the choices in config.yaml: one table per property, same budget, several seeds, paired bootstrap.
 
     python benchmarks/ablation.py --results results --properties spillage dielectric --tier lite --seeds 3
+    python benchmarks/ablation.py --results results --properties shear_modulus --tier transfer --json ablation.json
 
-Every variant is the tier's settings with one change, trained `--seeds` times on the official training fold. Errors are
-those of each seed on the validation fold (choices are made there), averaged over seeds per crystal; the interval is
-that of the paired difference to the tier as it is. `--fold test` prints the same for the test fold: look at it once.
+Every variant (benchmarks/variants.py) is the tier's settings with one change, trained `--seeds` times on the official
+training fold. Errors are those of each seed on the validation fold (choices are made there; a blend's weights too, so
+that it flatters itself a little there beside a member alone), averaged over seeds per crystal; the interval is that of
+the paired difference to the tier as it is. `--fold test` prints the same for the test fold: look at it once.
 `--properties multitask` does it for the multi-task model, with a table for each property. The last table is the mean
 over the properties of the relative change of the MAE. Intervals are over crystals; how much seeds differ stands beside
-them.
+them. What variants have in common, an unchanged member of a blend say, is trained once. `--json` keeps a row for each
+property and variant, with the seconds of a training: what the change costs.
 """
 
 import argparse
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from rows import Rows
 from stage import features_for
+from variants import ONLY_MULTITASK, ONLY_SINGLE, VARIANTS, Variant
 
 from crystalmatrix import config, errors
 from crystalmatrix.contracts import columns
+from crystalmatrix.data.extra import SEPARATOR
+from crystalmatrix.data.labels import NONE, TRAIN
 from crystalmatrix.evaluation.bootstrap import confidence_interval, paired_difference, resampled_means
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.trained.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from crystalmatrix.trained.held_out import load_held_out
 from crystalmatrix.trained.table import predictions_table
-from crystalmatrix.training.device import claim_device
+from crystalmatrix.training.device import claim_device, flush_denormals
 from crystalmatrix.training.labels import TrainingData, load
 from crystalmatrix.training.members import weights_digest
 from crystalmatrix.training.run import train
+from crystalmatrix.training.stop import TrainingStoppedError
 
-Change = dict[str, dict[str, Any]]
 Signed = dict[str, np.ndarray]  # property: prediction - target, [n_seeds, n] or [n], sorted by id
 AS_IT_IS = "as it is"
 THE_MULTITASK_MODEL = "the multi-task model"  # not trained here: results/<tier>/multitask.pt on the same crystals
-VARIANTS: dict[str, Change] = {
-    AS_IT_IS: {},
-    "no 3-body angles": {"model": {"angle_radial": 0}},
-    "l_max 0": {"model": {"l_max": 0}},
-    "l_max 1": {"model": {"l_max": 1}},
-    "l_max 3": {"model": {"l_max": 3}},
-    "dropout 0.2": {"model": {"dropout": 0.2}},
-    "attention pooling": {"model": {"pooling": "attention"}},
-    "MSE": {"training": {"loss": "mse"}},
-    "Huber": {"training": {"loss": "huber"}},
-    "no transform": {"training": {"transform": False}},
-    "no EMA": {"training": {"ema_decay": 0.0}},
-    "hurdle": {"training": {"hurdle": True}},
-    "no composition reference": {"training": {"composition_reference": False}},
-    "from scratch": {"training": {"init": "scratch"}},
-    "from multi-task": {"training": {"init": "multitask"}},
-    THE_MULTITASK_MODEL: {},
-    "learned task weights": {"training": {"task_weights": "learned"}},
-    "uniform sampling": {"training": {"sampling": "uniform"}},
-    "no auxiliary targets": {"training": {"auxiliary": False}},
-}
-ONLY_MULTITASK = ("learned task weights", "uniform sampling", "no auxiliary targets")
-ONLY_SINGLE = ("from scratch", "from multi-task", THE_MULTITASK_MODEL)
+CHOICES = (*VARIANTS, THE_MULTITASK_MODEL)
 
 
 def main() -> None:
@@ -67,64 +52,83 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path(__file__).parents[1] / "config.yaml")
     parser.add_argument("--properties", nargs="+", required=True, help="properties, or multitask")
     parser.add_argument("--tier", default="lite")
-    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), help="default: all that apply")
+    parser.add_argument("--variants", nargs="+", choices=CHOICES, help="default: all that change the tier", metavar="V")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--max-epochs", type=int, help="a smaller budget than the tier's")
     parser.add_argument("--fold", choices=[columns.VAL, columns.TEST], default=columns.VAL)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--out", type=Path, default=Path("results/ablation"))
+    parser.add_argument("--out", type=Path, default=Path("results/ablation"), help="folder of what is trained")
+    parser.add_argument("--json", type=Path, help="file of rows")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    settings = config.load(arguments.config)
+    tier = config.load(arguments.config).tiers[arguments.tier]
     device, _lock = claim_device(arguments.device)
     error: dict[str, Signed] = {}
     for task in arguments.properties:
-        for name, of in variant_errors(task, arguments, settings, device).items():
-            error.setdefault(name, {}).update(of)
+        for name in [AS_IT_IS, *variants_for(task, arguments, tier)]:
+            checkpoints = of_variant(name, task, tier, arguments, device)
+            found = signed_errors(checkpoints, task, arguments, device)
+            error.setdefault(name, {}).update(found)
+            if arguments.json:
+                keep(Rows(arguments.json), name, error, list(found), checkpoints, arguments)
     for key in error[AS_IT_IS]:
         report({name: of[key] for name, of in error.items() if key in of}, key, arguments.fold)
     if len(error[AS_IT_IS]) > 1:
         overall(error)
 
 
-def variant_errors(
-    task: str, arguments: argparse.Namespace, settings: config.Config, device: torch.device
-) -> dict[str, Signed]:
-    """Train or read every variant of a task; errors of its properties on the fold."""
-    tier = settings.tiers[arguments.tier]
+def variants_for(task: str, arguments: argparse.Namespace, tier: config.TierConfig) -> list[str]:
+    """Those asked for; else all that change the settings of the tier. Raises ConfigError for one that does not."""
     other = ONLY_SINGLE if task == MULTITASK else ONLY_MULTITASK
-    names = [name for name in arguments.variants or VARIANTS if name not in (AS_IT_IS, *other)]
+    as_it_is = tier.for_task(task)
+    names = []
+    for name in arguments.variants or VARIANTS:
+        changes = name == THE_MULTITASK_MODEL or VARIANTS[name].without
+        if changes or (name not in other and VARIANTS[name].settings(tier).for_task(task) != as_it_is):
+            names.append(name)
+        elif arguments.variants:
+            raise errors.ConfigError(
+                f"--variants: {name} changes nothing of {arguments.tier}/{task}, expected one that does; leave it out"
+            )
+    return names if arguments.variants else [name for name in names if not VARIANTS[name].without]
+
+
+def of_variant(
+    name: str, task: str, tier: config.TierConfig, arguments: argparse.Namespace, device: torch.device
+) -> list[Checkpoint]:
+    """A checkpoint a seed, trained or read."""
     multitask = arguments.results / arguments.tier / f"{MULTITASK}.pt"
-    properties = settings.matrix.properties
-    error = {}
-    for name in [AS_IT_IS, *names]:
-        if name == THE_MULTITASK_MODEL:
-            whole = load_checkpoint(multitask)
-            checkpoints = [replace(whole, members=[member]) for member in whole.members]
-        else:
-            variant = changed(tier, VARIANTS[name], max_epochs=arguments.max_epochs)
-            data = load_data(arguments.results, task, properties, variant)
-            init = load_checkpoint(multitask) if task != MULTITASK and variant.training.init == MULTITASK else None
-            folder = arguments.out / task / name.replace(" ", "-")
-            checkpoints = [
-                trained(data, variant, task, seed, folder, arguments, device, init) for seed in range(arguments.seeds)
-            ]
-        of_seed = [fold_errors(checkpoint, arguments.results, device, arguments.fold) for checkpoint in checkpoints]
-        wanted = of_seed[0] if task == MULTITASK else [task]
-        error[name] = {key: np.stack([errors[key] for errors in of_seed]) for key in wanted}
-    return error
+    if name == THE_MULTITASK_MODEL:
+        whole = load_checkpoint(multitask)
+        return [replace(whole, members=[member]) for member in whole.members]
+    variant = VARIANTS.get(name, Variant())
+    settings = one_by_one(variant.settings(tier), max_epochs=arguments.max_epochs)
+    data = without_source(load_data(arguments, task, settings), variant.without)
+    init = load_checkpoint(multitask) if task != MULTITASK and settings.training.init == MULTITASK else None
+    folder = arguments.out / task / name.replace(" ", "-").replace(",", "")
+    return [trained(data, settings, task, seed, folder, arguments, device, init) for seed in range(arguments.seeds)]
 
 
-def load_data(results: Path, task: str, properties: tuple[str, ...], tier: config.TierConfig) -> TrainingData:
+def one_by_one(settings: config.TierConfig, *, max_epochs: int | None) -> config.TierConfig:
+    """One network (of each kind) in a checkpoint: the seeds are trained one by one."""
+    sections = settings.model_dump()
+    sections["training"]["seeds"] = 1
+    if max_epochs:
+        fewest = min(sections["training"]["min_epochs"], max_epochs)
+        sections["training"] |= {"max_epochs": max_epochs, "min_epochs": fewest}
+    return config.TierConfig.parse(sections)
+
+
+def load_data(arguments: argparse.Namespace, task: str, tier: config.TierConfig) -> TrainingData:
     return load(
-        results / "data/records.parquet",
-        results / "data/splits.parquet",
+        arguments.results / "data/records.parquet",
+        arguments.results / "data/splits.parquet",
         None,
-        features_of(results, tier),
+        features_of(arguments.results, tier),
         task=task,
-        properties=list(properties),
+        properties=list(config.load(arguments.config).matrix.properties),
         settings=tier,
     )
 
@@ -133,13 +137,14 @@ def features_of(results: Path, tier: config.TierConfig) -> list[Path]:
     return features_for(sorted((results / "graphs").glob("shard-*.parquet")), tier.model)
 
 
-def changed(tier: config.TierConfig, change: Change, *, max_epochs: int | None) -> config.TierConfig:
-    """The tier with one change, and one network per checkpoint: the seeds are trained one by one."""
-    sections = {key: {**value, **change.get(key, {})} for key, value in tier.model_dump().items()}
-    sections["training"]["seeds"] = 1
-    if max_epochs:
-        sections["training"]["max_epochs"] = max_epochs
-    return config.TierConfig.parse(sections)
+def without_source(data: TrainingData, source: str) -> TrainingData:
+    """The data without the training labels of an extra source; "": all. Raises DataError where there are none."""
+    if not source:
+        return data
+    extra = np.array([jid.startswith(f"{source}{SEPARATOR}") for jid in data.features.jid.tolist()])
+    if not (data.fold[extra] == TRAIN).any():
+        raise errors.DataError(f"data.extra: no training label is of {source}, expected some to leave out")
+    return replace(data, fold=np.where(extra[:, None], np.int8(NONE), data.fold))
 
 
 def trained(
@@ -157,29 +162,77 @@ def trained(
     asked = path.with_suffix(".digest")
     if path.exists() and asked.exists() and asked.read_text() == wanted:
         return load_checkpoint(path)
+    run = folder / f"run-{seed}"
+    share_members(run, data, settings, seed, init, store=arguments.out / task / "members")
     checkpoint = train(
-        data,
-        tier=arguments.tier,
-        task=task,
-        settings=settings,
-        run=folder / f"run-{seed}",
-        device=device,
-        init=init,
-        first_seed=seed,
+        data, tier=arguments.tier, task=task, settings=settings, run=run, device=device, init=init, first_seed=seed
     )
     save_checkpoint(path, checkpoint)
     asked.write_text(wanted)
     return checkpoint
 
 
-def fold_errors(checkpoint: Checkpoint, results: Path, device: torch.device, fold: str) -> Signed:
-    """Prediction - target on the fold, [n] of each property, sorted by id."""
-    files = [results / "data/records.parquet", results / "data/splits.parquet"]
-    data = load_held_out(*files, features_of(results, checkpoint.settings), checkpoint)
-    table = predictions_table(checkpoint, data, device=device).to_pandas()
-    table = table[table[columns.FOLD] == fold]
-    signed = table[columns.PREDICTION] - table[columns.TARGET]
-    return {str(name): values.to_numpy() for name, values in signed.groupby(table[columns.PROPERTY])}
+def share_members(
+    run: Path, data: TrainingData, settings: config.TierConfig, seed: int, init: Checkpoint | None, *, store: Path
+) -> None:
+    """Let the states of a run lie where those of the same member of other variants do."""
+    run.mkdir(parents=True, exist_ok=True)
+    for kind in range(len(settings.members)):
+        name = f"member-{kind}-seed-{seed}" if len(settings.members) > 1 else f"seed-{seed}"
+        shared = store / weights_digest(data, settings.of_member(kind), init, seed, kind=kind)
+        shared.mkdir(parents=True, exist_ok=True)
+        (run / name).unlink(missing_ok=True)
+        (run / name).symlink_to(shared.resolve(), target_is_directory=True)
+
+
+def signed_errors(
+    checkpoints: list[Checkpoint], task: str, arguments: argparse.Namespace, device: torch.device
+) -> Signed:
+    """Prediction - target on the fold, [n_seeds, n] of each property, sorted by id."""
+    files = [arguments.results / "data/records.parquet", arguments.results / "data/splits.parquet"]
+    of_seed = []
+    for checkpoint in checkpoints:
+        held = load_held_out(*files, features_of(arguments.results, checkpoint.settings), checkpoint)
+        table = predictions_table(checkpoint, held, device=device).to_pandas()
+        table = table[table[columns.FOLD] == arguments.fold]
+        signed = table[columns.PREDICTION] - table[columns.TARGET]
+        of_seed.append({str(key): values.to_numpy() for key, values in signed.groupby(table[columns.PROPERTY])})
+    wanted = of_seed[0] if task == MULTITASK else [task]
+    return {key: np.stack([signed[key] for signed in of_seed]) for key in wanted}
+
+
+def keep(
+    rows: Rows,
+    variant: str,
+    error: dict[str, Signed],
+    properties: list[str],
+    checkpoints: list[Checkpoint],
+    arguments: argparse.Namespace,
+) -> None:
+    """Add a row for each property, unless it is there."""
+    for name in properties:
+        values, reference = np.abs(error[variant][name]), np.abs(error[AS_IT_IS][name]).mean(axis=0)
+        key = {
+            "property": name,
+            "tier": arguments.tier,
+            "variant": variant,
+            "fold": arguments.fold,
+            "seeds": len(values),
+            "max_epochs": arguments.max_epochs,
+            "n": len(reference),
+            "mae": float(values.mean()),
+        }
+        if rows.find(**key):
+            continue
+        delta = paired_difference(values.mean(axis=0), reference, n_resamples=4000, confidence=0.95)
+        rows.add(key | {
+            "of_seeds": values.mean(axis=1).tolist(),
+            "difference": delta.mean,
+            "low": delta.low,
+            "high": delta.high,
+            "verdict": delta.verdict,
+            "seconds": float(np.mean([checkpoint.summary.train_seconds for checkpoint in checkpoints])),
+        })  # fmt: skip
 
 
 def report(error: dict[str, np.ndarray], name: str, fold: str) -> None:
@@ -224,4 +277,8 @@ def overall(error: dict[str, Signed], n_resamples: int = 4000) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    flush_denormals()
+    try:
+        errors.run(main)
+    except TrainingStoppedError as stop:
+        sys.exit(f"{stop}; run again to continue")

@@ -14,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
-SOURCES = (ROOT.parent / "shared/data/jarvis_dft_3d_part.json.zip", ROOT / "results/data/records.parquet")
+RUNS = (ROOT / "part/results", ROOT / "results")  # of the part, as docs/results.md makes it, or of everything
+RECORDS, RAW = "data/records.parquet", "data/raw.json.zip"
 
 
-def default_source() -> Path:
-    """The first of SOURCES that exists. Raises FileNotFoundError, naming both."""
-    for path in SOURCES:
-        if path.exists():
-            return path
+def default_source(name: str = RECORDS) -> Path:
+    """That file of the first of RUNS that has it. Raises FileNotFoundError with what makes it."""
+    for run in RUNS:
+        if (run / name).exists():
+            return run / name
     raise FileNotFoundError(
-        f"found neither {SOURCES[0]} nor {SOURCES[1]}; pass --crystals, or run: snakemake {SOURCES[1]}"
+        f"found {name} in neither {RUNS[0]} nor {RUNS[1]}; name a file, or run: snakemake results/{name}"
     )
 
 

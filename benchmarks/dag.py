@@ -1,6 +1,8 @@
-"""What it costs Snakemake to plan: a dry run of many models, seeds and shards, in processor seconds and on the clock.
+"""What it costs Snakemake to plan: a dry run of many models, seeds and shards, in seconds of the processor.
 
-In: sizes.  Out: a line for each number of shards, and one JSON line.
+In: sizes.  Out: a line for each number of shards, and one JSON line: seconds until the graph of jobs is begun (Python
+and Snakemake are loaded, the Snakefile is read), until it is built, and of scheduling, in which a dry run also prints
+every job.
 
 Seeds are trained within the job of their model, so they add no jobs. The tiers are copies of `lite` that see the same
 view or one of their own, as the tiers of config.yaml do.
@@ -11,7 +13,6 @@ view or one of their own, as the tiers of config.yaml do.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,25 @@ from crystalmatrix.properties import PROPERTIES
 
 ROOT = Path(__file__).parents[1]
 MODELS_OF_A_TIER = len(PROPERTIES) + 1
+PHASES = ("GRAPH", "SCHEDULING")
+# Snakemake that says how many seconds of the processor it had used when it began each phase.
+TIMED = """
+import sys, time
+from snakemake import cli, workflow
+from snakemake.scheduling import job_scheduler
+
+def said(owner, name, phase):
+    method = getattr(owner, name)
+    def timed(*arguments, **named):
+        print(phase, time.process_time(), file=sys.stderr)
+        return method(*arguments, **named)
+    setattr(owner, name, timed)
+
+said(workflow.Workflow, "_build_dag", "GRAPH")
+said(job_scheduler.JobScheduler, "schedule", "SCHEDULING")
+cli.main(sys.argv[1:])
+"""
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "workflow_scripts")}
 PROFILE = ["-m", "cProfile", "-s", "cumtime", "-m", "snakemake"]
 
 
@@ -35,12 +55,18 @@ def main() -> None:
     arguments = parser.parse_args()
     found = [planned(arguments.models, arguments.seeds, shards) for shards in arguments.shards]
     for one in found:
-        print(f"{one['shards']:5d} shards {one['jobs']:6,d} jobs {one['cpu_s']:6.1f} s CPU {one['wall_s']:6.1f} s")
+        print(
+            f"{one['shards']:5d} shards {one['jobs']:6,d} jobs: "
+            f"start {one['start_s']:.1f} s, graph {one['graph_s']:.1f} s, scheduling {one['scheduling_s']:.1f} s; "
+            f"in all {one['cpu_s']:.1f} s CPU, {one['wall_s']:.1f} s"
+        )
     print(json.dumps(found))
     if arguments.profile:
         with tempfile.TemporaryDirectory() as folder:
             config = configuration(arguments.models, arguments.seeds, arguments.shards[-1])
-            print(dry_run(Path(folder), config, PROFILE).partition("Ordered by")[2][:6000])
+            command = dry_run(Path(folder), config, PROFILE)
+            said = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=True).stdout
+            print(said.partition("Ordered by")[2][:6000])
 
 
 def configuration(n_models: int, seeds: int, shards: int) -> dict[str, Any]:
@@ -57,27 +83,36 @@ def configuration(n_models: int, seeds: int, shards: int) -> dict[str, Any]:
 
 def planned(n_models: int, seeds: int, shards: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        said = dry_run(Path(folder), configuration(n_models, seeds, shards), ["-m", "snakemake"])
-        after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    jobs = next(int(line.split()[1]) for line in said.splitlines() if line.startswith("total"))
-    return {"models": n_models, "seeds": seeds, "shards": shards, "jobs": jobs, "cpu_s": cpu, "wall_s": wall}
+        command = dry_run(Path(folder), configuration(n_models, seeds, shards), ["-c", TIMED])
+        start = time.perf_counter()
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT)
+        assert run.stdout is not None
+        said = run.stdout.read().splitlines()
+        _, status, used = os.wait4(run.pid, 0)
+        wall = time.perf_counter() - start
+    if status:
+        raise SystemExit("\n".join(said)[-2000:])
+    cpu = used.ru_utime + used.ru_stime
+    begun = {phase: float(next(line.split()[-1] for line in said if line.startswith(phase))) for phase in PHASES}
+    return {
+        "models": n_models,
+        "seeds": seeds,
+        "shards": shards,
+        "jobs": next(int(line.split()[1]) for line in said if line.startswith("total")),
+        "start_s": begun["GRAPH"],
+        "graph_s": begun["SCHEDULING"] - begun["GRAPH"],
+        "scheduling_s": cpu - begun["SCHEDULING"],
+        "cpu_s": cpu,
+        "wall_s": wall,
+    }
 
 
-def dry_run(folder: Path, config: dict[str, Any], command: list[str]) -> str:
-    (folder / "config.json").write_text(json.dumps(config))
-    arguments = ["--dry-run", "--quiet", "rules", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    done = subprocess.run(
-        [sys.executable, *command, *arguments, "--configfile", str(folder / "config.json")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow_scripts")},
-    )
-    if done.returncode:
-        raise SystemExit(done.stdout[-2000:])
-    return done.stdout
+def dry_run(folder: Path, config: dict[str, Any], command: list[str]) -> list[str]:
+    """The command of one."""
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    of_snakemake = ["--dry-run", "--quiet", "rules", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    return [sys.executable, *command, *of_snakemake, "--configfile", str(path)]
 
 
 if __name__ == "__main__":

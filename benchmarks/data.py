@@ -1,6 +1,6 @@
 """Crystals a second, peak memory and file size of the records stage, next to json.load + pandas and plain spglib.
 
-In: the two real data sets beside the project, or files given on the command line.  Out: a table, and one JSON object as
+In: files given on the command line, or the raw data of a run in this folder.  Out: a table, and one JSON object as
 the last line. Each figure comes from processes of its own, peak memory counts the workers too.
 
 `records.py` is the script of the workflow: it validates every crystal and finds its space group. `json.load + pandas`
@@ -21,10 +21,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from crystals import RAW, default_source
+
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared/data"
+# Of files that do not name their columns as JARVIS does.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "jarvis_dft_3d_part.json.zip": {},
     "megnet_part.json.zip": {"id_key": "id", "fields": {"formation_energy": "e_form", "band_gap": "gap pbe"}},
 }
 
@@ -64,12 +65,12 @@ print(len(cells), middle - start, end - middle, sum(a != b for a, b in zip(plain
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", type=Path, nargs="*", help="data sets in JARVIS's format (default: both shared files)")
+    parser.add_argument("files", type=Path, nargs="*", help="data sets (default: the raw data of a run here)")
     parser.add_argument("--repeats", type=int, default=3, help="runs of which the median is given")
     parser.add_argument("--workers", type=int, default=2, help="worker processes of records.py")
-    args = parser.parse_args()
-    files = args.files or [SHARED / name for name in SETTINGS]
-    results = [measure(path, repeats=args.repeats, workers=args.workers) for path in files]
+    arguments = parser.parse_arguments()
+    files = arguments.files or [default_source(RAW)]
+    results = [measure(path, repeats=arguments.repeats, workers=arguments.workers) for path in files]
     keys = list(results[0])
     for key in keys:
         print(f"{key:34}", *(f"{result[key]:>30}" for result in results))

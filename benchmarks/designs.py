@@ -3,7 +3,7 @@
 `density`: models/equivariant.py, where edges carry scalars and products act on the density of an atom.
 `per-edge`: the usual e3nn convolution, a depthwise ("uvu") tensor product of features and harmonics on every edge, with
 radial weights from a perceptron on the same distances and 3-body fingerprints, then linear maps and a gate.
-`cgcnn`: no tensors at all, as a floor.
+`cgcnn`: no tensors at all, for comparison.
 Same crystals, neighbours, targets, heads, batches and trainer; one thread. The budget is processor time, so that a busy
 machine does not decide the outcome. A first epoch is timed, and the schedule then ends where the budget does.
 

@@ -1,6 +1,6 @@
 """Crystals a second and bytes a crystal of graphs with angles: ours, ALIGNN's and the usual Python way.
 
-In: a JARVIS data set (default: the real crystals beside the project).  Out: a table, and one JSON object as last line.
+In: a JARVIS data set (default: the raw data of a run in this folder).  Out: a table, and one JSON object as last line.
 All tools get the same crystals and leave graphs on disk: ours a parquet shard; ALIGNN (`pip install -e '.[bench]'`) its
 own LMDB data set with line graphs; the Python way (pymatgen's get_all_neighbors, a double loop over all pairs of an
 atom's neighbours) a pickle. Then the read side.
@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from crystals import RAW, default_source
 
 from crystalmatrix import files
 from crystalmatrix.config import GraphConfig
@@ -40,7 +41,6 @@ from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.graphs.shards import stream_shard, write_shard
 from crystalmatrix.graphs.table import graphs_from_table
 
-SOURCE = Path(__file__).parents[2] / "shared/data/jarvis_dft_3d_part.json.zip"
 ORIGIN = RecordsMetadata(
     source="a benchmark", release=None, raw_sha256="", digest="a benchmark", symprec=0.01, fields={}
 )
@@ -152,7 +152,9 @@ def read_rates(records: Path, n: int, repeats: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", type=Path, default=SOURCE, help="a .json.zip in JARVIS's schema")
+    parser.add_argument(
+        "--source", type=Path, help="a .json.zip in JARVIS's schema (default: the raw data of a run here)"
+    )
     parser.add_argument("--crystals", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
@@ -162,7 +164,7 @@ def main() -> None:
         import torch
 
         torch.set_num_threads(1)
-    entries = list(read_entries(arguments.source))
+    entries = list(read_entries(arguments.source or default_source(RAW)))
     entries = entries[:: max(1, len(entries) // arguments.crystals)][: arguments.crystals]
     table = build_records(entries, id_key="jid", fields=fields_of({}), workers=1).table
     with tempfile.TemporaryDirectory() as folder:

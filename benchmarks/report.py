@@ -26,9 +26,9 @@ from synthetic_results import write_results  # noqa: E402  (likewise)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", type=Path, help="folder to write to, and to leave for looking at")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        measure(args.keep or Path(temporary))
+        measure(arguments.keep or Path(temporary))
 
 
 def measure(folder: Path) -> None:

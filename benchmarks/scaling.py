@@ -1,18 +1,20 @@
 """How every stage grows with the number of crystals: processor time, peak memory, disk; and what millions would cost.
 
 In: sizes; the bundled minerals, or a data set in JARVIS's format, repeated with jitter.  Out: a line for each stage and
-size, a table of exponents and extrapolations, and one JSON line.
+size, which --out keeps so that the next call goes on; a table of exponents and extrapolations.
 
-Each stage is its script, as the rules call it, in a process of its own with one thread. Jitter strains a copy by up to
-5 % along its cell, which keeps its symmetry. Exponents are fitted to what is left after the seconds and bytes of the
-smallest size, which are start-up. A training is measured by its epoch: what it costs in all is `crystals_seen`, which
-does not grow with the data. Prices are assumptions: pass those of your provider.
+Each stage is its script, as the rules call it, in a process of its own with one thread, after a run that compiles the
+kernels. Jitter strains a copy by up to 5 % along its cell, which keeps its symmetry. Exponents are fitted to what is
+left after the seconds and bytes of the smallest size, which are start-up. A training is measured by its epoch: what it
+costs in all is `crystals_seen`, which does not grow with the data. --splits measures that stage alone, on the records
+of the largest size over and over. Prices are assumptions: pass those of your provider.
 
     python benchmarks/scaling.py [--sizes 100 1000 5000 15000] [--data x.json.zip] [--target 5000000]
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -26,11 +28,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from crystalmatrix.config import GraphConfig, load
+from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.view import View
 from crystalmatrix.data.archive import read_entries, write_entries
 from crystalmatrix.data.minerals import mineral_entries
+from crystalmatrix.files import read_table, write_table
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow_scripts"
@@ -53,31 +59,90 @@ class Measured:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1_000, 5_000, 15_000], help="the first: start-up")
+    parser.add_argument("--splits", type=int, nargs="*", default=[], help="sizes of the stage `splits` alone")
     parser.add_argument("--data", type=Path, help="instead of the minerals")
+    parser.add_argument("--out", type=Path, help="JSON lines; sizes that it holds are not measured again")
     parser.add_argument("--target", type=int, default=5_000_000, help="crystals to extrapolate to")
     parser.add_argument("--core-hour", type=float, default=0.04, help="euros")
     parser.add_argument("--gb-month", type=float, default=0.05, help="euros")
     arguments = parser.parse_args()
-    found: list[Measured] = []
-    for n in sorted(arguments.sizes):
+    sizes = sorted(arguments.sizes)
+    found = kept(arguments.out)
+    for n in sizes:
+        if sum(one.crystals == n for one in found) > 1:
+            continue
         with tempfile.TemporaryDirectory() as folder:
+            if n == sizes[0]:
+                list(run(Path(folder), n, arguments.data))  # compiles
             for measured in run(Path(folder), n, arguments.data):
                 found.append(measured)
-                print(
-                    f"{n:9,d} {measured.stage:12s} {measured.cpu_s:8.1f} s {measured.peak_mb:8.0f} MB peak "
-                    f"{measured.disk_mb:8.1f} MB left",
-                    flush=True,
-                )
-    table(found, arguments)
-    print(json.dumps([asdict(one) for one in found]))
+                say(measured, arguments.out)
+    with tempfile.TemporaryDirectory() as folder:
+        for n in sorted(set(arguments.splits) - {one.crystals for one in found}):
+            found.append(splits_of_copies(Path(folder), n, sizes[-1], arguments.data))
+            say(found[-1], arguments.out)
+    table(sorted(found, key=lambda one: one.crystals), arguments)
+
+
+def kept(out: Path | None) -> list[Measured]:
+    """What an earlier call measured."""
+    if out is None or not out.exists():
+        return []
+    return [Measured(**json.loads(line)) for line in out.read_text().splitlines()]
+
+
+def say(one: Measured, out: Path | None) -> None:
+    line = json.dumps(asdict(one))
+    print(line, flush=True)
+    if out is not None:
+        with out.open("a") as handle:
+            handle.write(line + "\n")
 
 
 def run(folder: Path, n: int, data: Path | None) -> Iterator[Measured]:
     """Every stage in order."""
     source = folder / "source.json.zip"
-    write_entries(source, repeated(list(read_entries(data)) if data else mineral_entries(), n))
+    # In a process of its own: what this one holds would count as the least peak of every process that it starts.
+    writer = multiprocessing.get_context("spawn").Process(target=write_source, args=(source, n, data))
+    writer.start()
+    writer.join()
     for stage, command, left in commands(folder, source):
         yield measure(stage, n, command, left)
+
+
+def write_source(path: Path, n: int, data: Path | None) -> None:
+    write_entries(path, repeated(list(read_entries(data)) if data else mineral_entries(), n))
+
+
+def splits_of_copies(folder: Path, n: int, n_records: int, data: Path | None) -> Measured:
+    """The stage `splits`, on the records of `n_records` crystals over and over, each copy with ids of its own."""
+    records = folder / "records.parquet"
+    if not records.exists():
+        for stage in run(folder, n_records, data):
+            if stage.stage == "records":
+                break
+    path = folder / "copies.parquet"
+    writer = multiprocessing.get_context("spawn").Process(target=write_copies, args=(records, path, n))
+    writer.start()
+    writer.join()
+    chosen = {stage: (command, left) for stage, command, left in commands(folder, folder / "source.json.zip")}
+    command, left = chosen["splits"]
+    return measure("splits", n, [path if word == records else word for word in command], left)
+
+
+def write_copies(records: Path, path: Path, n: int) -> None:
+    table, metadata = read_table(records, version=columns.RECORDS_VERSION)
+    random = np.random.default_rng(0)
+    copies = []
+    for k in range(-(-n // len(table))):
+        factor = pa.array((1 + STRAIN * random.uniform(-1, 1, len(table))) ** 3)
+        ids = pc.binary_join_element_wise(table[columns.JID], str(k), "-")
+        volume = pc.multiply(table[columns.VOLUME], factor)
+        copy = table.set_column(table.schema.get_field_index(columns.JID), table.schema.field(columns.JID), ids)
+        copies.append(
+            copy.set_column(copy.schema.get_field_index(columns.VOLUME), copy.schema.field(columns.VOLUME), volume)
+        )
+    write_table(path, pa.concat_tables(copies).slice(0, n), version=columns.RECORDS_VERSION, metadata=metadata)
 
 
 def measure(stage: str, n: int, command: list[Any], left: list[Path]) -> Measured:
@@ -164,7 +229,7 @@ def commands(folder: Path, source: Path) -> Iterator[tuple[str, list[Any], list[
 
 
 def table(found: list[Measured], arguments: argparse.Namespace) -> None:
-    """Exponents between the last two sizes, start-up taken off, and the target by them."""
+    """Exponents, and the target by them."""
     target = arguments.target
     print(
         f"{'stage':12s} {'time ~ n^':>9s} {'memory ~ n^':>11s} {'disk ~ n^':>9s}   {target:,}: core hours, GB peak, GB"
@@ -174,8 +239,9 @@ def table(found: list[Measured], arguments: argparse.Namespace) -> None:
         mine = [one for one in found if one.stage == stage]
         if len(mine) < 3:
             continue
+        sizes = [one.crystals for one in mine]
         grown = {
-            key: growth([getattr(one, key) for one in mine], mine, target) for key in ("cpu_s", "peak_mb", "disk_mb")
+            key: growth(sizes, [getattr(one, key) for one in mine], target) for key in ("cpu_s", "peak_mb", "disk_mb")
         }
         (time_power, cpu), (memory_power, peak), (disk_power, left) = grown.values()
         hours, disk = hours + cpu / 3600, disk + left / 1e3
@@ -190,14 +256,18 @@ def table(found: list[Measured], arguments: argparse.Namespace) -> None:
     )
 
 
-def growth(values: list[float], sizes: list[Measured], target: int) -> tuple[float, float]:
-    """(exponent, value at the target); what does not grow has the exponent 0."""
+def growth(sizes: list[int], values: list[float], target: int) -> tuple[float, float]:
+    """(exponent, value at the target) of what is beyond the value of the smallest size, by least squares in logarithms.
+
+    What grows by less than a tenth in all counts as flat, with the exponent 0.
+    """
     start = values[0]
-    last, before = values[-1] - start, values[-2] - start
-    if before <= 0 or last <= before:
+    beyond = [(n, value - start) for n, value in zip(sizes[1:], values[1:], strict=True) if value > start]
+    if len(beyond) < 2 or values[-1] < 1.1 * start:
         return 0.0, values[-1]
-    power = log(last / before) / log(sizes[-1].crystals / sizes[-2].crystals)
-    return power, start + last * (target / sizes[-1].crystals) ** power
+    x, y = np.log(np.array(beyond)).T
+    power, offset = np.polyfit(x, y, 1)
+    return float(power), start + float(np.exp(offset + power * log(target)))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ In: a data set in JARVIS's format; a checkpoint for the steps after reading.  Ou
 
 The crystals are written anew as each format, so that all rows read the same ones. Rates are per second of processor
 time, the median of some rounds in which ours and the peers take turns, so other work on the machine hardly moves them.
-The whole is what `screen.py` does, in this process, after a first chunk that compiles the kernels.
+The whole is what `crystalmatrix predict --out` does, in this process, after a first chunk that compiles the kernels.
 
     python benchmarks/screening.py [--model results/lite/multitask.pt] [--crystals 10000] [--each 500] [--threads 2]
 """
@@ -24,6 +24,7 @@ from typing import Any
 import ase.io
 import torch
 from ase import Atoms
+from crystals import RAW, default_source
 
 from crystalmatrix import Predictor
 from crystalmatrix.crystals.crystal import Crystal
@@ -41,8 +42,6 @@ try:
 except ImportError:
     Structure = None
 
-ROOT = Path(__file__).parents[1]
-DATA = ROOT.parent / "shared/data/jarvis_dft_3d_part.json.zip"
 ROUNDS = 3
 OURS = "crystalmatrix"
 
@@ -60,13 +59,14 @@ class Discarded:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="a checkpoint; without it only reading is timed")
-    parser.add_argument("--data", type=Path, default=DATA, help="a data set in JARVIS's format")
+    parser.add_argument("--data", type=Path, help="a data set in JARVIS's format (default: the raw data of a run here)")
     parser.add_argument("--crystals", type=int, default=10_000, help="screened as a whole")
     parser.add_argument("--each", type=int, default=500, help="for the single steps and formats")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     warnings.simplefilter("ignore")  # the peers' remarks on every file
+    arguments.data = arguments.data or default_source(RAW)
     few = [item for item in islice(iterate(arguments.data), arguments.each) if isinstance(item, Crystal)]
     with tempfile.TemporaryDirectory() as folder:
         reading = {kind: rates(readers, n=len(few)) for kind, readers in formats(few, Path(folder)).items()}

@@ -18,6 +18,7 @@ import torch
 from crystalmatrix import errors
 from crystalmatrix.config import ReportConfig
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.contracts.card import CardScore, ModelCard
 from crystalmatrix.contracts.scores import ModelScores
 from crystalmatrix.contracts.summary import PredictionsMetadata
 from crystalmatrix.contracts.tables import RecordsMetadata
@@ -131,8 +132,8 @@ def _write_cards(path: Path, scores: ModelScores) -> None:
     card = model_card(checkpoint, scores, n_bytes=path.stat().st_size, digest=digest, path=f"models/{path.name}")
     write_text(path.with_suffix(".md"), card)
     units = {target.name: target.unit for target in checkpoint.targets}
-    properties = {name: {"mae": score.mae, "unit": units[name]} for name, score in scores.properties.items()}
-    write_json(path.with_suffix(".json"), {"tier": checkpoint.tier, "sha256": digest, "properties": properties})
+    properties = {name: CardScore(mae=score.mae, unit=units[name]) for name, score in scores.properties.items()}
+    ModelCard(tier=checkpoint.tier, sha256=digest, properties=properties).write(path.with_suffix(".json"))
 
 
 if __name__ == "__main__":

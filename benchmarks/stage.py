@@ -1,7 +1,7 @@
 """Features for a model of a benchmark, beside the graphs that they are made from, where the workflow has none of them.
 
-In: results/graphs/shard-*.parquet, a model's settings.  Out: the paths of results/features/{view}/shard-*.arrow; as a
-command, for a tier of config.yaml, a line each.
+In: results/graphs/shard-*.parquet (and results/descriptors/{potential}/), a model's settings.
+Out: the paths of results/features/{view}/shard-*.arrow; as a command, for a tier of config.yaml, a line each.
 """
 
 import argparse
@@ -12,16 +12,19 @@ from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.tables import GraphsMetadata
 from crystalmatrix.contracts.view import View
 from crystalmatrix.features.store import write_features
-from crystalmatrix.tiers import ModelSection
+from crystalmatrix.graphs.shards import most_neighbours
+from crystalmatrix.tiers import Seeing
 
 
-def features_for(shards: list[Path], model: ModelSection) -> list[Path]:
+def features_for(shards: list[Path], model: Seeing) -> list[Path]:
     """Writes what is missing; with the graph settings of the shards. Raises DataError."""
     view = View.of(GraphsMetadata.of_table(shards[0]).graph, model)
     paths = [shard.parents[1] / "features" / view.name / f"{shard.stem}.arrow" for shard in shards]
     for path, shard in zip(paths, shards, strict=True):
         if files.unreadable(path, version=columns.FEATURES_VERSION) or not path.exists():
-            write_features(path, shard, view=view, all_shards=shards)
+            described = [shard.parents[1] / "descriptors" / name / shard.name for name in view.descriptors]
+            n_slots = view.neighbours or most_neighbours(shards)
+            write_features(path, shard, view=view, n_slots=n_slots, descriptors=described)
     return paths
 
 

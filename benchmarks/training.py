@@ -7,7 +7,7 @@ one thread; more threads spin while they wait). Goals: std at least 10 times ALI
 pro 3 and 2 times, lite above 267 crystals/s (CGCNN elsewhere), pro below 10 GB.
 
 In: a JARVIS data set or records.  Out: a table, and a JSON object as the last line. `--count` instead counts what a
-step must do at least, and profiles it (floor.py).
+step must do at least, and profiles it (roofline.py).
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="of training steps, per model and round")
     parser.add_argument("--alignn-python", default=sys.executable, help="interpreter that has the package alignn")
     parser.add_argument("--plain-allocator", action="store_true", help="leave glibc's allocator as it is")
-    parser.add_argument("--count", action="store_true", help="the floor and a profile of each tier instead")
+    parser.add_argument("--count", action="store_true", help="the roofline and a profile of each tier instead")
     arguments = parser.parse_args()
     device = arguments.device
     if device == "auto":
@@ -62,7 +62,7 @@ def main() -> None:
         save_sample(source, sample, n_batches=arguments.batches, batch_size=arguments.batch_size)
         common = ["--sample", str(sample), "--device", device, "--threads", str(arguments.threads)]
         if arguments.count:
-            command = [sys.executable, str(HERE / "floor.py"), *common, "--models", *arguments.models]
+            command = [sys.executable, str(HERE / "roofline.py"), *common, "--models", *arguments.models]
             sys.exit(subprocess.run(command, env=environment, check=False).returncode)
         rows = measure_all(models, common, environment, arguments)
     print(

@@ -83,6 +83,7 @@ def keys_page() -> str:
         ("report", config.ReportConfig),
         ("report.submission", config.SubmissionConfig),
         ("screen.NAME", config.ScreenConfig),
+        ("embeddings.NAME", config.EmbeddingConfig),
     ]
     for title, section in parts:
         lines += [f"## {title}", "", (section.__doc__ or "").strip(), ""]

@@ -106,20 +106,19 @@ def viewed(wildcards):
 
 
 def shard_viewed(wildcards):
-    """The graph shard behind a file of features; a number or a view that does not exist is refused."""
+    """What a file of features is made from, by name; a number or a view that does not exist is refused.
+
+    Descriptors: one file for each potential that the view holds. The most neighbours: where it takes all of them.
+    """
     or_exit(CONFIG.check_shard, wildcards.shard)
-    viewed(wildcards)
+    view = viewed(wildcards)
     path = f"results/features/{wildcards.view}/shard-{wildcards.shard}.arrow"
     rebuilt_if_unreadable(path, columns.FEATURES_VERSION)
-    return f"results/graphs/shard-{wildcards.shard}.parquet"
-
-
-def shard_described(wildcards):
-    """The descriptor shards of a graph shard, one for each potential that the view holds."""
-    return [
-        f"results/descriptors/{potential}/shard-{wildcards.shard}.parquet"
-        for potential in viewed(wildcards).descriptors
-    ]
+    return {
+        "shard": f"results/graphs/shard-{wildcards.shard}.parquet",
+        "most_neighbours": "results/graphs/most_neighbours.json" if view.neighbours is None else [],
+        "descriptors": [f"results/descriptors/{name}/shard-{wildcards.shard}.parquet" for name in view.descriptors],
+    }
 
 
 def shard_to_describe(wildcards):
@@ -135,11 +134,6 @@ def facts_of(wildcards):
     """What the descriptors of a potential depend on, as text; nothing of an unknown one, which the input refuses."""
     facts = POTENTIALS.get(wildcards.potential)
     return f"{facts.package} {facts.package_version} {facts.sha256}" if facts else ""
-
-
-def shards_compared(wildcards):
-    """All shards where a view takes all neighbours: they say how many slots its files have."""
-    return SHARDS if viewed(wildcards).neighbours is None else []
 
 
 def seen_features(wildcards):
@@ -228,15 +222,37 @@ def screening(wildcards):
 
 
 @functools.cache
+def files_of(structures):
+    """The files of a path of structures."""
+    return [path for _, path in or_exit(structure_files, [Path(structures)])]
+
+
 def structures_of(name):
     """The files of the structures to predict."""
-    return [path for _, path in or_exit(structure_files, [Path(or_exit(CONFIG.screening, name).structures)])]
+    return files_of(or_exit(CONFIG.screening, name).structures)
 
 
 def screened(wildcards):
     """The same, as far as Snakemake can watch them."""
     run_claims()
     return nameable(structures_of(wildcards.name))
+
+
+def embedding(wildcards):
+    """The entry of config.yaml's `embeddings` section."""
+    return or_exit(CONFIG.embedding, wildcards.name)
+
+
+def embedded(wildcards):
+    """The files of its structures, as far as Snakemake can watch them."""
+    run_claims()
+    return nameable(files_of(embedding(wildcards).structures))
+
+
+def embedding_model(wildcards):
+    """The checkpoint that embeds; nothing where a potential does."""
+    model = embedding(wildcards).model
+    return [] if model in POTENTIALS else model
 
 
 def n_parts(wildcards):

@@ -4,9 +4,7 @@
 rule features:
     """Dense rows of neighbours, 3-body fingerprints and neighbourhoods of every atom, as one view lays them out."""
     input:
-        shard=shard_viewed,
-        all_shards=shards_compared,
-        descriptors=shard_described,
+        unpack(shard_viewed),
     output:
         "results/features/{view}/shard-{shard}.arrow",
     log:
@@ -28,7 +26,7 @@ rule features:
         "Laying out shard {wildcards.shard} for {wildcards.view}"
     shell:
         'python "$SCRIPTS"/features.py --view {params.view:q} --shard {input.shard}'
-        " --all-shards {input.all_shards} --descriptors {input.descriptors} --out {output} &> {log}"
+        " --most-neighbours {input.most_neighbours} --descriptors {input.descriptors} --out {output} &> {log}"
 
 
 rule view:
@@ -45,7 +43,8 @@ rule view:
         "../envs/data.yaml"
     params:
         version=columns.FEATURES_VERSION,
+        shards=CONFIG.graph.shards,
     message:
         "Listing the features of {wildcards.view}"
     shell:
-        'python "$SCRIPTS"/view.py --shards {input.shards} --out {output} &> {log}'
+        'python "$SCRIPTS"/view.py --folder results/features/{wildcards.view} --shards {params.shards} --out {output} &> {log}'

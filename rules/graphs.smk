@@ -46,7 +46,27 @@ rule graph_statistics:
         runtime=needs.minutes("graph_statistics"),
     params:
         code=digest(SCRIPTS / "graph_statistics.py"),
+        shards=CONFIG.graph.shards,
     message:
         "Counting neighbours and angles"
     shell:
-        'python "$SCRIPTS"/graph_statistics.py --shards {input.shards} --out {output} &> {log}'
+        'python "$SCRIPTS"/graph_statistics.py --graphs results/graphs --shards {params.shards} --out {output} &> {log}'
+
+
+rule most_neighbours:
+    """The most that any atom has, only where a view takes all neighbours: its files have as many slots."""
+    input:
+        shards=SHARDS,
+    output:
+        "results/graphs/most_neighbours.json",
+    log:
+        "results/logs/graphs/most_neighbours.log",
+    conda:
+        "../envs/data.yaml"
+    params:
+        version=columns.GRAPHS_VERSION,
+        shards=CONFIG.graph.shards,
+    message:
+        "Looking for the atom with the most neighbours"
+    shell:
+        'python "$SCRIPTS"/most_neighbours.py --graphs results/graphs --shards {params.shards} --out {output} &> {log}'

@@ -43,7 +43,7 @@ rule screen_part:
     wildcard_constraints:
         part=r"\d+",
     conda:
-        "../envs/train.yaml"
+        "../envs/transfer.yaml"
     threads: TRAIN_THREADS
     resources:
         gpu=one_gpu,
@@ -81,7 +81,8 @@ rule screen:
     params:
         version=versions.SCREEN_VERSION,
         structures=lambda wildcards: screening(wildcards).structures,
+        parts=n_parts,
     message:
         "Writing {output}"
     shell:
-        'python "$SCRIPTS"/screen_table.py --parts {input.parts} --structures {params.structures:q} --out {output} &> {log}'
+        'python "$SCRIPTS"/screen_table.py --folder results/screen/{wildcards.name} --parts {params.parts} --structures {params.structures:q} --out {output} &> {log}'

@@ -4,8 +4,11 @@ Input functions call it, since they run after the user's wish is known and befor
 """
 
 from crystalmatrix.cli.damaged import SET_ASIDE, damaged
+from crystalmatrix.cli.plan import HINT, at_start
 from crystalmatrix.files import unreadable
 from crystalmatrix.run_folder import claim
+
+FEWEST_FORESEEN = 5  # trainings: fewer are done before measuring pays
 
 
 @functools.cache
@@ -46,6 +49,18 @@ def set_aside(path, reason):
     path.replace(kept)
     said = reason.removesuffix("; delete it and run again")
     print(f"{said}; kept as {kept.name}, to be built again where it is needed", file=sys.stderr)
+
+
+def foresee():
+    """On a terminal, before the first job of a run with many trainings: what they will take on this machine."""
+    wanted = [job.wildcards for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]
+    if not sys.stderr.isatty() or len(wanted) < FEWEST_FORESEEN:
+        print(HINT, file=sys.stderr)
+        return
+    print("measuring for some seconds how long this takes on this machine", file=sys.stderr)
+    models = sorted(f"{wildcards.tier}/{wildcards.task}" for wildcards in wanted)
+    device = "auto" if int(os.environ[GPU_JOBS]) else "cpu"
+    print(at_start(models, OVERLAY, cores=workflow.cores, device=device), file=sys.stderr)
 
 
 def check_cluster():

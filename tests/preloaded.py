@@ -3,8 +3,8 @@
 In: a command line as for `subprocess.run`.  Out: `subprocess.CompletedProcess`, as text.
 
 The fork is what a start of its own would be: it has its argv, folder, environment, files and signals, and it ends
-before the next one begins, so nothing is handed on. Only the imports of other people's packages, and for screen.py of
-ours, are done once a test process: 1.2 s of processor time of Snakemake, 2.9 s of what predicts.
+before the next one begins, so nothing is handed on. Only the imports of other people's packages, and for `predict`
+of ours, are done once a test process: 1.2 s of processor time of Snakemake, 2.9 s of what predicts.
 """
 
 import atexit

@@ -1,11 +1,12 @@
 """The code behind a script: all of its modules, none of another's; its digest moves with every one of them."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
-from crystalmatrix.code import digest, files_behind
+from crystalmatrix.code import digest, files_behind, imported
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow_scripts"
@@ -35,6 +36,27 @@ def test_files_behind_a_script(scripts: Path) -> None:
     assert names == ["run.py", "crystalmatrix/a/__init__.py", "crystalmatrix/a/b.py", "crystalmatrix/c.py"]
 
 
+def test_imports_read_as_text_are_those_of_the_parser() -> None:
+    """Of all of our files; a docstring may hold a line like one, but that leads to no file."""
+    files = [*SCRIPTS.rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
+    parsed = {path: imports_of(path) for path in files}
+    assert sum(map(len, parsed.values())) > 1000
+    assert {path: names - set(imported(path)) for path, names in parsed.items() if names - set(imported(path))} == {}
+    added = {name for path in SCRIPTS.rglob("*.py") for name in set(imported(path)) - parsed[path]}
+    assert [name for name in added if (SCRIPTS / f"{name.replace('.', '/')}.py").exists()] == []
+
+
+def imports_of(path: Path) -> set[str]:
+    """The slow way. Imports relative to a package, which only tests have, are left out."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
 @pytest.mark.parametrize(
     ("changed", "moves"),
     [("run.py", True), ("crystalmatrix/c.py", True), ("page.j2", True), ("crystalmatrix/d.py", False)],
@@ -57,5 +79,4 @@ def test_every_rule_watches_its_code_or_has_a_version() -> None:
 
 def test_every_script_is_run_by_a_rule_or_by_make() -> None:
     callers = "".join(path.read_text() for path in [*(ROOT / "rules").glob("*.smk"), ROOT / "Makefile"])
-    by_hand = {"screen.py"}  # on the user's machine, from docs/predict.md; the rules screen in parts
-    assert {path.name for path in SCRIPTS.glob("*.py") if path.name not in callers} == by_hand
+    assert {path.name for path in SCRIPTS.glob("*.py") if path.name not in callers} == set()

@@ -89,6 +89,18 @@ def test_project_declares_what_the_scripts_import() -> None:
     assert used <= declared
 
 
+def repeated(lines: list[str]) -> list[str]:
+    """Packages that a list of requirements names more than once."""
+    names = [canonicalize_name(Requirement(line).name) for line in lines]
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def test_no_dependency_is_declared_twice() -> None:
+    assert repeated(["numpy>=2", "scipy", "NumPy==2.1"]) == ["numpy"]  # the control
+    for extra in ([], *PROJECT["optional-dependencies"].values()):
+        assert repeated([*PROJECT["dependencies"], *extra]) == []
+
+
 def test_lock_holds_every_dependency_within_its_bounds() -> None:
     extras = PROJECT["optional-dependencies"]
     for line in [

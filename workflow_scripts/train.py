@@ -1,4 +1,4 @@
-"""Train one target of the matrix: results/{tier}/{task}.pt. A killed run continues where it stopped.
+"""Train one model of the matrix: results/{tier}/{task}.pt. A killed run continues where it stopped.
 
 With torchrun --standalone --nproc-per-node 2 in the place of python, two processes train it together, each on a GPU.
 """

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crystalmatrix.contracts import columns
+from crystalmatrix.contracts.card import CardScore, ModelCard
 from crystalmatrix.files import sha256, write_table
 
 from ..features.cases import ORIGIN
@@ -21,12 +22,8 @@ def shipped(run: Run, trained: Trained) -> Path:
     models.mkdir()
     path = models / "formation_energy.pt"
     shutil.copy(trained.model, path)
-    card = {
-        "tier": "std",
-        "sha256": sha256(path),
-        "properties": {"formation_energy": {"mae": 0.0412, "unit": "eV/atom"}},
-    }
-    path.with_suffix(".json").write_text(json.dumps(card))
+    scores = {"formation_energy": CardScore(mae=0.0412, unit="eV/atom")}
+    ModelCard(tier="std", sha256=sha256(path), properties=scores).write(path.with_suffix(".json"))
     return path
 
 
@@ -94,8 +91,8 @@ def test_whole_files_pass_and_each_damaged_one_is_a_line(run: Run, trained: Trai
 
 def test_the_digest_of_a_card_is_compared(run: Run, trained: Trained, shipped: Path) -> None:
     """A whole checkpoint that is another one than the card describes."""
-    card = json.loads(shipped.with_suffix(".json").read_text())
-    shipped.with_suffix(".json").write_text(json.dumps(card | {"sha256": "0" * 64}))
+    card = shipped.with_suffix(".json")
+    ModelCard.read(card).model_copy(update={"sha256": "0" * 64}).write(card)
     ended = run("verify", shipped)
     assert ended.code == 1
     assert "expected 000000000000..." in ended.out

@@ -4,10 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from crystalmatrix.cli.forecast import EVALUATION_STARTS, TRAINING_STARTS, forecast, targets_of, training, wall_seconds
+from crystalmatrix.cli.forecast import (
+    EVALUATION_STARTS,
+    TRAINING_STARTS,
+    forecast,
+    training,
+    wall_seconds,
+    wanted_tasks,
+)
 from crystalmatrix.cli.sizes import Sizes, sizes_of
 from crystalmatrix.config import Config, load
 from crystalmatrix.contracts import columns as c
@@ -20,7 +28,7 @@ from crystalmatrix.errors import ConfigError
 from crystalmatrix.files import write_table
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.tiers import TierConfig
-from crystalmatrix.training.rate import Rates
+from crystalmatrix.training.rate import MemberRates, Rates, line_through
 
 from ..features.cases import ORIGIN
 from ..workflow.running import ROOT
@@ -34,9 +42,9 @@ BLEND: dict[str, Any] = {
         {"architecture": "kernel", "descriptors": ["chgnet"], "components": 8},
     ],
 }
+NETWORK = MemberRates(step_seconds=0.01, atom_seconds=0.001, validation_seconds=0.00025)
 RATES = Rates(
-    training_atoms_per_second=1000,
-    validation_atoms_per_second=4000,
+    members=[NETWORK],
     start_seconds=4,
     memory_mb=500,
     bytes_per_atom=800,
@@ -46,6 +54,7 @@ RATES = Rates(
 SIZES = Sizes(
     n_train={"band_gap": 100, MULTITASK: 1000},
     n_val={"band_gap": 10, MULTITASK: 100},
+    multitask={"band_gap": 90, "dielectric": 20},
     train_atoms={"band_gap": 5.0, MULTITASK: 10.0},
     n_crystals=2000,
     mean_atoms=10.0,
@@ -79,7 +88,8 @@ def test_the_time_of_a_training_is_its_crystals_over_the_rate() -> None:
     lite = config_of().tiers["lite"]
     seen, seconds = training(lite, "band_gap", sizes=SIZES, rates=RATES)
     assert seen == 100 * 60  # max_epochs
-    assert seconds == pytest.approx(TRAINING_STARTS * 4 + 60 * (100 * 5 / 1000 + 10 * 5 / 4000))
+    steps = 60 * 4  # batches of 32
+    assert seconds == pytest.approx(TRAINING_STARTS * 4 + steps * 0.01 + 60 * 100 * 5 / 1000 + 61 * 10 * 5 / 4000)
     seen, _ = training(lite, MULTITASK, sizes=SIZES, rates=RATES)
     assert seen == 60 * 1000
 
@@ -96,6 +106,7 @@ def test_what_is_done_is_not_planned(tmp_path: Path) -> None:
     (tmp_path / "lite").mkdir()
     (tmp_path / "lite/band_gap.pt").touch()
     rest = forecast(config_of(), "lite", tasks, sizes=SIZES, rates=RATES, results=tmp_path)
+    assert rest.crystals_per_second == pytest.approx(60 * 1000 / (rest.seconds[0] - TRAINING_STARTS * 4))
     assert (todo.done, rest.done) == (0, 1)
     assert (todo.evaluation_seconds, rest.evaluation_seconds) == (EVALUATION_STARTS * 8, EVALUATION_STARTS * 4)
     assert rest.seconds == todo.seconds[1:]
@@ -104,10 +115,10 @@ def test_what_is_done_is_not_planned(tmp_path: Path) -> None:
 
 def test_targets_bring_the_model_they_start_from() -> None:
     config = config_of()
-    assert targets_of(config, ["results/std/band_gap.pt"]) == {"std": ["band_gap", MULTITASK]}
-    assert targets_of(config, ["lite/band_gap"]) == {"lite": ["band_gap"]}
+    assert wanted_tasks(config, ["results/std/band_gap.pt"]) == {"std": ["band_gap", MULTITASK]}
+    assert wanted_tasks(config, ["lite/band_gap"]) == {"lite": ["band_gap"]}
     with pytest.raises(ConfigError, match="did you mean 'lite'"):
-        targets_of(config, ["lit"])
+        wanted_tasks(config, ["lit"])
 
 
 def test_the_table_is_measured_on_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,20 +134,61 @@ def test_the_table_is_measured_on_this_machine(run: Run, monkeypatch: pytest.Mon
     assert "Not in it: the descriptors of chgnet" in ended.out
 
 
+def test_every_member_of_a_blend_has_its_own_epochs() -> None:
+    """`min_epochs` of a member, in place of the tier's; each member sees the crystals."""
+    small = {"crystals_seen": 100, "max_epochs": 60, "min_epochs": 2}
+    readout, network, kernel = BLEND["members"]
+    blend = TierConfig.parse({"model": BLEND, "training": small})
+    longer = TierConfig.parse(
+        {"model": BLEND | {"members": [readout | {"min_epochs": 30}, network, kernel]}, "training": small}
+    )
+    rates = RATES.model_copy(update={"members": [NETWORK, NETWORK, MemberRates()]})
+    seen, seconds = training(blend, "band_gap", sizes=SIZES, rates=rates)
+    assert seen == (2 + 2 + 1) * 100
+    more_seen, more_seconds = training(longer, "band_gap", sizes=SIZES, rates=rates)
+    assert more_seen == (30 + 2 + 1) * 100
+    of_an_epoch = 4 * 0.01 + 100 * 5 / 1000 + 10 * 5 / 4000
+    assert more_seconds - seconds == pytest.approx(28 * of_an_epoch)
+
+
 def test_a_kernel_takes_the_square_of_its_crystals() -> None:
-    """Beside a network's epochs; a multi-task one fits each property, and none more than `most_crystals`."""
+    """Beside a network's epochs; a multi-task one fits each property and auxiliary, none more than `most_crystals`."""
     blend = TierConfig.parse({"model": BLEND})
-    slow = RATES.model_copy(update={"kernel_seconds": 0.001})
-    for task, squares in (("band_gap", 100**2), (MULTITASK, 100**2)):
-        _, without = training(blend, task, sizes=SIZES, rates=RATES)
+    rates = RATES.model_copy(update={"members": [NETWORK, NETWORK, MemberRates()]})
+    slow = RATES.model_copy(update={"members": [NETWORK, NETWORK, MemberRates(kernel_seconds=0.001)]})
+    for task, squares in (("band_gap", 100**2), (MULTITASK, 90**2 + (1 + 3) * 20**2)):
+        _, without = training(blend, task, sizes=SIZES, rates=rates)
         _, seconds = training(blend, task, sizes=SIZES, rates=slow)
         assert seconds - without == pytest.approx(0.001 * squares)
     few = TierConfig.parse({"model": BLEND["members"][2] | {"most_crystals": 10}})
-    alone = slow.model_copy(update={"training_atoms_per_second": 0.0, "validation_atoms_per_second": 0.0})
+    alone = RATES.model_copy(update={"members": [MemberRates(kernel_seconds=0.001)]})
     assert training(few, "band_gap", sizes=SIZES, rates=alone) == (
         100,
         pytest.approx(TRAINING_STARTS * 4 + 0.001 * 10**2),
     )
+
+
+@pytest.mark.parametrize(
+    ("large", "small", "expected"),
+    [
+        ((100, 1.2), (20, 0.4), (0.2, 0.01)),
+        ((100, 1.0), (20, 0.2), (0.0, 0.01)),
+        ((100, 1.0), (20, 0.1), (0.0, 0.01)),  # a noisy pair: no start below zero
+        ((100, 1.0), (20, 1.1), (0.0, 0.01)),  # another: no atom below zero
+    ],
+)
+def test_a_step_is_a_start_and_its_atoms(
+    large: tuple[float, float], small: tuple[float, float], expected: tuple[float, float]
+) -> None:
+    atoms, seconds = (np.array(pair) for pair in zip(large, small, strict=True))
+    assert line_through(atoms, seconds) == pytest.approx(expected)
+
+
+def test_processes_side_by_side_are_averaged() -> None:
+    slow = RATES.model_copy(update={"members": [MemberRates(atom_seconds=0.003)], "start_seconds": 8.0})
+    mean = Rates.mean([RATES, slow])
+    assert mean.members == [MemberRates(step_seconds=0.005, atom_seconds=0.002, validation_seconds=0.000125)]
+    assert (mean.start_seconds, mean.memory_mb) == (6.0, 500.0)
 
 
 @pytest.mark.parametrize(
@@ -145,12 +197,19 @@ def test_a_kernel_takes_the_square_of_its_crystals() -> None:
         (["litte"], "did you mean 'lite'?"),
         (["lite/bandgap"], "did you mean 'band_gap'?"),
         (["--configfile", "none.yaml"], "none.yaml: not found"),
+        (["--configfile", "."], "--configfile .: a folder, expected a YAML file"),
+        (["--configfile", "text.yaml"], "text.yaml: config: found 'lite'"),
+        (["--configfile", "broken.yaml"], "broken.yaml: not valid YAML"),
+        (["--directory", "nowhere"], "--directory nowhere: not found, expected the folder of a run"),
+        (["--cores", "0"], "--cores: found 0, expected at least 1"),
         (["--configfile", "odd.yaml"], "unknown key 'tires'; did you mean 'tiers'?"),
         (["--configfile", "own.yaml"], "run the data stage first"),
     ],
 )
 def test_mistakes_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str) -> None:
     monkeypatch.setattr("crystalmatrix.shipped.PROJECT", ROOT)
+    Path("text.yaml").write_text("lite\n")
+    Path("broken.yaml").write_text("data: [\n")
     Path("odd.yaml").write_text("tires: {}\n")
     Path("own.yaml").write_text("data: {source: mine, splits: random}\n")
     ended = run("plan", *arguments)

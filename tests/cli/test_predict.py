@@ -94,6 +94,7 @@ def test_features_of_crystals_and_atoms_agree(run: Run, trained: Trained, crysta
     assert len(crystal) == 3
     assert len(atom) == 6
     assert atom.columns.tolist()[:4] == ["id", "formula", "atom", "element"]
+    assert crystal["formula"].tolist() == Predictor(trained.model, device="cpu").predict(crystals)["formula"].tolist()
     feature = [name for name in atom if name.startswith("feature_")]
     mean = atom.groupby("id", sort=False)[feature].mean().to_numpy()
     deviation = atom.groupby("id", sort=False)[feature].std(ddof=0).to_numpy()
@@ -131,6 +132,9 @@ def test_features_of_a_potential_are_its_descriptors(run: Run, crystals: Path) -
         (["predct"], "did you mean 'predict'?"),
         (["features", "crystals", "--out", "t.json"], "unknown ending '.json'"),
         (["features", "none", "--out", "t.csv"], "none: not found"),
+        (["features", "empty", "--out", "t.csv"], "empty: found no structure file in it"),
+        (["features", "crystals", "--out", "t.csv", "--model", "cghnet"], "did you mean 'chgnet'?"),
+        (["features", "crystals", "--out", "t.csv", "--per", "atm"], "did you mean 'atom'?"),
     ],
 )
 def test_mistakes_are_one_line(run: Run, crystals: Path, tmp_path: Path, arguments: list[str], said: str) -> None:

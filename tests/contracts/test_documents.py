@@ -9,18 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crystalmatrix.config import GraphConfig
+from crystalmatrix.contracts.card import CardScore, ModelCard
 from crystalmatrix.contracts.comparison import Comparison
 from crystalmatrix.contracts.coverage import Coverage, FoldCounts, PropertyCoverage
+from crystalmatrix.contracts.descriptors import DescriptorsMetadata
 from crystalmatrix.contracts.document import Document
-from crystalmatrix.contracts.features import ListedShard, ViewShards
+from crystalmatrix.contracts.features import FeaturesMetadata, ListedShard, ViewShards
 from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.contracts.quality import Quality
 from crystalmatrix.contracts.scores import ModelScores, PropertyScores
 from crystalmatrix.contracts.screening import BEGIN, PartPlan, ScreenMetadata, ScreenPlan
 from crystalmatrix.contracts.statistics import Statistics
 from crystalmatrix.contracts.summary import PredictionsMetadata
-from crystalmatrix.contracts.tables import RecordsMetadata, SplitsMetadata
+from crystalmatrix.contracts.tables import GraphsMetadata, RecordsMetadata, SplitsMetadata
+from crystalmatrix.contracts.view import View
 from crystalmatrix.errors import DataError
+from crystalmatrix.tiers import EquivariantConfig
 
 from .cases import summary
 
@@ -29,6 +34,7 @@ SCORES = PropertyScores(
     unit="eV", n_train=10, n_val=2, n_test=2, mae=0.1, mae_low=0.05, mae_high=0.2, median_ae=0.1, rmse=0.2, bias=-0.1,
     val_mae=None, constant=1.0, constant_mae=0.5, n_twins=0, mae_without_twins=0.1, interval_coverage=None,
     interval_width=None, spread_correlation=None, error_by_spread=None,
+    error_by_distance=None, far_to_near=None,
 )  # fmt: skip
 DOCUMENTS: list[Document] = [
     ORIGIN,
@@ -70,6 +76,29 @@ DOCUMENTS: list[Document] = [
     ScreenPlan(files_digest="0", n_files=1, parts=(PartPlan(file=0, start=BEGIN, n_crystals=3),)),
     ScreenMetadata(units={"ehull": "eV/atom"}, rows=3, failed=0, noted=0, outside=0),
     Comparison(properties={}),
+    ModelCard(tier="pro", sha256="0", properties={"ehull": CardScore(mae=0.1, unit="eV/atom")}),
+    GraphsMetadata(graph=GraphConfig(), shard=0, n_shards=1, records_digest="1"),
+    FeaturesMetadata(
+        view=View.of(GraphConfig(), EquivariantConfig(architecture="equivariant")),
+        n_slots=16,
+        shard=0,
+        n_shards=1,
+        records_digest="1",
+        shard_sha256="0",
+    ),
+    DescriptorsMetadata(
+        potential="chgnet",
+        package="chgnet",
+        package_version="1",
+        weights_sha256="0",
+        licence="a",
+        trained_on="a",
+        layers={"last": (0, 64)},
+        shard=0,
+        n_shards=1,
+        records_digest="1",
+        shard_sha256="0",
+    ),
 ]
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: type(document).__name__)
 

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.entries import fields_of
-from crystalmatrix.data.leakage import N_DISTANCES, REACH, SAME_BELOW, fingerprint, leakage_table
+from crystalmatrix.data.leakage import N_DISTANCES, REACH, SAME_BELOW, leakage_table, signature
 from crystalmatrix.data.records import build_records
 
 from .entries import rock_salt
 
 
-def fingerprint_of(atoms):
-    return fingerprint(np.array(atoms.cell), atoms.get_scaled_positions(), atoms.numbers)
+def signature_of(atoms):
+    return signature(np.array(atoms.cell), atoms.get_scaled_positions(), atoms.numbers)
 
 
-def fingerprint_by_loops(lattice, fractional, species):
+def signature_by_loops(lattice, fractional, species):
     unit = (abs(np.linalg.det(lattice)) / len(species)) ** (1 / 3)
     elements = sorted(set(species.tolist()))
     images = [np.array(image) - 3 for image in np.ndindex(7, 7, 7)]
@@ -43,23 +43,23 @@ def fingerprint_by_loops(lattice, fractional, species):
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), n_atoms=st.integers(1, 4))
-def test_the_fingerprint_as_found_by_loops(seed, n_atoms):
+def test_the_signature_as_found_by_loops(seed, n_atoms):
     rng = np.random.default_rng(seed)
     lattice = 3.5 * n_atoms ** (1 / 3) * np.eye(3) + rng.uniform(-0.5, 0.5, (3, 3))
     fractional, species = rng.random((n_atoms, 3)), rng.choice([8, 12, 22], n_atoms)
     assert np.allclose(
-        fingerprint(lattice, fractional, species), fingerprint_by_loops(lattice, fractional, species), atol=1e-9
+        signature(lattice, fractional, species), signature_by_loops(lattice, fractional, species), atol=1e-9
     )
 
 
-def test_the_fingerprint_knows_neither_cell_nor_setting_nor_scale():
+def test_the_signature_knows_neither_cell_nor_setting_nor_scale():
     small = ase.build.bulk("NaCl", "rocksalt", a=5.6)
-    expected = fingerprint_of(small)
+    expected = signature_of(small)
     big = ase.build.make_supercell(ase.build.bulk("NaCl", "rocksalt", a=5.9, cubic=True), np.diag([1, 2, 1]))
     big.rotate(30, "x", rotate_cell=True)
     big.translate([0.3, 0.2, 0.1])
-    assert np.allclose(fingerprint_of(big[::-1]), expected, atol=1e-9)
-    other = fingerprint_of(ase.build.bulk("NaCl", "zincblende", a=5.6))
+    assert np.allclose(signature_of(big[::-1]), expected, atol=1e-9)
+    other = signature_of(ase.build.bulk("NaCl", "zincblende", a=5.6))
     assert np.sqrt(np.mean((other - expected) ** 2)) > 10 * SAME_BELOW
 
 

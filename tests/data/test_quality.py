@@ -1,9 +1,12 @@
 """The quality table counts what is there, and known oddities are told only where they are."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
+from crystalmatrix.contracts import columns as c
 from crystalmatrix.data.bundled.regenerate import read_benchmark
 from crystalmatrix.data.defects import known_defects
 from crystalmatrix.data.entries import fields_of
@@ -73,12 +76,24 @@ def test_oddities_are_told_where_they_are():
     text = "\n".join(known_defects(records_of([odd]).table))
     for said in (
         "Shear modulus (Voigt): 1 negative values",
-        "1 non-zero values of crystals whose inversion centre",
+        "1 non-zero values of crystals whose symmetry forbids any",
         "1 TB-mBJ gaps more than 0.2 eV below",
         "median 3.00 eV/atom",
         "JVASP-96735 in more than one fold",
     ):
         assert said in text
+
+
+def test_one_symmetry_forbids_what_training_sets_to_zero():
+    """Point group 432 has no inversion and no piezoelectricity either; 23 has neither centre nor zero."""
+    table = records_of([rock_salt(f"JVASP-{i}", dfpt_piezo_max_dij=5.0) for i in range(3)]).table
+    groups = {c.POINT_GROUP: ["432", "23", "m-3m"], c.HAS_INVERSION: [False, False, True]}
+    for name, values in groups.items():
+        place = table.column_names.index(name)
+        table = table.set_column(place, table.schema.field(name), pa.array(values, table.schema.field(name).type))
+    assert "2 non-zero values of crystals whose symmetry forbids any" in "\n".join(known_defects(table))
+    found = quality(replace(records_of([]), table=table), source=ORIGIN, fields={})
+    assert found.properties["piezoelectric"].nonzero_against_symmetry == 2
 
 
 def test_another_field_of_a_property_brings_its_unit():

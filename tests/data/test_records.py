@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.crystals import crystal as e
+from crystalmatrix.crystals.formula import hill_formula
 from crystalmatrix.data.entries import fields_of
 from crystalmatrix.data.minerals import mineral_entries
-from crystalmatrix.data.records import build_records, check_records, hill_formula, table_digest
+from crystalmatrix.data.records import build_records, check_records, table_digest
 from crystalmatrix.errors import DataError
 
 from .entries import rock_salt

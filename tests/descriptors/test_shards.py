@@ -17,10 +17,11 @@ from crystalmatrix.descriptors.described import LARGEST, half
 from crystalmatrix.descriptors.potential import Batch
 from crystalmatrix.descriptors.shards import write_shard
 from crystalmatrix.descriptors.store import AT_ONCE
-from crystalmatrix.errors import DataError
+from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.store import open_features, write_features
-from crystalmatrix.tiers import PotentialName, ReadoutConfig
+from crystalmatrix.models.descriptors import DescriptorInput
+from crystalmatrix.tiers import LayerName, PotentialName, ReadoutConfig
 
 from ..features.cases import ORIGIN, write_records, write_shards
 from ..models.cases import random_crystal
@@ -81,7 +82,7 @@ def features_of(folder: Path, graphs: list[Path], shards: list[Path], block_byte
             paths[-1],
             graph,
             view=View.of(GRAPH, MODEL),
-            all_shards=graphs,
+            n_slots=MODEL.neighbours,
             descriptors=[shard],
             block_bytes=block_bytes,
         )
@@ -146,7 +147,7 @@ def test_a_shard_of_other_crystals_is_one_line(tmp_path: Path, graphs: list[Path
 
 def test_no_descriptors_for_a_view_that_has_some_is_one_line(tmp_path: Path, graphs: list[Path]) -> None:
     with pytest.raises(DataError, match="found 0 descriptor shards, expected one for each of chgnet"):
-        write_features(tmp_path / "shard.arrow", graphs[0], view=View.of(GRAPH, MODEL), all_shards=graphs)
+        write_features(tmp_path / "shard.arrow", graphs[0], view=View.of(GRAPH, MODEL), n_slots=MODEL.neighbours)
 
 
 def test_other_weights_are_one_line(
@@ -183,6 +184,29 @@ def test_layers_cover_the_features() -> None:
 def test_config_and_facts_know_the_same_potentials() -> None:
     assert sorted(PotentialName.__args__) == sorted(POTENTIALS)
     assert n_descriptors(("chgnet", "7net-0")) == 65 + 640 + 2
+
+
+def test_config_and_facts_know_the_same_layers() -> None:
+    assert set(LayerName.__args__) == {layer for facts in POTENTIALS.values() for layer in facts.layers}
+
+
+@pytest.mark.parametrize("seen", [("7net-0",), ("7net-0", "chgnet"), ("chgnet", "7net-0")])
+def test_a_model_reads_the_layers_that_it_names(seen: tuple[str, ...]) -> None:
+    """Their columns, wherever they stand, and the site energy; without a name all of the potential."""
+    start = 0 if seen[0] == "7net-0" else 65
+    energies = sum(POTENTIALS[name].width for name in seen)
+    model = ReadoutConfig(architecture="readout", descriptors=("7net-0",))
+    second = model.model_copy(update={"descriptor_layers": ("layer 2",)})
+    index = [DescriptorInput(config, seen).index.tolist() for config in (model, second)]
+    own = energies + seen.index("7net-0")
+    assert index[0] == [*range(start, start + 640), own]
+    assert index[1] == [*range(start + 128, start + 256), own]
+
+
+def test_a_potential_without_the_named_layers_is_a_sentence() -> None:
+    model = ReadoutConfig(architecture="readout", descriptors=("chgnet",), descriptor_layers=("layer 2",))
+    with pytest.raises(ConfigError, match="found layer 2, of which chgnet has none, expected some of: atoms, magnetic"):
+        DescriptorInput(model, ("chgnet",))
 
 
 def test_a_view_without_descriptors_has_the_name_that_it_had() -> None:

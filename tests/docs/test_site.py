@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from .modules import DOCS, load
-from .test_links import dead
 
 ROOT = DOCS.parent
+dead = load("links").dead
 README = (ROOT / "README.md").read_text("utf-8")
 
 

@@ -147,7 +147,7 @@ def boards(source: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, B
         target = np.array([float(labels[jid][row.field]) for jid in test])
         published = {k: aligned(v, np.array(test)) for k, v in read_published(folder, row.field).items()}
         constant = float(np.median(target))
-        ours = FoldPredictions(np.array(test), target, np.full(len(test), constant), None, None, None)
+        ours = FoldPredictions(np.array(test), target, np.full(len(test), constant), None, None, None, None)
         result[name] = Board(row, ours.jid, target, {"lite": ours}, {"lite": 1.0}, published, constant, settings)
     return result
 

@@ -32,7 +32,7 @@ SUBMITTER = SubmissionConfig(
 
 def fold_of(jid: list[str]) -> FoldPredictions:
     target = np.arange(len(jid), dtype=float)
-    return FoldPredictions(np.array(jid), target, target + 0.25, None, None, None)
+    return FoldPredictions(np.array(jid), target, target + 0.25, None, None, None, None)
 
 
 def checked(jid: list[str], submitter: SubmissionConfig = SUBMITTER) -> tuple[bytes, dict]:
@@ -80,7 +80,7 @@ def test_the_script_writes_the_folder_and_says_what_is_missing(tmp_path: Path) -
         c.FOLD: [c.TEST] * 3,
         c.TARGET: [0.0, 1.0, 2.0],
         c.PREDICTION: [0.5, 1.5, 2.5],
-        **{key: pa.nulls(3, pa.float64()) for key in (c.SPREAD, c.LOWER, c.UPPER)},
+        **{key: pa.nulls(3, pa.float64()) for key in (c.SPREAD, c.LOWER, c.UPPER, c.NOVELTY)},
     }
     write_table(
         path,

@@ -45,7 +45,7 @@ class Artefact(NamedTuple):
     read: Callable[[Path], Any]
 
 
-def fingerprint(content: Any) -> str:
+def content_digest(content: Any) -> str:
     """The same for the same content, to the last bit."""
     digest = hashlib.sha256()
     for part in _parts(content):
@@ -159,7 +159,7 @@ def older(content: bytes) -> bytes:
 def outcome(artefact: Artefact, expected: str) -> str:
     """REFUSED, HARMLESS, or what is wrong."""
     try:
-        found = fingerprint(artefact.read(artefact.path))
+        found = content_digest(artefact.read(artefact.path))
     except UserError as error:
         said = str(error)
         return REFUSED if artefact.path.name in said and "\n" not in said else f"unclear: {said}"
@@ -177,7 +177,7 @@ def run(folder: Path, sound: dict[str, bytes], *, count: int, seed: int) -> tupl
     expected = {}
     for name, content in sound.items():
         (folder / name).write_bytes(content)
-        expected[name] = fingerprint(READERS[name](folder / name))
+        expected[name] = content_digest(READERS[name](folder / name))
     counts: Counter = Counter()
     wrong = []
     names = list(sound)

@@ -13,7 +13,7 @@ from crystalmatrix.errors import UserError
 from crystalmatrix.files import read_json, read_table
 from crystalmatrix.trained.checkpoint import load_checkpoint
 
-from .mutations import fingerprint, frame_of
+from .mutations import content_digest, frame_of
 
 # No results: texts for people, timings, and the states from which an interrupted training goes on.
 LEFT_OUT = ("logs", "benchmarks", "runs")
@@ -30,11 +30,11 @@ def results(folder: Path, *, as_bytes: bool = False) -> dict[str, str]:
         kept_aside = any(part.endswith(SET_ASIDE) for part in name.parts)
         if path.is_file() and name.parts[0] not in LEFT_OUT and path.name != ".snakemake_timestamp" and not kept_aside:
             try:
-                found[str(name)] = fingerprint(_content(path))
+                found[str(name)] = content_digest(_content(path))
             except UserError:
                 if not as_bytes:
                     raise
-                found[str(name)] = fingerprint(path.read_bytes())
+                found[str(name)] = content_digest(path.read_bytes())
     return found
 
 

@@ -11,7 +11,7 @@ from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.tables import RecordsMetadata
 from crystalmatrix.contracts.view import View
 from crystalmatrix.features.store import write_features
-from crystalmatrix.graphs.shards import write_shard
+from crystalmatrix.graphs.shards import most_neighbours, write_shard
 from crystalmatrix.tiers import ModelSection
 
 from ..models.cases import Crystal
@@ -55,5 +55,5 @@ def write_stage(
     view = View.of(graph, model)
     paths = [folder / view.name / f"{shard.stem}.arrow" for shard in shards]
     for path, shard in zip(paths, shards, strict=True):
-        write_features(path, shard, view=view, all_shards=shards, **options)
+        write_features(path, shard, view=view, n_slots=view.neighbours or most_neighbours(shards), **options)
     return paths

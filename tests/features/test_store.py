@@ -50,8 +50,15 @@ def opened(paths: list[Path], model=LITE, limit: int = PLENTY, **options: object
 
 def listed(paths: list[Path]) -> Path:
     out = paths[0].with_name("shards.json")
-    command = [sys.executable, str(SCRIPT.with_name("view.py")), "--shards", *map(str, paths), "--out", str(out)]
-    subprocess.run(command, check=True)
+    command = [
+        sys.executable,
+        str(SCRIPT.with_name("view.py")),
+        "--folder",
+        str(out.parent),
+        "--shards",
+        str(len(paths)),
+    ]
+    subprocess.run([*command, "--out", str(out)], check=True)
     return out
 
 
@@ -62,7 +69,7 @@ def test_a_list_stands_for_the_files_of_a_view(paths: list[Path], shards: list[P
     assert opened([out]).jid.tolist() == opened(paths).jid.tolist()
     paths[1].touch()
     assert listed(paths).read_bytes() == first
-    write_features(paths[1], shards[1], view=View.of(GRAPH, LITE), all_shards=shards, block_bytes=1)
+    write_features(paths[1], shards[1], view=View.of(GRAPH, LITE), n_slots=LITE.neighbours, block_bytes=1)
     assert listed(paths).read_bytes() != first
     paths[2].unlink()
     with pytest.raises(DataError, match=r"shard-2\.arrow: not found"):
@@ -180,7 +187,7 @@ def test_one_flipped_bit_is_found_when_its_block_is_used(paths: list[Path]) -> N
 def test_a_shard_of_other_graphs_is_one_line(tmp_path: Path, shards: list[Path]) -> None:
     view = View.of(GraphConfig(cutoff=4.0), LITE)
     with pytest.raises(DataError, match=r"graphs of cutoff 5\.0, expected 4\.0"):
-        write_features(tmp_path / "x.arrow", shards[0], view=view, all_shards=[])
+        write_features(tmp_path / "x.arrow", shards[0], view=view, n_slots=LITE.neighbours)
     assert not list(tmp_path.iterdir())
 
 

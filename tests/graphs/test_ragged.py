@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crystalmatrix.graphs.ragged import Graphs, nearest
-from tests.graphs.cases import SHAPES, Crystal, crystals, graph, random_crystal
+from crystalmatrix.graphs.ragged import Graphs
+from tests.graphs.cases import SHAPES, graph, random_crystal
 
 
 def assert_equal(first: Graphs, second: Graphs, *, but: tuple[str, ...] = ()) -> None:
@@ -32,9 +32,3 @@ def test_selecting_nothing_gives_no_crystals() -> None:
     assert nothing.n_crystals == 0
     assert len(nothing.cosine) == len(nothing.neighbour) == 0
     assert nothing.edge_pointer.tolist() == [0]
-
-
-@given(crystals, st.integers(1, 40))
-@settings(max_examples=30, deadline=None)
-def test_the_nearest_edges_are_those_of_a_capped_search(crystal: Crystal, n: int) -> None:
-    assert_equal(nearest(graph(crystal), n), graph(crystal, max_neighbours=n))

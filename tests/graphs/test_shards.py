@@ -17,7 +17,8 @@ from crystalmatrix.contracts.tables import GraphsMetadata
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import read_metadata
 from crystalmatrix.graphs import shards
-from crystalmatrix.graphs.build import from_records
+from crystalmatrix.graphs.build import Cells, edges_of, graphs_of
+from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.graphs.shards import shard_metadata, stream_shard, write_shard
 from crystalmatrix.graphs.table import graphs_from_table
 from tests.graphs.cases import ORIGIN, SHAPES, random_crystal, read_back, records_table, write_records
@@ -45,8 +46,14 @@ def paths(records: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
     return write_all(tmp_path_factory.mktemp("graphs"), records)
 
 
+def whole() -> Graphs:
+    """All crystals, without a file."""
+    cells = Cells.from_table(records_table(*CRYSTALS))
+    return graphs_of(cells, edges_of(cells, settings=SETTINGS))
+
+
 def test_shards_are_read_back_exactly(paths: list[Path]) -> None:
-    expected = from_records(records_table(*CRYSTALS), settings=SETTINGS)
+    expected = whole()
     assert_equal(read_back(paths), expected)
     pieces = [graphs for path in paths for graphs in stream_shard(path)]
     for name in ("jid", "species", "neighbour", "edge_vector", "cosine"):
@@ -55,8 +62,8 @@ def test_shards_are_read_back_exactly(paths: list[Path]) -> None:
 
 
 def test_any_part_of_a_shard_can_be_read(paths: list[Path]) -> None:
-    table, whole = pq.read_table(paths[0]), from_records(records_table(*CRYSTALS), settings=SETTINGS)
-    assert_equal(graphs_from_table(table.slice(2, 3)), whole.select(np.arange(2, 5)))
+    table = pq.read_table(paths[0])
+    assert_equal(graphs_from_table(table.slice(2, 3)), whole().select(np.arange(2, 5)))
     assert graphs_from_table(table.slice(0, 0)).n_crystals == 0
 
 

@@ -1,4 +1,4 @@
-"""One definition of a shell: what the search, `nearest` and dense rows keep whole or leave out whole."""
+"""One definition of a shell: what the search and dense rows keep whole or leave out whole."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crystalmatrix.graphs.ragged import nearest
 from crystalmatrix.graphs.shells import SHELL_STEPS, SHELL_TOLERANCE, shell_end, shell_start
 from tests.graphs.cases import Crystal, graph, ideal
 
@@ -32,11 +31,9 @@ def split(strain: float) -> Crystal:
 
 
 @pytest.mark.parametrize(("strain", "whole"), [(0.0, True), (1e-6, True), (5e-4, True), (9e-4, False), (1e-2, False)])
-def test_search_and_nearest_keep_the_same_shells(strain: float, whole: bool) -> None:
+def test_a_capped_search_keeps_shells_whole(strain: float, whole: bool) -> None:
     """The 4 lie at 2.83 Å, the 8 farther by half the strain times 2.83 / 2: within the tolerance up to 7e-4."""
-    capped, thinned = graph(split(strain), max_neighbours=3), nearest(graph(split(strain)), 3)
-    expected = 12 if whole else 4
-    assert int(capped.edge_pointer[-1]) == int(thinned.edge_pointer[-1]) == expected
+    assert int(graph(split(strain), max_neighbours=3).edge_pointer[-1]) == (12 if whole else 4)
 
 
 def test_no_other_file_defines_a_tolerance_of_shells() -> None:

@@ -142,9 +142,9 @@ def test_the_scripts_as_the_rules_call_them(trained: Trained, structures: Path, 
     for script, arguments in (
         ("screen_plan.py", [structures, "--parts", 1, "--out", plan]),
         ("screen_part.py", [structures, "--plan", plan, "--part", 0, "--model", trained.model, "--out", part]),
-        ("screen_table.py", ["--parts", part, "--structures", structures, "--out", table]),
+        ("screen_table.py", ["--folder", part.parent, "--parts", "1", "--structures", structures, "--out", table]),
     ):
         done = subprocess.run([sys.executable, SCRIPTS / script, *map(str, arguments)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-    assert "42 crystals, 1 of them without values" in done.stdout
+    assert "42 crystals, 1 of them lacking values" in done.stdout
     assert len(pd.read_csv(table)) == 42

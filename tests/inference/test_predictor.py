@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,11 @@ from ase.build import make_supercell
 from crystalmatrix import Predictor
 from crystalmatrix.contracts import columns
 from crystalmatrix.crystals.crystal import Failure
+from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.inference import PropertyCalculator
+from crystalmatrix.inference.model import LoadedModel
+from crystalmatrix.models.crystal import HEADS
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 
 from .conftest import PROPERTIES, Trained
@@ -131,28 +135,106 @@ def test_squeezed_and_stretched_crystals_are_outside_the_domain(
     assert found["novelty"][valid].median() > 10 * table["novelty"].median()
 
 
-def test_models_side_by_side_give_what_each_gives_alone(
-    trained: Trained, predictor: Predictor, table: pd.DataFrame, tmp_path: Path
-) -> None:
-    """One of them knows no chlorine: its values are missing there, those of the other are not."""
+@pytest.fixture(scope="module")
+def less(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the dielectric constant alone that knows no chlorine; else it says what the other does."""
     whole = load_checkpoint(trained.model)
-    less = replace(whole, elements=[z for z in whole.elements if z != 17])
-    save_checkpoint(tmp_path / "less.pt", less)
-    both = Predictor([tmp_path / "less.pt", trained.model], properties=["dielectric"])
+    path = tmp_path_factory.mktemp("less") / "less.pt"
+    save_checkpoint(path, replace(whole, elements=[z for z in whole.elements if z != 17], properties=["dielectric"],
+                                  targets=[whole.targets[1]], members=[_of_head(m, 1) for m in whole.members],
+                                  summary=whole.summary.model_copy(update={"task": "dielectric"})))  # fmt: skip
+    return path
+
+
+def _of_head(weights: dict[str, torch.Tensor], head: int) -> dict[str, torch.Tensor]:
+    """The same network with one head."""
+    others = {name: value for name, value in weights.items() if not name.startswith(HEADS)}
+    own = f"{HEADS}{head}."
+    return others | {f"{HEADS}0.{k.removeprefix(own)}": v for k, v in weights.items() if k.startswith(own)}
+
+
+def chlorides(trained: Trained) -> np.ndarray:
+    found = np.array(["Cl" in entry["atoms"]["elements"] for entry in trained.entries])
+    assert 0 < found.sum() < len(found)
+    return found
+
+
+def test_what_a_model_cannot_take_another_gives(
+    trained: Trained, less: Path, predictor: Predictor, table: pd.DataFrame
+) -> None:
+    """Same weights, so same values; the note names both models, and the property counts as outside its domain."""
+    found = Predictor([less, trained.model]).predict(trained.entries)
+    chlorine = chlorides(trained)
+    for name in predictor.units:
+        np.testing.assert_allclose(found[name], table[name], **CLOSE)
+    assert (found["error"] == "").all()
+    assert set(found["note"][chlorine]) == {
+        "dielectric by tiny/multitask, where the model before it could not "
+        "(unknown element: the model was trained on no crystal with Cl)"
+    }
+    assert (found["note"][~chlorine] == "").all()
+    assert not found["dielectric_in_domain"][chlorine].any()
+    assert not found["in_domain"][chlorine].any()
+    pd.testing.assert_series_equal(found["dielectric_in_domain"][~chlorine], table["dielectric_in_domain"][~chlorine])
+    pd.testing.assert_series_equal(found["piezoelectric_in_domain"], table["piezoelectric_in_domain"])
+
+
+def test_without_another_model_the_row_says_what_is_missing(trained: Trained, less: Path, table: pd.DataFrame) -> None:
+    """The control, and a table of two models of which none has the other's property."""
+    chlorine = chlorides(trained)
+    alone = Predictor([less]).predict(trained.entries)
+    assert alone["dielectric"].isna().tolist() == chlorine.tolist()
+    assert set(alone["error"]) == {"", "unknown element: the model was trained on no crystal with Cl"}
+    whole = load_checkpoint(trained.model)
+    other = less.with_name("energy.pt")
+    save_checkpoint(other, replace(whole, properties=["formation_energy"], targets=whole.targets[:1],
+                                   members=[_of_head(m, 0) for m in whole.members]))  # fmt: skip
+    both = Predictor([less, other]).predict(trained.entries)
+    np.testing.assert_allclose(both["formation_energy"], table["formation_energy"], **CLOSE)
+    assert both["dielectric"].isna().tolist() == chlorine.tolist()
+    assert both["error"][chlorine].str.startswith("dielectric: unknown element").all()
+    assert (both["error"][~chlorine] == "").all()
     with pytest.raises(ConfigError, match="no model here predicts 'spillage'"):
         Predictor([trained.model], properties=["spillage"])
-    two = Predictor([tmp_path / "less.pt", trained.model])
-    two._parts = [(two.models[0], ["dielectric"]), (two.models[1], ["formation_energy", "piezoelectric"])]
-    found = two.predict(trained.entries)
-    chlorine = np.array(["Cl" in entry["atoms"]["elements"] for entry in trained.entries])
-    assert 0 < chlorine.sum() < len(chlorine)
-    assert both.predict(trained.entries)["dielectric"].isna().tolist() == chlorine.tolist()
-    assert found["dielectric"].isna().tolist() == chlorine.tolist()
-    assert found["error"][chlorine].str.startswith("dielectric: unknown element").all()
-    assert (found["error"][~chlorine] == "").all()
-    for name in predictor.units:
-        expected = table[name].mask(chlorine) if name.startswith("dielectric") else table[name]
-        np.testing.assert_allclose(found[name], expected, **CLOSE)
+
+
+def test_values_depend_on_no_other_crystal_where_two_models_share_a_table(trained: Trained, less: Path) -> None:
+    two = Predictor([less, trained.model])
+    whole = two.predict(trained.entries)
+    alone = pd.concat([two.predict([entry]) for entry in trained.entries[:8]], ignore_index=True)
+    pd.testing.assert_frame_equal(alone, whole.head(8), check_exact=False, rtol=1e-4)
+
+
+def test_a_model_whose_potential_is_not_there_leaves_its_properties_to_the_others(
+    trained: Trained, less: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(self: LoadedModel, path: Path, **keywords: Any) -> None:
+        init(self, path, **keywords)
+        self.refusal = "potential chgnet: the package chgnet is not installed" if path == less else ""
+
+    init = LoadedModel.__init__
+    monkeypatch.setattr(LoadedModel, "__init__", missing)
+    found = Predictor([less, trained.model]).predict(trained.entries)
+    np.testing.assert_allclose(found["dielectric"], table["dielectric"], **CLOSE)
+    assert found["note"].str.contains("chgnet is not installed").all()
+    with pytest.raises(ConfigError, match="chgnet is not installed"):
+        Predictor([less])
+
+
+def test_what_was_trained_on_is_asked_of_the_model_that_gives_the_value(trained: Trained, less: Path) -> None:
+    two = Predictor([less, trained.model])
+    chlorine = chlorides(trained)
+    for k, entry in enumerate(trained.entries[:20]):  # the training fold
+        numbers = [SYMBOLS.index(symbol) for symbol in entry["atoms"]["elements"]]
+        assert all(two.was_trained_on(entry["jid"], numbers).values())
+        assert ("dielectric" in Predictor(less).was_trained_on(entry["jid"], numbers)) == (not chlorine[k])
+
+
+def test_the_distance_from_training_is_that_of_the_predictions(trained: Trained, table: pd.DataFrame) -> None:
+    known = trained.predictions[trained.predictions["property"] == "dielectric"].set_index("jid")["novelty"]
+    found = table.set_index("id")["novelty"].loc[known.index]
+    assert known.nunique() > 10
+    np.testing.assert_allclose(found, known, **CLOSE)
 
 
 def test_no_crystal_at_all_is_an_empty_table(predictor: Predictor, table: pd.DataFrame) -> None:

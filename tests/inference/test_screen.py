@@ -1,4 +1,4 @@
-"""screen.py as a user runs it: a moved checkpoint, a folder with bad files, a CSV with units and reasons."""
+"""`crystalmatrix predict` to a table: a moved checkpoint, a folder with bad files, a CSV with units and reasons."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from .. import preloaded
 from .conftest import Trained
 from .test_predictor import CLOSE, to_ase
 
-SCRIPT = Path(__file__).parents[2] / "workflow_scripts/screen.py"
+COMMAND = [sys.executable, "-c", "from crystalmatrix.cli.main import main; main()", "predict"]
 
 
 @pytest.fixture
@@ -33,7 +33,12 @@ def crystals(trained: Trained, tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return preloaded.run([sys.executable, str(SCRIPT), *map(str, arguments)], preload=preloaded.PREDICTING)
+    return preloaded.run([*COMMAND, *map(str, arguments), "--device", "cpu"], preload=preloaded.PREDICTING)
+
+
+def table_of(ended: subprocess.CompletedProcess[str], out: Path) -> pd.DataFrame:
+    assert ended.returncode == 0, ended.stderr
+    return pd.read_csv(out, keep_default_na=False)
 
 
 def test_a_checkpoint_moved_elsewhere_gives_the_numbers_of_train_time(
@@ -43,7 +48,7 @@ def test_a_checkpoint_moved_elsewhere_gives_the_numbers_of_train_time(
     out = tmp_path / "made" / "values.csv"
     done = run(crystals, "--model", moved, "--out", out, "--batch-size", 2)
     assert done.returncode == 0, done.stderr
-    assert "6 crystals, 1 of them without values (column error)" in done.stderr
+    assert "6 crystals, 1 of them lacking values (column error)" in done.stderr
     table = pd.read_csv(out).set_index("id")
     assert table.index.tolist() == [f"JVASP-{100 + i}.vasp" for i in range(5)] + ["broken.cif"]
     assert table["error"]["broken.cif"].startswith("no structure: no data block with atoms")
@@ -56,14 +61,8 @@ def test_a_checkpoint_moved_elsewhere_gives_the_numbers_of_train_time(
         np.testing.assert_allclose(table[column][:5], expected[ours], rtol=1e-4, atol=CLOSE["atol"])
 
 
-def test_what_is_printed_is_the_table_alone(trained: Trained, crystals: Path) -> None:
-    done = run(crystals, "--model", trained.model)
-    assert done.returncode == 0, done.stderr
-    assert len(pd.read_csv(StringIO(done.stdout))) == 6
-
-
 def test_mistakes_are_one_line_and_leave_nothing(trained: Trained, tmp_path: Path) -> None:
-    done = run(tmp_path / "none", "--model", trained.model, "--out", tmp_path / "values.csv", "--device", "cpu")
+    done = run(tmp_path / "none", "--model", trained.model, "--out", tmp_path / "values.csv")
     assert done.returncode == 2
     assert done.stderr == f"error: {tmp_path / 'none'}: not found, expected a structure file or a folder of them\n"
     assert list(tmp_path.iterdir()) == []
@@ -97,17 +96,17 @@ def test_what_was_remarked_on_reading_stands_in_the_table(trained: Trained, tmp_
     text = "data_t\n" + "".join(f"_cell_length_{axis} 2.98\n" for axis in "abc") + "# Formula: Mg O H2\n"
     text += "loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
     (tmp_path / "mgo.cif").write_text(text + "Mg1 0 0 0\nO1 .5 .5 .5\n")
-    done = run(tmp_path / "mgo.cif", "--model", trained.model)
-    table = pd.read_csv(StringIO(done.stdout), keep_default_na=False)
+    done = run(tmp_path / "mgo.cif", "--model", trained.model, "--out", tmp_path / "t.csv")
+    table = table_of(done, tmp_path / "t.csv")
     assert list(table.columns[-2:]) == ["note", "error"]
     assert "hydrogen is missing" in table["note"][0]
     assert table["error"][0] == ""
     assert "1 with a remark" in done.stderr
 
 
-def test_files_passed_over_are_counted_and_named(trained: Trained, crystals: Path) -> None:
+def test_files_passed_over_are_counted_and_named(trained: Trained, crystals: Path, tmp_path: Path) -> None:
     (crystals / "README.txt").write_text("about")
-    done = run(crystals, "--model", trained.model)
+    done = run(crystals, "--model", trained.model, "--out", tmp_path / "t.csv")
     assert "1 file of other kinds passed over" in done.stderr
     assert "README.txt" in done.stderr
 
@@ -122,8 +121,7 @@ def test_names_with_commas_quotes_lines_and_bytes(trained: Trained, crystals: Pa
     with open(os.fsencode(folder) + b"/caf\xe9.vasp", "wb") as handle:
         handle.write(source)
     done = run(folder, "--model", trained.model, "--out", tmp_path / "t.csv")
-    assert done.returncode == 0, done.stderr
-    table = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
+    table = table_of(done, tmp_path / "t.csv")
     assert set(table["error"]) == {""}
     found = set(table["id"])
     assert {"a,b.vasp", 'say "x".vasp', "$(rm x).vasp", "-dash.vasp", r"caf\xe9.vasp"} <= found
@@ -132,6 +130,6 @@ def test_names_with_commas_quotes_lines_and_bytes(trained: Trained, crystals: Pa
 
 def test_equal_names_in_two_folders_are_two_ids(trained: Trained, crystals: Path, tmp_path: Path) -> None:
     shutil.copytree(crystals, tmp_path / "other")
-    done = run(crystals, tmp_path / "other", "--model", trained.model)
-    table = pd.read_csv(StringIO(done.stdout))
+    done = run(crystals, tmp_path / "other", "--model", trained.model, "--out", tmp_path / "t.csv")
+    table = table_of(done, tmp_path / "t.csv")
     assert len(table) == table["id"].nunique() == 12

@@ -125,4 +125,6 @@ def test_every_architecture_of_the_configuration_is_registered_and_tested():
     kinds = {get_args(name)[0]: kind for name, kind in settings.items()}
     assert kinds.pop("blend") is BlendConfig  # of the others, no network itself
     assert kinds == {name: architecture.settings for name, architecture in ARCHITECTURES.items()}
+    for architecture in ARCHITECTURES.values():
+        assert architecture.settings.sees_neighbours == (NEIGHBOURS in architecture.needs)
     assert {config.architecture for config in CONFIGS.values()} == set(ARCHITECTURES)

@@ -272,6 +272,15 @@ def test_a_narrow_screen_scrolls_only_within_its_tables(browser: Any, width: int
     assert browser.execute_script("return document.getElementById('parity').clientWidth") > 0.4 * width
 
 
+def test_a_phone_says_what_its_numbers_are(browser: Any) -> None:
+    """The headings of the columns are gone there; on a laptop, the control, they say it."""
+    script = "return getComputedStyle(document.querySelector('table.answer tbody td:last-child'), '::before').content"
+    assert browser.execute_script(script) == "none"
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    assert browser.execute_script(script) == '"test ids "'
+
+
 AXE = """
 const done = arguments[arguments.length - 1];
 axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']}).then(

@@ -19,6 +19,7 @@ SCORES = PropertyScores(
     unit="eV/atom", n_train=100, n_val=9, n_test=10, mae=0.1, mae_low=0.05, mae_high=0.2, median_ae=0.1, rmse=0.2,
     bias=-0.1, val_mae=0.1, constant=1.0, constant_mae=0.5, n_twins=0, mae_without_twins=0.1, interval_coverage=0.87,
     interval_width=0.4, spread_correlation=None, error_by_spread=None,
+    error_by_distance=None, far_to_near=None,
 )  # fmt: skip
 
 

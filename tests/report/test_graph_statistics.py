@@ -43,7 +43,7 @@ def shard(tmp_path: Path) -> Path:
 
 def test_counts_and_example(shard: Path, tmp_path: Path) -> None:
     out = tmp_path / "statistics.json"
-    assert run_script("graph_statistics", "--shards", str(shard), "--out", str(out)) == 0
+    assert run_script("graph_statistics", "--graphs", str(shard.parent), "--shards", "1", "--out", str(out)) == 0
     found = read_json(out)
     assert found["n_crystals"] == len(SITES)
     assert found["n_atoms"] == sum(map(len, SITES.values())) == sum(found["neighbours"])

@@ -79,9 +79,10 @@ def test_gpus_are_those_that_slurm_gives(node: str, folder: Path) -> None:
 
 
 def test_the_whole_run(node: str, empty: Path) -> None:
-    """From the source to the page; the shards in one job."""
+    """From the source to the page; the shards of graphs in one job, and those of features."""
     with Controller(empty) as controller:
         assert controller.ends() == 0, controller.said
     assert (empty / "results/report/comparison.html").exists()
     assert jobs(controller.said)["graph_shard"] == 2
-    assert ["shards" in comment for comment in comments_of_jobs(empty)].count(True) == 1
+    for group in ("graphs_graph_shard", "features_features"):
+        assert [comment.startswith(f"rule_{group}") for comment in comments_of_jobs(empty)].count(True) == 1

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from ase.build import bulk
 
 from crystalmatrix.config import load
@@ -106,6 +107,21 @@ def test_tiers_with_the_same_view_share_its_features(tmp_path: Path) -> None:
         assert (counts["train"], counts["features"]) == (2, features)
 
 
+@pytest.mark.parametrize("neighbours", [16, None])
+def test_a_plan_grows_with_the_number_of_shards(tmp_path: Path, neighbours: int | None) -> None:
+    """Not with its square: each further shard adds as many dependencies as the one before it."""
+    mine = tmp_path / "mine.json"
+    mine.write_text(json.dumps({"tiers": {"lite": {"model": {"neighbours": neighbours}}}}))
+    target = ("results/lite/dielectric.pt", "results/graphs/statistics.json", "--dag", "--configfile", str(mine))
+
+    def dependencies(shards: int) -> int:
+        return snakemake(tmp_path, *target, "--config", f'graph={{"shards": {shards}}}').stdout.count(" -> ")
+
+    few, some, many = map(dependencies, (4, 8, 12))
+    assert many - some == some - few > 0
+    assert snakemake(tmp_path, *target).stdout.count("most_neighbours") == (neighbours is None)
+
+
 @pytest.mark.parametrize(("init", "trainings"), [("scratch", 1), ("multitask", 2)])
 def test_fine_tuning_waits_for_the_multitask_model(tmp_path: Path, init: str, trainings: int) -> None:
     result = snakemake(
@@ -128,6 +144,16 @@ def test_a_checkpoint_of_ones_own_is_a_start_for_every_task(tmp_path: Path) -> N
     result = snakemake(tmp_path, *tasks, "--dry-run", "--printshellcmds", "--config", tiers)
     assert jobs(result.stdout)["train"] == 2
     assert result.stdout.count(f"--init '{start}'") == 2
+
+
+@pytest.mark.parametrize("one_for_all", [False, True])
+def test_the_groups_of_the_slurm_profile_enclose_no_other_rule(tmp_path: Path, one_for_all: bool) -> None:
+    """Of the whole matrix, which has descriptors between graphs and features: one group for both is refused."""
+    profile = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
+    groups = {rule: "all" if one_for_all else group for rule, group in profile["groups"].items()}
+    assert set(profile["group-components"]) == set(profile["groups"].values())
+    result = snakemake(tmp_path, "--dry-run", "--groups", *(f"{rule}={group}" for rule, group in groups.items()))
+    assert (result.returncode != 0) == ("Error in group all" in result.stdout) == one_for_all
 
 
 def test_smaller_matrix_by_config(tmp_path: Path) -> None:
@@ -174,6 +200,7 @@ def test_submissions_only_where_the_leaderboard_has_a_test(tmp_path: Path, data:
         ("results/graphs/shard-8.parquet", "shard-8.parquet: no shard 8 among the 8 of graph.shards (known: 0 to 7)"),
         ("results/features/k17-1/shard-0.arrow", "results/features/k17-1: no tier of the matrix sees it"),
         ("results/screen/mine.csv", "results/screen/mine.csv: no 'mine' under `screen:` (known: none)"),
+        ("results/embeddings/mine.parquet", "mine.parquet: no 'mine' under `embeddings:` (known: none)"),
     ],
 )
 def test_undeclared_target_fails_with_one_sentence(tmp_path: Path, target: str, expected: str) -> None:

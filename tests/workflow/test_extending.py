@@ -101,7 +101,7 @@ def test_a_tier(copy: Path, tmp_path: Path) -> None:
 
 
 def test_a_property(copy: Path, tmp_path: Path) -> None:
-    """Its column and folds are there, its models are planned, its submission is not, and the suite still passes."""
+    """Its column and folds are there, its models are planned, its submission is not; tests of folds pass."""
     follow(copy, "A property")
     raised(copy, "RECORDS_VERSION", "SPLITS_VERSION")
     entries = [entry | {"magmom_outcar": 0.5 * k} for k, entry in enumerate(mineral_entries()[:100])]

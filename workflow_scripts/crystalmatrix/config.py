@@ -186,10 +186,18 @@ class ScreenConfig(Section):
     model: str = "results/lite/multitask.pt"
     parts: int | None = Field(None, ge=1)  # jobs; null: by the size of the files
 
-    @field_validator("structures", "model")
-    @classmethod
-    def _expand_home(cls, path: str) -> str:
-        return str(Path(path).expanduser())
+    _expand_home = field_validator("structures", "model")(lambda path: str(Path(path).expanduser()))
+
+
+class EmbeddingConfig(Section):
+    """`results/embeddings/<name>.parquet`: features of your structures, for other models."""
+
+    where: ClassVar[str] = "embeddings.*"
+    structures: str  # file or folder: what crystals/formats.py tells apart
+    model: str  # a checkpoint, whose trunk gives them, or a pretrained potential: chgnet, 7net-0
+    per: Literal["crystal", "atom"] = "crystal"  # a row a crystal: mean and deviation over its atoms; or a row an atom
+
+    _expand_home = field_validator("structures", "model")(lambda path: str(Path(path).expanduser()))
 
 
 # Folders of results/ that are no tier.
@@ -198,6 +206,7 @@ RESERVED = (
     "composition",
     "data",
     "descriptors",
+    "embeddings",
     "features",
     "graphs",
     "leaderboard",
@@ -218,6 +227,7 @@ class Config(Section):
     tiers: dict[str, TierConfig]
     pretrained: str | None = None  # folder with <tier>/<task>.pt: those models are taken from there, not trained
     report: ReportConfig = ReportConfig()
+    embeddings: dict[str, EmbeddingConfig] = Field({})
     screen: dict[str, ScreenConfig] = Field({})
 
     @model_validator(mode="after")
@@ -228,11 +238,11 @@ class Config(Section):
                     f"tiers: found the name {name!r:.80}, expected letters, digits, _ or -, at most 64, and none of "
                     f"the folders that results/ has anyway: {', '.join(RESERVED)}"
                 )
-        for name in self.screen:
+        for section, name in [("screen", n) for n in self.screen] + [("embeddings", n) for n in self.embeddings]:
             if not NAME.fullmatch(name):
                 raise ValueError(
-                    f"screen: found the name {name!r:.80}, expected letters, digits, _ or -, at most 64: it is that "
-                    "of a file in results/screen/"
+                    f"{section}: found the name {name!r:.80}, expected letters, digits, _ or -, at most 64: it is that "
+                    f"of a file in results/{section}/"
                 )
         for name in self.matrix.tiers:
             if name not in self.tiers:
@@ -297,6 +307,14 @@ class Config(Section):
             raise ConfigError(
                 f"results/screen/{name}/part-{part}.parquet: no part {part} among {n_parts} (known: 0 to {n_parts - 1})"
             )
+
+    def embedding(self, name: str) -> EmbeddingConfig:
+        """The entry behind results/embeddings/<name>.parquet. Raises ConfigError, listing what exists."""
+        if name not in self.embeddings:
+            raise ConfigError(
+                f"results/embeddings/{name}.parquet: no {name!r} under `embeddings:`{nearest(name, self.embeddings)}"
+            )
+        return self.embeddings[name]
 
     def screening(self, name: str) -> ScreenConfig:
         """The entry behind results/screen/<name>.csv. Raises ConfigError, listing what exists."""

@@ -74,6 +74,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: not found") from None
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}, expected a file; delete it and run again") from None
     except (ValueError, RecursionError) as error:
@@ -184,6 +186,11 @@ def _or_damaged(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: damaged ({type(error).__name__}); delete it and run again") from None
+
+
+def numbered(path: Path, n: int) -> list[Path]:
+    """shard-0.arrow to shard-<n - 1>.arrow for shard.arrow: the names of thousands are too long for one command."""
+    return [path.with_name(f"{path.stem}-{k}{path.suffix}") for k in range(n)]
 
 
 def unreadable(path: Path, *, version: int) -> str | None:

@@ -22,7 +22,7 @@ def shipped_folder(folder: Path | None = None) -> Path | None:
 
 
 def shipped_models(wanted: Sequence[str] = ()) -> list[Path]:
-    """A property's own model where there is one, and the multi-task one for the rest. Raises DataError."""
+    """A property's own model, and the multi-task one for what these cannot give. Raises DataError."""
     folder = shipped_folder()
     chosen = of_tasks(wanted, {path.stem: path for path in sorted(folder.glob("*.pt"))} if folder else {})
     if not chosen:
@@ -34,7 +34,10 @@ def shipped_models(wanted: Sequence[str] = ()) -> list[Path]:
 
 
 def of_tasks(wanted: Sequence[str], models: Mapping[str, T]) -> list[T]:
-    """Of {task: model} those that give the properties `wanted` (none: all), their own before the multi-task one."""
-    wanted = wanted or list(PROPERTIES)
-    chosen = [models[name] for name in wanted if name in models]
-    return [*chosen, models[MULTITASK]] if len(chosen) < len(wanted) and MULTITASK in models else chosen
+    """Of {task: model} those that give the properties `wanted` (none: all).
+
+    Their own models come first; then the multi-task one, for the others and for crystals with an element that a
+    property's own model never saw.
+    """
+    chosen = [models[name] for name in wanted or list(PROPERTIES) if name in models]
+    return [*chosen, models[MULTITASK]] if MULTITASK in models else chosen

@@ -12,7 +12,8 @@ from crystalmatrix.errors import nearest
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.section import Section
 
-PotentialName = Literal["7net-0", "chgnet"]  # of contracts/descriptors.POTENTIALS
+PotentialName = Literal["7net-0", "chgnet"]  # of contracts/descriptors.POTENTIALS, and so are the layers
+LayerName = Literal["atoms", "magnetic moment", "layer 1", "layer 2", "layer 3", "layer 4", "layer 5"]
 SCRATCH = "scratch"
 CHECKPOINT = ".pt"
 MOST_CHANNELS, MOST_LAYERS = 4096, 64  # a checkpoint of others may ask for more than fits in memory
@@ -24,13 +25,14 @@ class ModelSection(Section):
     """What the settings of every architecture have: the width of an atom's features, and how they are read out."""
 
     where: ClassVar[str] = "tiers.*.model"
+    sees_neighbours: ClassVar[bool] = True  # whether `neighbours` and `angular_basis` mean anything to it
     channels: int = Field(32, ge=1, le=MOST_CHANNELS)  # features of an atom (of each irrep, where there are several)
     neighbours: int | None = 16  # nearest so many, whole shells; null: all edges of the shards
     pooling: Literal["mean", "attention", "moments"] = "mean"  # of a crystal's atoms; moments: mean and deviation
     descriptors: tuple[PotentialName, ...] = ()  # pretrained potentials whose features of the atoms it reads
-    components: int | None = Field(
-        None, ge=1, le=MOST_CHANNELS
-    )  # principal components of the descriptors that it reads; null: all
+    descriptor_layers: tuple[LayerName, ...] = ()  # of them, those that it reads; none: all
+    # principal components of the descriptors that it reads; null: all
+    components: int | None = Field(None, ge=1, le=MOST_CHANNELS)
     min_epochs: int | None = Field(None, ge=1)  # of this member of a blend, in place of training.min_epochs
     dropout: float = Field(0.0, ge=0, lt=1)  # of the atoms' and the crystal's features before the heads, in training
 
@@ -88,6 +90,7 @@ class CGCNNConfig(ModelSection):
 class ReadoutConfig(ModelSection):
     """A perceptron on the descriptors of every atom (models/perceptron.py): no message passing, minutes on a CPU."""
 
+    sees_neighbours: ClassVar[bool] = False
     architecture: Literal["readout"]
     channels: int = Field(192, ge=1, le=MOST_CHANNELS)
     layers: int = Field(2, ge=0, le=MOST_LAYERS)  # residual perceptrons
@@ -101,6 +104,7 @@ class ReadoutConfig(ModelSection):
 class KernelConfig(ModelSection):
     """Support vector regression on the pooled descriptors of a crystal (models/kernel.py)."""
 
+    sees_neighbours: ClassVar[bool] = False
     architecture: Literal["kernel"]
     cost: float = Field(10.0, gt=0)  # C, in deviations of the target
     tube: float = Field(0.02, ge=0)  # epsilon, errors that cost nothing, in deviations of the target
@@ -126,7 +130,7 @@ class BlendConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        networks = [member for member in self.members if not isinstance(member, ReadoutConfig | KernelConfig)]
+        networks = [member for member in self.members if member.sees_neighbours]
         for key in ("neighbours", "angular_basis"):
             found = {getattr(member, key) for member in networks}
             if len(found) > 1:
@@ -138,7 +142,7 @@ class BlendConfig(Section):
     @property
     def _network(self) -> ModelSection:
         """A member that reads neighbours, where there is one."""
-        return next((m for m in self.members if not isinstance(m, ReadoutConfig | KernelConfig)), self.members[0])
+        return next((m for m in self.members if m.sees_neighbours), self.members[0])
 
     @property
     def neighbours(self) -> int | None:
@@ -179,6 +183,7 @@ class TrainingConfig(Section):
     batch_size: int = Field(32, ge=1)  # crystals
     learning_rate: float = Field(2e-3, gt=0)  # peak; linear warm-up, then cosine to zero
     warmup: float = Field(0.05, ge=0, lt=1)  # share of the steps
+    optimiser: Literal["adamw", "muon"] = "adamw"  # muon: of the matrices, embeddings and heads stay with AdamW
     weight_decay: float = Field(1e-5, ge=0)
     gradient_clip: float = Field(1.0, gt=0)  # norm
     ema_decay: float = Field(0.99, ge=0, lt=1)  # weights that are evaluated and kept: moving average; 0: none
@@ -257,11 +262,6 @@ class TierConfig(Section):
             fewest = min(model.min_epochs, training.max_epochs)
             training = training.model_copy(update={"min_epochs": fewest})
         return self.model_copy(update={"model": model, "training": training})
-
-    @property
-    def n_members(self) -> int:
-        """Networks in a checkpoint: all seeds of the first kind, then all of the next."""
-        return len(self.members) * self.training.seeds
 
     def for_task(self, task: str) -> str:
         """JSON of the keys that concern the task: what a training is given, and what its card shows.

@@ -13,12 +13,13 @@ from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.comparison import Comparison
 from crystalmatrix.contracts.coverage import Coverage
 from crystalmatrix.contracts.document import Document
-from crystalmatrix.contracts.features import ViewShards
+from crystalmatrix.contracts.features import MostNeighbours, ViewShards
 from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.contracts.quality import Quality
 from crystalmatrix.contracts.scores import ModelScores
 from crystalmatrix.contracts.statistics import Statistics
 from crystalmatrix.contracts.tables import SplitsMetadata
+from crystalmatrix.crystals.formats import check_listed
 from crystalmatrix.errors import DataError, UserError
 from crystalmatrix.evaluation.submission import Check
 from crystalmatrix.files import read_json, read_metadata, read_table, sha256
@@ -40,6 +41,7 @@ _DOCUMENTS: dict[str, type[Document]] = {
     "quality.json": Quality,
     "coverage.json": Coverage,
     "statistics.json": Statistics,
+    "most_neighbours.json": MostNeighbours,
     COMPARED: Comparison,
     "shards.json": ViewShards,
     SUBMITTED: Check,
@@ -59,6 +61,8 @@ def files_to_check(paths: list[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise DataError(f"{path}: not found, expected a file or a folder to verify")
+        if path.is_dir():
+            check_listed(path)
         inside = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if _check_of(file)]
         if not inside:
             raise DataError(f"{path}: found no file in it that can be verified (*.pt, *.parquet, *.arrow, *.json)")

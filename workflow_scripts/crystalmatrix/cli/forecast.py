@@ -3,6 +3,7 @@
 In: the configuration, Sizes, Rates of each tier.  Out: Forecast of each tier.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from crystalmatrix.config import Config
 from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.contracts.view import View
 from crystalmatrix.errors import ConfigError, nearest
-from crystalmatrix.properties import MULTITASK
+from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK
 from crystalmatrix.tiers import KernelConfig, TierConfig
 from crystalmatrix.training.rate import Rates
 from crystalmatrix.training.support import CACHE_MB
@@ -23,6 +24,7 @@ EVALUATION_STARTS = 2.3
 BYTES_PER_WEIGHT = 4  # and of a site energy
 HALF_BYTES = 2  # a descriptor
 WEIGHTS_KEPT = 10  # in a checkpoint and the two states of its run: weights, averages, moments of the optimiser
+AUXILIARY_OF = "dielectric"  # which crystals have the labels that a multi-task model learns beside the properties
 GRAPH_BYTES_PER_ATOM = 315  # of the shards, as 76 MB for the 15,364 crystals of the part
 
 
@@ -33,7 +35,7 @@ class Forecast:
     tier: str
     trainings: int
     done: int
-    crystals: int  # that the trainings to come will see, all epochs
+    crystals: int  # that the trainings to come will see, all epochs of all members
     crystals_per_second: float  # of a process
     seconds: list[float]  # of each training to come
     memory_gb: float  # of a process
@@ -42,7 +44,7 @@ class Forecast:
     on_gpu: bool
 
 
-def targets_of(config: Config, wanted: list[str]) -> dict[str, list[str]]:
+def wanted_tasks(config: Config, wanted: list[str]) -> dict[str, list[str]]:
     """{tier: tasks}; `wanted`: tiers, tier/task or results/tier/task.pt, none: the matrix. Raises ConfigError."""
     if not wanted:
         return {tier: list(config.tasks) for tier in config.matrix.tiers}
@@ -68,12 +70,10 @@ def forecast(
     settings = config.tiers[tier]
     left = [task for task in tasks if not (results / tier / f"{task}.pt").exists() and sizes.n_train.get(task)]
     n_atoms = sizes.n_crystals * sizes.mean_atoms
-    seconds, crystals = [], 0
-    for task in left if rates else []:
-        assert rates is not None
-        seen, one = training(settings, task, sizes=sizes, rates=rates)
-        seconds.append(one)
-        crystals += seen
+    each = [training(settings, task, sizes=sizes, rates=rates) for task in left] if rates else []
+    seconds = [one for _, one in each]
+    crystals = sum(seen for seen, _ in each)
+    at_work = sum(seconds) - TRAINING_STARTS * rates.start_seconds * len(each) if rates else 0.0
     features = n_atoms * rates.bytes_per_atom if rates else 0.0
     held = min(features, settings.training.window_bytes)
     weights = rates.n_parameters * BYTES_PER_WEIGHT * WEIGHTS_KEPT * len(left) if rates else 0.0
@@ -82,7 +82,7 @@ def forecast(
         trainings=len(tasks),
         done=sum((results / tier / f"{task}.pt").exists() for task in tasks),
         crystals=crystals,
-        crystals_per_second=rates.training_atoms_per_second / sizes.mean_atoms if rates else 0.0,
+        crystals_per_second=crystals / at_work if at_work else 0.0,
         seconds=seconds,
         memory_gb=(rates.memory_mb * 2**20 + held) / 1e9 + _kernel_gb(settings, left, sizes) if rates else 0.0,
         disk_gb=weights / 1e9,
@@ -110,25 +110,40 @@ def features_gb(config: Config, tiers: list[str], sizes: Sizes, rates: dict[str,
 
 
 def training(settings: TierConfig, task: str, *, sizes: Sizes, rates: Rates) -> tuple[int, float]:
-    """Crystals seen and seconds of one training, all members, if patience does not end it."""
+    """Crystals that its members will see, and seconds, of one training, if patience does not end it."""
+    n_train, n_val, n_atoms = sizes.n_train[task], sizes.n_val.get(task, 0), sizes.train_atoms[task]
+    passes = 2 if len(settings.members) > 1 else 1  # of the validation fold at the end: intervals, weights of a blend
+    seen, seconds = 0, 0.0
+    for kind, (member, rate) in enumerate(zip(settings.members, rates.members, strict=True)):
+        if isinstance(member, KernelConfig):
+            seen += n_train
+            seconds += rate.kernel_seconds * _squares(member, settings, task, sizes)
+            continue
+        one = settings.of_member(kind).training
+        epochs = one.epochs(n_train)
+        steps = math.ceil(n_train / one.batch_size)
+        seen += epochs * n_train
+        seconds += epochs * (steps * rate.step_seconds + n_train * n_atoms * rate.atom_seconds)
+        seconds += (epochs + passes) * n_val * n_atoms * rate.validation_seconds
     seeds = settings.training.seeds
-    rounds = settings.training.epochs(sizes.n_train[task]) * seeds
-    seen, validated = rounds * sizes.n_train[task], rounds * sizes.n_val.get(task, 0)
-    seconds = TRAINING_STARTS * rates.start_seconds + seeds * rates.kernel_seconds * _squares(settings, task, sizes)
-    if not rates.training_atoms_per_second:  # kernels alone see each crystal once
-        return seeds * sizes.n_train[task], seconds
-    each = seen / rates.training_atoms_per_second + validated / rates.validation_atoms_per_second
-    return seen, seconds + each * sizes.train_atoms[task]
+    return seeds * seen, TRAINING_STARTS * rates.start_seconds + seeds * seconds
 
 
 def _kernel_gb(settings: TierConfig, tasks: list[str], sizes: Sizes) -> float:
     """Of the products of crystals that a fit keeps at hand."""
-    largest = max((_squares(settings, task, sizes) for task in tasks), default=0)
-    return min(BYTES_PER_WEIGHT * largest / 1e9, CACHE_MB / 1e3)
+    kernels = [member for member in settings.members if isinstance(member, KernelConfig)]
+    largest = max((max(_crystals(kernel, settings, task, sizes)) for kernel in kernels for task in tasks), default=0)
+    return min(BYTES_PER_WEIGHT * largest**2 / 1e9, CACHE_MB / 1e3)
 
 
-def _squares(settings: TierConfig, task: str, sizes: Sizes) -> int:
-    """Of the crystals that a kernel is fitted to, summed over the properties: it has a regression for each."""
-    most = max((m.most_crystals for m in settings.members if isinstance(m, KernelConfig)), default=0)
-    learned = [name for name in sizes.n_train if name != MULTITASK] if task == MULTITASK else [task]
-    return sum(min(sizes.n_train[name], most) ** 2 for name in learned)
+def _squares(kernel: KernelConfig, settings: TierConfig, task: str, sizes: Sizes) -> int:
+    return sum(n**2 for n in _crystals(kernel, settings, task, sizes))
+
+
+def _crystals(kernel: KernelConfig, settings: TierConfig, task: str, sizes: Sizes) -> list[int]:
+    """That the kernel is fitted to, one regression a label."""
+    learned = [sizes.n_train[task]]
+    if task == MULTITASK:
+        auxiliary = len(AUXILIARY_FIELDS) if settings.training.auxiliary else 0
+        learned = [*sizes.multitask.values(), *[sizes.multitask.get(AUXILIARY_OF, 0)] * auxiliary]
+    return [min(n, kernel.most_crystals) for n in learned]

@@ -8,16 +8,18 @@ trained   results/<tier>/<task>.pt, with its metrics
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from crystalmatrix.errors import DataError, nearest
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.shipped import MODELS, of_tasks, shipped_folder
+
+if TYPE_CHECKING:
+    from crystalmatrix.contracts.card import ModelCard
 
 SHIPPED, RELEASED, TRAINED = "shipped", "released", "trained"
 RESULTS = "results"
@@ -50,7 +52,7 @@ class ModelFile:
         if self.card.suffix == ".md":
             found = _IN_MARKDOWN.search(self.card.read_text(encoding="utf-8"))
             return found[1] if found else None
-        return _card(self.card).get(CARD_DIGEST)
+        return _card(self.card).sha256
 
     def digest_fits(self) -> bool | None:
         """None: no card says what to expect."""
@@ -78,15 +80,18 @@ def shipped_models(folder: Path) -> list[ModelFile]:
     return [_model(path, SHIPPED) for path in sorted(found.glob("*.pt"))] if found else []
 
 
-def find_model(name: str, models: list[ModelFile]) -> ModelFile:
-    """By its name or path, or by the task alone (the first of that task). Raises DataError."""
+def find_model(name: str, models: list[ModelFile], *, also: Iterable[str] = ()) -> ModelFile:
+    """By its name or path, or by the task alone (the first of that task). Raises DataError.
+
+    `also`: what else a user may have meant.
+    """
     for model in models:
         if name in (model.name, str(model.path), f"{model.origin}/{model.task}"):
             return model
     for model in models:
         if name in (model.task, model.path.stem):
             return model
-    raise DataError(f"no model {name!r} here{nearest(name, {model.name for model in models})}")
+    raise DataError(f"no model {name!r} here{nearest(name, {*also, *(model.name for model in models)})}")
 
 
 def default_models(wanted: Iterable[str], models: list[ModelFile]) -> list[ModelFile]:
@@ -110,10 +115,10 @@ def trunk_model(models: list[ModelFile]) -> ModelFile:
     return next((model for model in models if model.task == MULTITASK), None) or default_models((), models)[0]
 
 
-def chosen_path(text: str) -> Path:
+def chosen_path(text: str, *, also: Iterable[str] = ()) -> Path:
     """The model that a user names: a path, or a name in the list. Raises DataError."""
     path = Path(text)
-    return path if path.is_file() else find_model(text, known_models()).path
+    return path if path.is_file() else find_model(text, known_models(), also=also).path
 
 
 def _by_age(paths: Iterable[Path], origin: str) -> list[ModelFile]:
@@ -123,30 +128,25 @@ def _by_age(paths: Iterable[Path], origin: str) -> list[ModelFile]:
 def _model(path: Path, origin: str) -> ModelFile:
     card = next((p for p in (path.with_suffix(".json"), path.with_suffix(".md")) if p.exists()), None)
     if origin == SHIPPED:
-        content = _card(card) if card is not None and card.suffix == ".json" else {}
-        return ModelFile(path, origin, str(content.get("tier", "")), path.stem, card, _errors(content))
+        known = _card(card) if card is not None and card.suffix == ".json" else None
+        errors = {name: (score.mae, score.unit) for name, score in known.properties.items()} if known else {}
+        return ModelFile(path, origin, known.tier if known else "", path.stem, card, errors)
     metrics = path.parents[2 if origin == RELEASED else 1] / path.parent.name / f"{path.stem}{METRICS}"
-    errors = _errors(_card(metrics)) if metrics.exists() else {}
-    return ModelFile(path, origin, path.parent.name, path.stem, card, errors)
+    return ModelFile(path, origin, path.parent.name, path.stem, card, _errors(metrics))
 
 
-def _card(path: Path) -> dict[str, Any]:
+def _card(path: Path) -> "ModelCard":
+    from crystalmatrix.contracts.card import ModelCard  # pyarrow comes with it
+
+    return ModelCard.read(path)
+
+
+def _errors(metrics: Path) -> dict[str, tuple[float, str]]:
+    """{property: (MAE, unit)}; of a model that was not evaluated, or by another version, nothing."""
+    from crystalmatrix.contracts.scores import ModelScores
+
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise DataError(f"{path}: no valid JSON, so damaged; get or make it again") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: found {json.dumps(content)[:40]}, expected an object with keys; delete it")
-    return content
-
-
-def _errors(content: dict[str, Any]) -> dict[str, tuple[float, str]]:
-    """{property: (MAE, unit)} of metrics, or of a card that has them under `properties` too."""
-    properties = content.get("properties", {})
-    if not isinstance(properties, dict):
+        scores = ModelScores.read(metrics)
+    except DataError:
         return {}
-    return {
-        name: (score["mae"], score.get("unit", "1"))
-        for name, score in properties.items()
-        if isinstance(score, dict) and isinstance(score.get("mae"), int | float)
-    }
+    return {name: (score.mae, score.unit) for name, score in scores.properties.items()}

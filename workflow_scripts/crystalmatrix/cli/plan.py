@@ -4,10 +4,12 @@ In: the configuration; this machine, for a few seconds a tier.  Out: a table.
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +26,13 @@ SECONDS = 3.0  # of steps a tier
 EXAMPLES = """crystalmatrix plan
 crystalmatrix plan lite std/band_gap
 crystalmatrix plan --configfile mine/config.yaml --directory mine"""
+HINT = "how long this takes on this machine: crystalmatrix plan"
 HEADER = ("tier", "trainings", "done", "crystals seen", "crystals/s", "time", "memory", "disk")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "targets", nargs="*", metavar="TARGET", help="tiers or tier/property, as lite or std/band_gap (default: all)"
+        "models", nargs="*", metavar="MODEL", help="tiers or tier/property, as lite or std/band_gap (default: all)"
     )
     parser.add_argument("--configfile", type=Path, metavar="FILE", help="laid over the project's config.yaml")
     parser.add_argument(
@@ -45,27 +48,33 @@ def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.data.parallel import available_cores
     from crystalmatrix.words import counted
 
-    config = _config(arguments.configfile)
-    targets = f.targets_of(config, arguments.targets)
+    if arguments.cores is not None and arguments.cores < 1:
+        raise ConfigError(f"--cores: found {arguments.cores}, expected at least 1")
+    if not arguments.directory.is_dir():
+        raise DataError(
+            f"--directory {arguments.directory}: not found, expected a run's folder; leave it away before there is one"
+        )
+    config = configuration(arguments.configfile)
+    tasks_of = f.wanted_tasks(config, arguments.models)
     results = arguments.directory / "results"
     sizes = sizes_of(config, results)
     cores = arguments.cores or available_cores()
     on_gpu = arguments.device != "cpu" and any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
     parallel = 1 if on_gpu else max(1, cores // _threads(cores))
     rates = {}
-    for tier, tasks in targets.items():
+    for tier, tasks in tasks_of.items():
         if all((results / tier / f"{task}.pt").exists() for task in tasks):
             continue
         print(f"measuring {tier} ...", file=sys.stderr, flush=True)
-        rates[tier] = _measure(config.tiers[tier], config, arguments.device, cores=cores, parallel=parallel)
+        rates[tier] = measured(config.tiers[tier], config, arguments.device, cores=cores, parallel=parallel)
     rows = [
         f.forecast(config, tier, tasks, sizes=sizes, rates=rates.get(tier), results=results)
-        for tier, tasks in targets.items()
+        for tier, tasks in tasks_of.items()
     ]
     evaluation = sum(row.evaluation_seconds for row in rows) / parallel
     print(
         _text(
-            rows, parallel=parallel, evaluation=evaluation, features=f.features_gb(config, list(targets), sizes, rates)
+            rows, parallel=parallel, evaluation=evaluation, features=f.features_gb(config, list(tasks_of), sizes, rates)
         )
     )
     how = "on the GPU, one at a time" if any(row.on_gpu for row in rows) else f"on the CPU, {parallel} side by side"
@@ -76,7 +85,18 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _config(overlay: Path | None) -> "Config":
+def at_start(models: list[str], overlay: dict[str, object], *, cores: int, device: str) -> str:
+    """What `plan` prints of these trainings of a run that starts here; where it cannot, how to ask it later."""
+    with tempfile.TemporaryDirectory() as folder:
+        configfile = Path(folder) / "config.json"  # which is YAML too
+        configfile.write_text(json.dumps(overlay), encoding="utf-8")
+        command = [sys.executable, "-c", "from crystalmatrix.cli.main import main; main()", "plan", *models]
+        command += ["--configfile", str(configfile), "--cores", str(cores), "--device", device]
+        ended = subprocess.run(command, env=_environment(), capture_output=True, text=True)
+    return HINT if ended.returncode else ended.stdout.rstrip()
+
+
+def configuration(overlay: Path | None) -> "Config":
     import yaml
 
     from crystalmatrix.config import load
@@ -85,12 +105,15 @@ def _config(overlay: Path | None) -> "Config":
     if overlay is None:
         return load(PROJECT / "config.yaml")
     if not overlay.is_file():
-        raise DataError(f"--configfile {overlay}: not found, expected a YAML file laid over config.yaml")
+        what = "a folder" if overlay.is_dir() else "not found"
+        raise DataError(f"--configfile {overlay}: {what}, expected a YAML file laid over config.yaml")
     try:
         content = yaml.safe_load(overlay.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        return load(PROJECT / "config.yaml", content)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{overlay}: not valid YAML: {' '.join(str(error).split())}") from None
-    return load(PROJECT / "config.yaml", content)
+    except ConfigError as error:
+        raise ConfigError(f"{overlay}: {error}") from None
 
 
 def _threads(cores: int) -> int:
@@ -99,7 +122,7 @@ def _threads(cores: int) -> int:
     return train_threads(cores)
 
 
-def _measure(settings: "TierConfig", config: "Config", device: str, *, cores: int, parallel: int) -> "Rates":
+def measured(settings: "TierConfig", config: "Config", device: str, *, cores: int, parallel: int) -> "Rates":
     """As trainings will run: so many processes at once, which share what the machine has."""
     from crystalmatrix.machine import ALLOCATOR
     from crystalmatrix.training.rate import Rates
@@ -107,14 +130,10 @@ def _measure(settings: "TierConfig", config: "Config", device: str, *, cores: in
     command = [sys.executable, "-m", "crystalmatrix.training.rate", "--settings", settings.to_json()]
     command += ["--graph", config.graph.to_json(), "--device", device if parallel == 1 else "cpu"]
     command += ["--threads", str(_threads(cores)), "--seconds", str(SECONDS)]
-    package = str(Path(__file__).parents[2])
-    environment = {
-        **os.environ,
-        **ALLOCATOR,
-        "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]),
-    }
     running = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            command, env=_environment() | ALLOCATOR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for _ in range(parallel)
     ]
     ended = [process.communicate() for process in running]
@@ -127,10 +146,13 @@ def _measure(settings: "TierConfig", config: "Config", device: str, *, cores: in
                 f"the trial training ended with code {process.returncode}; too little memory, or a defect of ours: "
                 "try fewer --cores, or report it"
             )
-    found = [Rates.model_validate_json(out) for out, _ in ended]
-    names = [name for name, field in Rates.model_fields.items() if field.annotation is float]
-    mean = {name: sum(getattr(rates, name) for rates in found) / len(found) for name in names}
-    return found[0].model_copy(update=mean)
+    return Rates.mean([Rates.model_validate_json(out) for out, _ in ended])
+
+
+def _environment() -> dict[str, str]:
+    """In which another process finds this very package."""
+    package = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])}
 
 
 def _text(rows: "list[Forecast]", *, parallel: int, evaluation: float, features: float) -> str:

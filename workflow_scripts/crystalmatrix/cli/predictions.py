@@ -11,7 +11,7 @@ import pandas as pd
 
 from crystalmatrix.cli.text import table_text
 from crystalmatrix.files import write_json
-from crystalmatrix.inference.model import ERROR, FORMULA, ID, IN_DOMAIN, N_ATOMS, NOTE, NOVELTY, columns_of
+from crystalmatrix.inference.model import ERROR, FORMULA, ID, IN_DOMAIN, N_ATOMS, NOTE, NOVELTY, columns_of, domain_of
 from crystalmatrix.words import counted
 
 SHOWN = 50  # crystals on screen
@@ -28,7 +28,9 @@ def as_text(table: pd.DataFrame, units: dict[str, str]) -> str:
         rows += _lines(row, names, units)
         said += [f"{row[ID]}: {row[key]}" for key in (NOTE, ERROR) if row[key]]
         if not pd.isna(row[IN_DOMAIN]) and not row[IN_DOMAIN]:
-            said.append(f"{row[ID]}: novelty {row[NOVELTY]:.2f}, above 1: unlike any in training, expect larger errors")
+            said.append(
+                f"{row[ID]}: novelty {row[NOVELTY]:.2f}{_beyond(row[NOVELTY])}, expect larger errors where OUTSIDE"
+            )
     text = table_text(HEADER, rows, right=_RIGHT)
     if said:
         text += "\n\n" + "\n".join(said)
@@ -60,7 +62,6 @@ def properties_of(table: pd.DataFrame) -> list[str]:
 
 def _lines(row: dict[Any, Any], names: list[str], units: dict[str, str]) -> list[list[str]]:
     """The crystal's name stands on the first only."""
-    domain = "?" if pd.isna(row[IN_DOMAIN]) else "inside" if row[IN_DOMAIN] else "OUTSIDE"
     known = [name for name in names if not math.isnan(row[name])]
     if not known:
         return [[str(row[ID]), str(row[FORMULA]), "no values", "", "", "", ""]]
@@ -70,8 +71,16 @@ def _lines(row: dict[Any, Any], names: list[str], units: dict[str, str]) -> list
         unit = "" if units[name] == "1" else units[name]
         interval = f"{_number(lower)} to {_number(upper)}"
         head = [str(row[ID]), str(row[FORMULA])] if k == 0 else ["", ""]
-        lines.append([*head, name, _number(value), interval, unit, domain if k == 0 else ""])
+        lines.append([*head, name, _number(value), interval, unit, _domain(row[domain_of(name)])])
     return lines
+
+
+def _domain(inside: Any) -> str:
+    return "?" if pd.isna(inside) else "inside" if inside else "OUTSIDE"
+
+
+def _beyond(novelty: float) -> str:
+    return ", above 1: unlike any in training" if novelty > 1 else ""
 
 
 def _number(value: float) -> str:
@@ -82,7 +91,14 @@ def _as_object(row: dict[Any, Any], names: list[str], units: dict[str, str]) -> 
     values = {}
     for name in names:
         value, lower, upper = (_or_none(row[column]) for column in columns_of(name))
-        values[name] = {"value": value, "lower": lower, "upper": upper, "unit": units[name]}
+        inside = row[domain_of(name)]
+        values[name] = {
+            "value": value,
+            "lower": lower,
+            "upper": upper,
+            "unit": units[name],
+            IN_DOMAIN: None if pd.isna(inside) else bool(inside),
+        }
     return {
         ID: row[ID],
         FORMULA: row[FORMULA],

@@ -29,6 +29,7 @@ class Sizes:
 
     n_train: dict[str, int]
     n_val: dict[str, int]
+    multitask: dict[str, int]  # of the crystals of the multi-task training, those with a label of each property
     train_atoms: dict[str, float]  # of a training crystal, in the mean
     n_crystals: int  # of the data set
     mean_atoms: float  # of its crystals
@@ -85,11 +86,13 @@ def _sizes(config: Config, frame: pd.DataFrame, *, zeros: set[str], n_atoms: dic
     trained = frame[(frame[c.FOLD] == c.TRAIN) & ~_taught_by_symmetry(frame, zeros)]
     validated = frame[frame[c.FOLD] == c.VAL]
     crystals = {str(name): set(rows[c.JID]) for name, rows in trained.groupby(c.PROPERTY)}
-    crystals[MULTITASK] = set(trained[trained[c.STRICT]][c.JID])
+    strict = trained[trained[c.STRICT]]
+    crystals[MULTITASK] = set(strict[c.JID])
     n_val = {str(name): rows[c.JID].nunique() for name, rows in validated.groupby(c.PROPERTY)}
     return Sizes(
         n_train={name: len(ids) for name, ids in crystals.items()},
         n_val=n_val | {MULTITASK: validated[c.JID].nunique()},
+        multitask={str(name): rows[c.JID].nunique() for name, rows in strict.groupby(c.PROPERTY)},
         train_atoms={name: _mean([n_atoms[jid] for jid in ids if jid in n_atoms]) for name, ids in crystals.items()},
         n_crystals=len(n_atoms) or frame[c.JID].nunique(),
         mean_atoms=_mean(list(n_atoms.values())),

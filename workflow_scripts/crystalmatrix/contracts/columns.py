@@ -15,7 +15,7 @@ SPLITS_VERSION = 2
 GRAPHS_VERSION = 2
 DESCRIPTORS_VERSION = 1
 FEATURES_VERSION = 1
-PREDICTIONS_VERSION = 2
+PREDICTIONS_VERSION = 3
 CHECKPOINT_VERSION = 4
 
 JID = "jid"
@@ -118,6 +118,7 @@ TARGET = "target"
 PREDICTION = "prediction"
 SPREAD = "spread"
 LOWER, UPPER = "lower", "upper"
+NOVELTY = "novelty"
 
 PREDICTIONS = pa.schema(
     [
@@ -129,5 +130,6 @@ PREDICTIONS = pa.schema(
         pa.field(SPREAD, pa.float64()),  # standard deviation over the ensemble; null for one seed
         pa.field(LOWER, pa.float64()),  # split-conformal interval, calibrated on the validation fold
         pa.field(UPPER, pa.float64()),
+        pa.field(NOVELTY, pa.float64()),  # distance from what was trained on (trained/domain.py); null: not known
     ]
 )

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from crystalmatrix.contracts.columns import FEATURES_VERSION, JID, NEIGHBOUR, SPECIES
+from crystalmatrix.contracts.columns import FEATURES_VERSION, GRAPHS_VERSION, JID, NEIGHBOUR, SPECIES
 from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.contracts.document import Document, Part
 from crystalmatrix.contracts.view import View
@@ -65,6 +65,14 @@ class FeaturesMetadata(Document):
     def items(self) -> dict[str, Item]:
         """What the file holds of every atom."""
         return layout(self.view, n_slots=self.n_slots)
+
+
+class MostNeighbours(Document):
+    """results/graphs/most_neighbours.json: how many slots a view needs that takes all neighbours."""
+
+    VERSION: ClassVar[int] = GRAPHS_VERSION
+
+    of_an_atom: int  # in any of the shards, at least 1
 
 
 class ListedShard(Part):

@@ -18,6 +18,17 @@ class SpreadBin(Part):
     n: int
 
 
+class DistanceBin(Part):
+    """Crystals about as far from what was trained on; its MAE with the bootstrap interval."""
+
+    nearest: float | None  # smallest novelty of the bin (trained/domain.py); None: an element that was not trained on
+    farthest: float | None  # largest
+    mae: float
+    mae_low: float
+    mae_high: float
+    n: int
+
+
 class PropertyScores(Part):
     """On the test fold. `interval_*` and `spread_*` are None where the model gives no uncertainty."""
 
@@ -40,6 +51,8 @@ class PropertyScores(Part):
     interval_width: float | None  # mean
     spread_correlation: float | None  # Spearman, of absolute error and spread
     error_by_spread: tuple[SpreadBin, ...] | None  # equal bins of rising spread
+    error_by_distance: tuple[DistanceBin, ...] | None  # equal bins of rising distance; None: the model tells none
+    far_to_near: tuple[float, float, float] | None  # MAE of the last bin over that of the first, and its interval
 
 
 class ModelScores(Document):

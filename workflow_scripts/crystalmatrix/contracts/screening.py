@@ -45,6 +45,6 @@ class ScreenMetadata(Document):
 
     units: dict[str, str]  # of the columns with values; "1" for a pure number
     rows: int
-    failed: int  # of the rows: without values
+    failed: int  # of the rows: lacking values, all or some
     noted: int  # of the rows: with a note
     outside: int  # of the rows: outside the training domain

@@ -72,7 +72,7 @@ class ModelSummary(Part):
     data_digest: str  # of the records
     source: DataSource
     hold_out: HoldOut
-    interval_level: float  # stated coverage of its prediction intervals
+    interval_level: float  # stated probability of its prediction intervals
     potentials: tuple[str, ...] = ()  # pretrained ones whose descriptors it reads: data beyond the source
 
 

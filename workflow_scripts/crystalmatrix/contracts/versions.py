@@ -8,11 +8,13 @@ In: nothing.  Out: the *_VERSION numbers, each with the modules that decide it.
 """
 
 ORIGIN_VERSION = 1  # raw.meta.json: data/sources.py
-QUALITY_VERSION = 1  # quality.json: data/quality.py, data/defects.py
+QUALITY_VERSION = 2  # quality.json: data/quality.py, data/defects.py
 COVERAGE_VERSION = 2  # coverage.json: data/splits.py, data/official.py, data/extra.py
 STATISTICS_VERSION = 1  # graphs/statistics.json: graphs/statistics.py, graphs/example.py
 COMPOSITION_VERSION = 2  # predictions of the composition baseline: evaluation/composition.py, evaluation/descriptors.py
-SCORES_VERSION = 1  # metrics.json: evaluation/score.py, metrics.py, bootstrap.py, uncertainty.py
+SCORES_VERSION = 2  # metrics.json: evaluation/score.py, metrics.py, bootstrap.py, uncertainty.py, distance.py
 COMPARISON_VERSION = 1  # comparison.json and .csv: evaluation/comparison.py, summary.py, breakdown.py, published.py
+CURVES_VERSION = 1  # report/learning_curves.json: benchmarks/learning_curve.py, docs/results.py
 SUBMISSION_VERSION = 1  # leaderboard/<property>: evaluation/submission.py, published.py
-SCREEN_VERSION = 1  # screen/<name>/: crystals/survey.py, inference/screening.py
+CARD_VERSION = 1  # models/<task>.json: report/card.py
+SCREEN_VERSION = 2  # screen/<name>/: crystals/survey.py, inference/screening.py

@@ -41,7 +41,7 @@ from crystalmatrix.crystals.formats import (
 )
 from crystalmatrix.crystals.formats import passed_over as passed_over
 from crystalmatrix.crystals.formats import structure_files as structure_files
-from crystalmatrix.crystals.json_entries import Damaged, Place, are_lines, line_values, read_items
+from crystalmatrix.crystals.json_entries import Damaged, Place, are_lines, line_values, read_items, rest_of_list
 from crystalmatrix.crystals.poscar import read_poscar
 from crystalmatrix.crystals.text import MOST_TEXT, check_length, chunks, open_text, rest_of
 from crystalmatrix.crystals.xyz import read_xyz
@@ -127,7 +127,11 @@ def _items(path: Path, identity: str, start: Start) -> Iterator[Crystal | Failur
         if kind == XYZ:
             yield from read_xyz(stream, identity, start)
         else:
-            entries: Iterator[tuple[Place, Any]] = enumerate(line_values(chunks(stream)), start.crystal)
+            entries: Iterator[tuple[Place, Any]] = (
+                rest_of_list(chunks(stream), start.crystal)
+                if kind == JSON
+                else enumerate(line_values(chunks(stream)), start.crystal)
+            )
             yield from _of_entries(entries, identity, 0)
 
 

@@ -116,6 +116,7 @@ def structure_files(paths: Iterable[Path]) -> list[tuple[str, Path]]:
         if not path.is_dir():
             found.setdefault(printable(path), path)
             continue
+        check_listed(path)
         inside = [file for file in _files_below(path) if _is_read(file, path)]
         if not inside:
             raise DataError(f"{printable(path)}: found no structure file in it, expected {EXPECTED}")
@@ -123,6 +124,14 @@ def structure_files(paths: Iterable[Path]) -> list[tuple[str, Path]]:
             found.setdefault(printable(file.relative_to(path) if len(paths) == 1 else file), file)
     _check_openable(found.values())
     return list(found.items())
+
+
+def check_listed(folder: Path) -> None:
+    """Raise DataError where the system does not tell what is in a folder: to look below it finds nothing then."""
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise DataError(f"{printable(folder)}: cannot be read ({error.strerror}); check its rights") from None
 
 
 def _check_openable(paths: Iterable[Path]) -> None:

@@ -80,9 +80,7 @@ def reduced_formulas(species: NDArray[np.uint8], atom_pointer: NDArray[np.int64]
 
 def chemical_formula(species: NDArray[np.uint8]) -> str:
     """The formula unit as chemists write it, in lowest terms but for O2 and Na2O2. species [n_atoms] atomic numbers."""
-    counts = Counter(SYMBOLS[z] for z in species.tolist())
-    divisor = math.gcd(*counts.values())
-    unit = {symbol: n // divisor for symbol, n in counts.items()}
+    unit = _formula_unit(species)
     if (unit.keys() <= _DIATOMIC and len(unit) == 1) or unit in [{symbol: 1, "O": 1} for symbol in _PEROXIDES]:
         unit = {symbol: 2 * n for symbol, n in unit.items()}
     anion = _anion(unit)
@@ -91,6 +89,20 @@ def chemical_formula(species: NDArray[np.uint8]) -> str:
     name, n = anion
     cations = {symbol: count for symbol, count in unit.items() if symbol not in _GROUPS[name][0]}
     return _written(cations) + (name if n == 1 else f"({name}){n}")
+
+
+def hill_formula(species: NDArray[np.uint8]) -> str:
+    """The formula unit in Hill order: carbon, hydrogen, then by letter; without carbon all by letter. "MgO", "CH4"."""
+    unit = _formula_unit(species)
+    first = [symbol for symbol in ("C", "H") if symbol in unit and "C" in unit]
+    return _joined(unit, [*first, *sorted(unit.keys() - set(first))])
+
+
+def _formula_unit(species: NDArray[np.uint8]) -> dict[str, int]:
+    """{symbol: atoms} in lowest terms."""
+    counts = Counter(SYMBOLS[z] for z in species.tolist())
+    divisor = math.gcd(*counts.values())
+    return {symbol: n // divisor for symbol, n in counts.items()}
 
 
 def _anion(unit: dict[str, int]) -> tuple[str, int] | None:
@@ -110,4 +122,8 @@ def _anion(unit: dict[str, int]) -> tuple[str, int] | None:
 
 def _written(unit: dict[str, int]) -> str:
     order = _WITH_ANION if unit.keys() & _ANIONS else _IUPAC
-    return "".join(f"{symbol}{unit[symbol] if unit[symbol] > 1 else ''}" for symbol in sorted(unit, key=order.index))
+    return _joined(unit, sorted(unit, key=order.index))
+
+
+def _joined(unit: dict[str, int], order: list[str]) -> str:
+    return "".join(f"{symbol}{unit[symbol] if unit[symbol] > 1 else ''}" for symbol in order)

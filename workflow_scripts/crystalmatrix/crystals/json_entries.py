@@ -71,8 +71,28 @@ def list_of(pieces: Iterator[str]) -> Iterator[Any]:
             UNREADABLE, f"starts with {buffer.shown()}, expected a JSON list of crystals: [{{...}}]"
         )
     yield from list_values(buffer)
-    if buffer.peek():
-        raise InvalidCrystalError(UNREADABLE, f"found more text after the end of the list: {buffer.shown()}")
+    _check_end(buffer)
+
+
+def rest_of_list(pieces: Iterator[str], before: int) -> Iterator[tuple[int, Any]]:
+    """(count, entry) of a list whose text begins with an entry, as `list_places` says where. InvalidCrystalError."""
+    buffer = _Buffer(pieces)
+    yield from enumerate(_values_to_end(buffer, before), before)
+    _check_end(buffer)
+
+
+def list_places(pieces: Iterator[str]) -> Iterator[tuple[int, int]]:
+    """(character where it begins, its length) of each entry of a JSON list; nothing of other JSON.
+
+    Raises InvalidCrystalError where the list breaks off."""
+    buffer = _Buffer(pieces)
+    if buffer.peek() != "[":
+        return
+    values = list_values(buffer)
+    while True:
+        if next(values, Damaged) is Damaged:
+            return
+        yield buffer.value_began, buffer.value_ended - buffer.value_began
 
 
 class _Buffer:
@@ -81,6 +101,8 @@ class _Buffer:
     def __init__(self, pieces: Iterable[str]) -> None:
         self._pieces = iter(pieces)
         self._text, self._place = "", 0
+        self._before = 0  # characters that are not held any more
+        self.value_began = self.value_ended = 0  # characters of the text before the latest value, and with it
 
     def peek(self) -> str:
         """The next character that is no blank; "" at the end."""
@@ -119,6 +141,7 @@ class _Buffer:
                 raise _invalid(count, "a number or a nesting too large") from None
             if end == len(self._text) and isinstance(value, int | float) and self._more():
                 continue  # 12 may be the first half of 123
+            self.value_began, self.value_ended = self._before + self._place, self._before + end
             self._place = end
             return value
 
@@ -130,6 +153,7 @@ class _Buffer:
         unread = len(self._text) - self._place
         check_length(unread)
         pieces, length = [self._text[self._place :]], 0
+        self._before += self._place
         for piece in self._pieces:
             pieces.append(piece)
             length += len(piece)
@@ -162,6 +186,11 @@ def list_values(buffer: _Buffer) -> Iterator[Any]:
     if buffer.peek() == "]":
         buffer.take("]", count=count)
         return
+    yield from _values_to_end(buffer, count)
+
+
+def _values_to_end(buffer: _Buffer, count: int) -> Iterator[Any]:
+    """From a value on; `count` came before it."""
     while True:
         value = buffer.value(count=count)
         count += 1
@@ -170,6 +199,11 @@ def list_values(buffer: _Buffer) -> Iterator[Any]:
             return
         if buffer.peek() == "]":
             raise _invalid(count, "found ']' behind a comma, expected another entry")
+
+
+def _check_end(buffer: _Buffer) -> None:
+    if buffer.peek():
+        raise InvalidCrystalError(UNREADABLE, f"found more text after the end of the list: {buffer.shown()}")
 
 
 def _members(buffer: _Buffer) -> Iterator[tuple[Place, Any]]:

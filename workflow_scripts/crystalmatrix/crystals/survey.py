@@ -3,14 +3,14 @@
 In: files, as `structure_files` lists them.  Out: Stretches, one behind the other; parts of about the same work, cut
 between two of them; about how many crystals there are.
 
-Texts whose frames or lines tell where a crystal begins (extended XYZ, JSON lines) and databases are entered anywhere.
-Other texts are read from their beginning: of a JSON list a part decodes, and throws away, what is before it.
+Texts that tell where a crystal begins (extended XYZ, JSON lines, a JSON list) and databases are entered anywhere; what
+is packed is unpacked up to there. Of other JSON, as {id: entry}, a part decodes, and throws away, what is before it.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ from crystalmatrix.crystals import ase_db, lmdb_rows, parquet_rows
 from crystalmatrix.crystals.crystal import InvalidCrystalError
 from crystalmatrix.crystals.files import HEAD, JSON_LINES, database_of, text_kind
 from crystalmatrix.crystals.formats import ASE_DB, JSON, LMDB, PARQUET, XYZ, file_kind
-from crystalmatrix.crystals.text import CHUNK, lines_with_places, open_bytes, open_text
+from crystalmatrix.crystals.json_entries import list_places
+from crystalmatrix.crystals.text import CHUNK, bytes_as_text, lines_with_places, open_bytes, open_text
 from crystalmatrix.crystals.xyz import frame_places
 
 GRAIN = 256  # crystals of a stretch: parts are cut no finer within a file
@@ -107,6 +108,9 @@ def _of_lines(path: Path) -> Iterator[Stretch]:
 
 
 def _of_list(path: Path) -> Iterator[Stretch]:
+    places = list_places(bytes_as_text(path))
+    if (first := next(places, None)) is not None:
+        return _in_stretches((Start(place=place), length / BYTES_AN_ATOM) for place, length in chain([first], places))
     n_crystals, n_bytes = _most_frequent(_WORDS[JSON], path)
     return _even(n_crystals, n_bytes / BYTES_AN_ATOM)
 

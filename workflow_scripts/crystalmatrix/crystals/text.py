@@ -91,6 +91,14 @@ def lines_with_places(path: Path) -> Iterator[tuple[int, str]]:
                 place += length
 
 
+def bytes_as_text(path: Path) -> Iterator[str]:
+    """The unpacked text in pieces, in which a character is a byte; nothing of UTF-16 and UTF-32. As `open_text`."""
+    with open_bytes(path) as stream:
+        if _encoding(stream.peek(_PEEKED)[:_PEEKED])[1] == _AS_LATIN1:
+            while block := stream.read(CHUNK):
+                yield block.decode("latin-1")
+
+
 def chunks(stream: TextIO) -> Iterator[str]:
     """The text in pieces that fit in memory."""
     return iter(partial(stream.read, CHUNK), "")

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.crystals.symmetry import zero_by_symmetry
 from crystalmatrix.data.official import duplicate_ids
 from crystalmatrix.properties import PROPERTIES
 
@@ -20,8 +21,8 @@ Values = dict[str, NDArray[np.float64]]  # column: [n_crystals], NaN where there
 def known_defects(records: pa.Table) -> list[str]:
     """Sentences for the report. Counts that would be zero are left out."""
     values: Values = {name: records[name].to_numpy() for name in PROPERTIES}
-    has_inversion = np.array(records[c.HAS_INVERSION].fill_null(False))
-    return [*_moduli(values), *_symmetry(values, has_inversion), *_gaps(values), *_hull(values), *_duplicates(records)]
+    zero = zero_by_symmetry(records[c.HAS_INVERSION].to_pylist(), records[c.POINT_GROUP].to_pylist())
+    return [*_moduli(values), *_symmetry(values, zero), *_gaps(values), *_hull(values), *_duplicates(records)]
 
 
 def _moduli(values: Values) -> Iterator[str]:
@@ -32,11 +33,11 @@ def _moduli(values: Values) -> Iterator[str]:
             yield f"{PROPERTIES[name].label}: {' and '.join(found)}, from failed or unstable elastic calculations."
 
 
-def _symmetry(values: Values, has_inversion: NDArray[np.bool_]) -> Iterator[str]:
+def _symmetry(values: Values, zero: NDArray[np.bool_]) -> Iterator[str]:
     for name, row in PROPERTIES.items():
-        count = int((has_inversion & (np.abs(values[name]) > 0)).sum()) if row.zero_by_symmetry else 0
+        count = int((zero & (np.abs(values[name]) > 0)).sum()) if row.zero_by_symmetry else 0
         if count:
-            yield f"{row.label}: {count} non-zero values of crystals whose inversion centre forbids any."
+            yield f"{row.label}: {count} non-zero values of crystals whose symmetry forbids any."
 
 
 def _gaps(values: Values) -> Iterator[str]:

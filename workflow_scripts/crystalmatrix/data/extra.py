@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from crystalmatrix.config import ExtraConfig
 from crystalmatrix.contracts import columns as c
-from crystalmatrix.data.leakage import Fingerprints
+from crystalmatrix.data.leakage import signatures
+from crystalmatrix.data.nearest import Nearest
 from crystalmatrix.data.official import official_folds, official_properties
 from crystalmatrix.elements import N_SPECIES
 from crystalmatrix.errors import DataError
@@ -100,21 +101,27 @@ def _removed(
     held_out = {jid for fold_of in folds.values() for jid, fold in fold_of.items() if fold != c.TRAIN}
     official = {jid for name in official_properties() for jid, fold in official_folds(name).items() if fold != c.TRAIN}
     of_formula: dict[str, list[int]] = defaultdict(list)
+    of_group: dict[tuple[str, int | None], int] = {}
     for row, jid in enumerate(jids):
         if jid in held_out:
             of_formula[groups[row][0]].append(row)
-    fingerprints = Fingerprints(records)
-    of_formula = {formula: fingerprints.distinct(rows) for formula, rows in of_formula.items()}
+            of_group.setdefault(groups[row], row)
+    near_ones: dict[str, Nearest] = {}  # by formula
     removed = []
     for row in candidates:
         identity = jids[row].partition(SEPARATOR)[2]
-        others = of_formula.get(groups[row][0], [])
+        formula = groups[row][0]
         if identity in held_out or identity in official:
             removed.append(Removed(jids[row], identity, SAME_ID))
-        elif (twin := next((other for other in others if groups[other] == groups[row]), None)) is not None:
-            removed.append(Removed(jids[row], jids[twin], SAME_GROUP))
-        elif others and fingerprints.difference(row, near := fingerprints.nearest(row, others)) < SIMILAR_BELOW:
-            removed.append(Removed(jids[row], jids[near], SAME_DISTANCES))
+        elif groups[row] in of_group:
+            removed.append(Removed(jids[row], jids[of_group[groups[row]]], SAME_GROUP))
+        elif formula in of_formula:
+            if formula not in near_ones:
+                others = np.array(of_formula[formula])
+                near_ones[formula] = Nearest(others, np.zeros(len(others)), signatures(records, others))
+            near = near_ones[formula].within(0, 0, signatures(records, np.array([row]))[0])  # at any volume
+            if near and near.distance < SIMILAR_BELOW:
+                removed.append(Removed(jids[row], jids[near.row], SAME_DISTANCES))
     return removed
 
 

@@ -3,94 +3,79 @@
 In: records, splits.  Out: the table columns.LEAKAGE, one row per test crystal and property, with its closest twin.
 
 Twins have the same composition and space group and volumes per atom within 2 %. Whether they also are the same
-structure is told by their interatomic distances (`fingerprint`), blind to settings and sizes of cells.
+structure is told by their interatomic distances (`signature`), blind to settings and sizes of cells.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.data.nearest import Nearest
 
 VOLUME_TOLERANCE = 0.02  # relative difference of the volumes per atom
-REACH = 2.0  # radius of the fingerprint, in units of the cube root of the volume per atom: about 33 neighbours
+REACH = 2.0  # radius of the signature, in units of the cube root of the volume per atom: about 33 neighbours
 N_DISTANCES = 12  # per pair of elements
-FEW = 16  # training crystals of a group that are compared one by one, equal or not
 SAME_BELOW = 0.01  # root mean square difference of the distances, in the same unit; JARVIS leaves a gap around it
+_TRAIN, _TEST = 1, 2
+_NONE = np.empty(0, np.int64)
 
 
 def leakage_table(records: pa.Table, splits: pa.Table) -> pa.Table:
     """For every test crystal of every property, its closest twin in that property's training fold, if there is one."""
-    jids = records[c.JID].to_pylist()
-    row_of = {jid: row for row, jid in enumerate(jids)}
     volumes = records[c.VOLUME].to_numpy() / records[c.N_ATOMS].to_numpy()  # [n_crystals] Å3 per atom
-    groups = list(zip(records[c.FORMULA].to_pylist(), records[c.SPACE_GROUP].to_pylist(), strict=True))
-
-    fingerprints = Fingerprints(records)
-    found: list[dict[str, Any]] = []
-    for name, (train, test) in _rows_by_property(splits, row_of).items():
-        training: dict[tuple[str, int | None], list[int]] = defaultdict(list)
-        for row in train:
-            training[groups[row]].append(row)
-        training = {group: fingerprints.distinct(rows) for group, rows in training.items()}
-        for row in test:
-            twins = [t for t in training.get(groups[row], ()) if abs(volumes[t] / volumes[row] - 1) <= VOLUME_TOLERANCE]
-            if not twins:
-                continue
-            twin = fingerprints.nearest(row, twins)
-            distance = fingerprints.difference(row, twin)
-            found.append(
-                {
-                    c.JID: jids[row],
-                    c.PROPERTY: name,
-                    c.TWIN_JID: jids[twin],
-                    c.KIND: c.SAME if distance < SAME_BELOW else c.SIMILAR,
-                    "volume_difference": abs(volumes[twin] / volumes[row] - 1),
-                    "distance_difference": distance,
-                }
-            )
-    return pa.Table.from_pylist(found, c.LEAKAGE)
-
-
-class Fingerprints:
-    """Of the crystals in a table, each made once, when it is asked for."""
-
-    def __init__(self, records: pa.Table) -> None:
-        self._records = records
-        self._known: dict[int, NDArray[np.float64]] = {}
-
-    def difference(self, one: int, other: int) -> float:
-        """Root mean square difference of two rows of one composition, 1 = (volume per atom)^1/3."""
-        return float(np.sqrt(np.mean((self._of(one) - self._of(other)) ** 2)))
-
-    def distinct(self, rows: list[int]) -> list[int]:
-        """The first of each that are equal to the last bit: a million equal crystals are compared as one."""
-        if len(rows) <= FEW:
-            return rows
-        equal = self._records.select([c.SPECIES, c.LATTICE, c.FRACTIONAL]).take(rows).to_pylist()
-        first: dict[str, int] = {}
-        for row, content in zip(rows, equal, strict=True):
-            first.setdefault(repr(content), row)
-        return list(first.values())
-
-    def nearest(self, row: int, others: Sequence[int]) -> int:
-        """The least different of `others`, at least one."""
-        return min(others, key=lambda other: self.difference(row, other))
-
-    def _of(self, row: int) -> NDArray[np.float64]:
-        if row not in self._known:
-            one = self._records.slice(row, 1).to_pylist()[0]
-            lattice, fractional = np.reshape(one[c.LATTICE], (3, 3)), np.reshape(one[c.FRACTIONAL], (-1, 3))
-            self._known[row] = fingerprint(lattice, fractional, np.array(one[c.SPECIES]))
-        return self._known[row]
+    names, folds = _folds(records, splits)
+    found: list[tuple[int, int, int, float]] = []  # property, crystal, its twin, their distance
+    for rows in _groups(group_numbers(records)):
+        trains, tests = folds[:, rows] == _TRAIN, folds[:, rows] == _TEST  # [n_properties, n_rows]
+        leaking = np.flatnonzero(trains.any(axis=1) & tests.any(axis=1))
+        if not len(leaking):
+            continue
+        point = dict(zip(rows.tolist(), signatures(records, rows), strict=True))
+        for k in leaking:
+            known = rows[trains[k]]
+            training = Nearest(known, volumes[known], np.array([point[row] for row in known.tolist()]))
+            for row in rows[tests[k]].tolist():
+                low, high = ((1 + sign * VOLUME_TOLERANCE) * volumes[row] for sign in (-1, 1))
+                if twin := training.within(low, high, point[row]):
+                    found.append((int(k), row, twin.row, twin.distance))
+    found.sort()
+    prop, test, twin_of, distance = (np.array(side) for side in zip(*found, strict=True)) if found else [_NONE] * 4
+    return pa.table(
+        {
+            c.JID: records[c.JID].take(test),
+            c.PROPERTY: pa.array(names).take(prop),
+            c.TWIN_JID: records[c.JID].take(twin_of),
+            c.KIND: np.where(distance < SAME_BELOW, c.SAME, c.SIMILAR),
+            "volume_difference": np.abs(volumes[twin_of] / volumes[test] - 1),
+            "distance_difference": distance.astype(float),
+        },
+        c.LEAKAGE,
+    )
 
 
-def fingerprint(lattice: NDArray, fractional: NDArray, species: NDArray) -> NDArray[np.float64]:
+def group_numbers(records: pa.Table) -> NDArray[np.int64]:
+    """[n_crystals] the same number for the same composition and space group, counted as they come."""
+    pairs = zip(records[c.FORMULA].to_pylist(), records[c.SPACE_GROUP].to_pylist(), strict=True)
+    number: dict[tuple[str, int | None], int] = {}
+    return np.array([number.setdefault(pair, len(number)) for pair in pairs], np.int64)
+
+
+def signatures(records: pa.Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """[n_rows, d] of crystals of one composition, each as one row of numbers."""
+    crystals = records.select([c.LATTICE, c.FRACTIONAL, c.SPECIES]).take(rows).to_pylist()
+    found = [
+        signature(np.reshape(one[c.LATTICE], (3, 3)), np.reshape(one[c.FRACTIONAL], (-1, 3)), np.array(one[c.SPECIES]))
+        for one in crystals
+    ]
+    return np.reshape(found, (len(rows), -1))
+
+
+def signature(lattice: NDArray, fractional: NDArray, species: NDArray) -> NDArray[np.float64]:
     """[n_elements, n_elements, N_DISTANCES]: for each pair of elements (by Z), the ascending distances from an atom of
     the first to its nearest atoms of the second, averaged over the former, in units of (volume per atom)^1/3.
 
@@ -115,11 +100,21 @@ def fingerprint(lattice: NDArray, fractional: NDArray, species: NDArray) -> NDAr
     return result
 
 
-def _rows_by_property(splits: pa.Table, row_of: dict[str, int]) -> dict[str, tuple[list[int], list[int]]]:
-    """{property: (rows of the training fold, rows of the test fold)}."""
-    rows: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    columns = (splits[name].to_pylist() for name in (c.JID, c.PROPERTY, c.FOLD))
-    for jid, name, fold in zip(*columns, strict=True):
-        if fold != c.VAL:
-            rows[name][fold == c.TEST].append(row_of[jid])
-    return rows
+def _groups(numbers: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """The rows, ascending, of each group that has more than one."""
+    order = np.argsort(numbers, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+        if len(rows) > 1:
+            yield rows
+
+
+def _folds(records: pa.Table, splits: pa.Table) -> tuple[list[str], NDArray[np.int8]]:
+    """The properties, and [n_properties, n_crystals] _TRAIN, _TEST, or 0 for what is in neither."""
+    encoded = splits[c.PROPERTY].combine_chunks().dictionary_encode()
+    names: list[str] = encoded.dictionary.to_pylist()
+    row = pc.index_in(splits[c.JID], value_set=records[c.JID].combine_chunks()).to_numpy()
+    folds = np.zeros((len(names), records.num_rows), np.int8)
+    for fold, number in ((c.TRAIN, _TRAIN), (c.TEST, _TEST)):
+        chosen = pc.equal(splits[c.FOLD], fold).to_numpy()
+        folds[encoded.indices.to_numpy()[chosen], row[chosen]] = number
+    return names, folds

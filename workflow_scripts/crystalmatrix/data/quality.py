@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.contracts.quality import Histogram, PropertyQuality, Quality, QualityNote, Repeat
+from crystalmatrix.crystals.symmetry import zero_by_symmetry
 from crystalmatrix.data.defects import known_defects
 from crystalmatrix.data.records import Records
 from crystalmatrix.properties import PROPERTIES, Property, as_read
@@ -48,8 +49,8 @@ def _property_quality(table: pa.Table, row: Property) -> PropertyQuality:
     column = table[row.name]
     values = column.drop_null().to_numpy()
     low, high = row.plausible
-    inversion = table[c.HAS_INVERSION].filter(column.is_valid())
-    symmetric = np.array(inversion.fill_null(False).to_pylist(), bool)
+    labelled = table.filter(column.is_valid())
+    symmetric = zero_by_symmetry(labelled[c.HAS_INVERSION].to_pylist(), labelled[c.POINT_GROUP].to_pylist())
     return PropertyQuality(
         unit=row.unit,
         plausible=row.plausible,

@@ -7,7 +7,6 @@ The entries are read here; geometry and symmetry, most of the work, go to worker
 """
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +20,11 @@ from crystalmatrix.contracts import columns as c
 from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.contracts.tables import ExtraSource, RecordsMetadata
 from crystalmatrix.crystals.crystal import DUPLICATE_ID, Crystal, InvalidCrystalError
+from crystalmatrix.crystals.formula import hill_formula
 from crystalmatrix.crystals.symmetry import SYMPREC, Symmetry, find_symmetry
 from crystalmatrix.data.entries import LABELS, Entry, crystal_of, read_entry
 from crystalmatrix.data.parallel import in_order
-from crystalmatrix.elements import SYMBOLS
+from crystalmatrix.data.seen import Seen
 from crystalmatrix.errors import DataError, nearest
 
 BATCH = 256  # entries handed to a worker at once
@@ -58,18 +58,17 @@ def build_records(entries: Iterable[Any], *, id_key: str, fields: dict[str, str]
     notes: list[tuple[str, str]] = []
 
     def batched() -> Iterator[list[Entry]]:
-        seen: set[str] = set()
+        seen = Seen()
         batch: list[Entry] = []
         for raw in entries:
             keys.update(raw if isinstance(raw, dict) else ())
             try:
                 entry = read_entry(raw, id_key=id_key, fields=fields)
-                if entry.jid in seen:
+                if not seen.add(entry.jid):
                     raise InvalidCrystalError(DUPLICATE_ID, "the first row of this id is kept", entry.jid)
             except InvalidCrystalError as invalid:
                 drops.append(invalid)
                 continue
-            seen.add(entry.jid)
             batch.append(entry)
             if len(batch) == BATCH:
                 yield batch
@@ -102,15 +101,6 @@ def examine(entries: list[Entry]) -> list[Examined | InvalidCrystalError]:
             continue
         results.append(Examined(entry, crystal, find_symmetry(crystal.lattice, crystal.fractional, crystal.species)))
     return results
-
-
-def hill_formula(species: NDArray[np.uint8]) -> str:
-    """Reduced formula in Hill order: carbon, hydrogen, then by letter; without carbon all by letter. "MgO", "CH4"."""
-    counts = Counter(SYMBOLS[z] for z in species.tolist())
-    divisor = math.gcd(*counts.values())
-    first = [symbol for symbol in ("C", "H") if symbol in counts and "C" in counts]
-    order = first + sorted(counts.keys() - set(first))
-    return "".join(symbol + (str(n) if (n := counts[symbol] // divisor) > 1 else "") for symbol in order)
 
 
 def _record_batch(rows: list[Examined]) -> pa.RecordBatch:

@@ -19,6 +19,7 @@ from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.contracts.coverage import Coverage, FoldCounts, PropertyCoverage
 from crystalmatrix.data.extra import Extra
+from crystalmatrix.data.leakage import group_numbers
 from crystalmatrix.data.official import most_held_out, official_folds, official_properties
 from crystalmatrix.errors import DataError
 from crystalmatrix.properties import PROPERTIES
@@ -60,7 +61,7 @@ def _held_out_anywhere() -> dict[str, str]:
 
 def _drawn(records: pa.Table, config: DataConfig) -> dict[str, str]:
     """{id: fold}, drawn once over all crystals."""
-    groups = _groups(records) if config.splits == "grouped" else np.arange(records.num_rows)
+    groups = group_numbers(records) if config.splits == "grouped" else np.arange(records.num_rows)
     drawn = draw_folds(groups, fractions=config.split_fractions, seed=config.split_seed)
     return dict(zip(records[c.JID].to_pylist(), drawn.tolist(), strict=True))
 
@@ -152,9 +153,3 @@ def _labelled(records: pa.Table, name: str) -> list[str]:
 
 def _restrict(fold_of: dict[str, str], jids: list[str]) -> dict[str, str]:
     return {jid: fold_of[jid] for jid in jids if jid in fold_of}
-
-
-def _groups(records: pa.Table) -> NDArray[np.int64]:
-    pairs = zip(records[c.FORMULA].to_pylist(), records[c.SPACE_GROUP].to_pylist(), strict=True)
-    number: dict[tuple[str, int | None], int] = {}
-    return np.array([number.setdefault(pair, len(number)) for pair in pairs], np.int64)

@@ -79,6 +79,7 @@ def predict_composition(
         c.SPREAD: pa.nulls(len(held), pa.float64()),
         c.LOWER: lower,
         c.UPPER: upper,
+        c.NOVELTY: pa.nulls(len(held), pa.float64()),
     }
     columns = [pa.array(values[field.name], field.type) for field in c.PREDICTIONS]
     summary = _summary(name, target[train], seconds=seconds, source=source, data_digest=data_digest)

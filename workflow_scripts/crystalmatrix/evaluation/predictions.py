@@ -29,6 +29,7 @@ class FoldPredictions:
     spread: Floats | None  # [n] standard deviation over the ensemble; None for one seed
     lower: Floats | None  # [n] bounds of the prediction interval; None where there is none
     upper: Floats | None
+    novelty: Floats | None  # [n] distance from what was trained on, infinite for an element that was not; or None
 
     @property
     def error(self) -> Floats:
@@ -82,7 +83,7 @@ def read_predictions(path: Path) -> ModelPredictions:
 
 def _fold(path: Path, table: pa.Table) -> FoldPredictions:
     jid = table[c.JID].to_numpy().astype(str)
-    values = {name: _floats(table[name]) for name in (c.TARGET, c.PREDICTION, c.SPREAD, c.LOWER, c.UPPER)}
+    values = {name: _floats(table[name]) for name in (c.TARGET, c.PREDICTION, c.SPREAD, c.LOWER, c.UPPER, c.NOVELTY)}
     if len(np.unique(jid)) != len(jid):
         raise DataError(f"{path}: found an id twice in one fold, expected each once; delete it and run again")
     for name in (c.TARGET, c.PREDICTION):

@@ -8,10 +8,10 @@ import pandas as pd
 
 from crystalmatrix.config import ReportConfig
 from crystalmatrix.contracts import columns as c
-from crystalmatrix.contracts.scores import ModelScores, PropertyScores, SpreadBin
+from crystalmatrix.contracts.scores import DistanceBin, ModelScores, PropertyScores, SpreadBin
 from crystalmatrix.contracts.summary import ModelSummary
 from crystalmatrix.errors import DataError
-from crystalmatrix.evaluation import metrics, uncertainty
+from crystalmatrix.evaluation import distance, metrics, uncertainty
 from crystalmatrix.evaluation.bootstrap import confidence_interval, resampled_means
 from crystalmatrix.evaluation.predictions import FoldPredictions, ModelPredictions
 from crystalmatrix.properties import as_read
@@ -72,6 +72,7 @@ def property_scores(
     distinct = ~np.isin(test.jid, sorted(twins))
     coverage, width = _intervals(test)
     correlation, bins = _spread(test)
+    by_distance, far_to_near = _distance(test, settings)
     return PropertyScores(
         unit=unit,
         n_train=model.n_train[name],
@@ -80,7 +81,7 @@ def property_scores(
         mae=float(error.mean()),
         mae_low=low,
         mae_high=high,
-        median_ae=float(np.median(error)),
+        median_ae=metrics.median_ae(test.target, test.prediction),
         rmse=metrics.rmse(test.target, test.prediction),
         bias=metrics.bias(test.target, test.prediction),
         val_mae=float(val.error.mean()) if val else None,
@@ -92,6 +93,8 @@ def property_scores(
         interval_width=width,
         spread_correlation=correlation,
         error_by_spread=bins,
+        error_by_distance=by_distance,
+        far_to_near=far_to_near,
     )
 
 
@@ -122,6 +125,18 @@ def _spread(test: FoldPredictions) -> tuple[float | None, tuple[SpreadBin, ...] 
     if test.spread is None:
         return None, None
     return metrics.spearman(test.error, test.spread), uncertainty.error_by_spread(test.error, test.spread)
+
+
+def _distance(
+    test: FoldPredictions, settings: ReportConfig
+) -> tuple[tuple[DistanceBin, ...] | None, tuple[float, float, float] | None]:
+    """Error by distance from the training crystals, and its rise; None for a model that knows no distance."""
+    if test.novelty is None:
+        return None, None
+    n_resamples, confidence = settings.bootstrap, settings.confidence
+    bins = distance.error_by_distance(test.error, test.novelty, n_resamples=n_resamples, confidence=confidence)
+    rise = distance.far_to_near(test.error, test.novelty, n_resamples=n_resamples, confidence=confidence)
+    return bins, rise
 
 
 def _check_ids(test: FoldPredictions, splits: pd.DataFrame, name: str, model: str) -> None:

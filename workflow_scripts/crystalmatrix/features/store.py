@@ -20,7 +20,7 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.features.blocks import MemoryBlock, checksum, record_batch, rows_checksum
 from crystalmatrix.features.features import Features
 from crystalmatrix.features.mapped import MappedBlocks, MappedFile, open_file
-from crystalmatrix.graphs.shards import most_neighbours, shard_metadata, stream_shard
+from crystalmatrix.graphs.shards import shard_metadata, stream_shard
 from crystalmatrix.tiers import Seeing
 
 BLOCK_BYTES = 16 << 20  # small enough to make and to verify at once, and few enough for any set
@@ -32,19 +32,19 @@ def write_features(
     shard: Path,
     *,
     view: View,
-    all_shards: list[Path],
+    n_slots: int,
     descriptors: list[Path] | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> int:
     """The features of one shard; returns how many crystals it holds. Raises DataError.
 
-    `all_shards` are looked at where the view takes all neighbours, so that all files have as many slots; `descriptors`
-    are the shard's, one for each potential of the view.
+    `n_slots` is the view's `neighbours`, or, where it takes all, the most that any atom of all shards has;
+    `descriptors` are the shard's, one for each potential of the view.
     """
     found = shard_metadata(shard, settings=view.graph)
     metadata = FeaturesMetadata(
         view=view,
-        n_slots=view.neighbours or most_neighbours(all_shards),
+        n_slots=n_slots,
         shard=found.shard,
         n_shards=found.n_shards,
         records_digest=found.records_digest,
@@ -52,7 +52,7 @@ def write_features(
         descriptors_sha256=tuple(map(files.sha256, descriptors or [])),
     )
     schema = features_schema(metadata.items)
-    with_slots = view.model_copy(update={"neighbours": metadata.n_slots})
+    with_slots = view.model_copy(update={"neighbours": n_slots})
     atoms_at_once = block_bytes // sum(item.n_bytes for item in metadata.items.values())
     known = open_descriptors(descriptors or [], view.descriptors, shard_sha256=metadata.shard_sha256)
     n_crystals = 0

@@ -27,7 +27,7 @@ from crystalmatrix.graphs.ragged import Graphs, from_edges, running_sum
 
 
 @dataclass(frozen=True)
-class Crystals:
+class Cells:
     """Many crystals as flat arrays."""
 
     jid: NDArray[np.str_]  # [n_crystals]
@@ -58,19 +58,13 @@ def build(
     settings: GraphConfig,
 ) -> Graphs:
     """Graphs of many crystals. Raises DataError, naming the crystal, for a geometry that is none."""
-    crystals = Crystals(jid, atom_pointer, species, wrap(fractional), lattice)
-    return graphs_of(crystals, edges_of(crystals, settings=settings))
-
-
-def from_records(table: pa.Table, *, settings: GraphConfig) -> Graphs:
-    """Graphs of rows of results/data/records.parquet. Raises DataError as `build` does."""
-    crystals = Crystals.from_table(table)
+    crystals = Cells(jid, atom_pointer, species, wrap(fractional), lattice)
     return graphs_of(crystals, edges_of(crystals, settings=settings))
 
 
 def from_crystals(crystals: Sequence[Crystal], *, settings: GraphConfig) -> Graphs:
     """Graphs of at least one crystal, the bits that a shard would hold. Raises DataError as `build` does."""
-    many = Crystals(
+    many = Cells(
         jid=np.array([crystal.id for crystal in crystals], np.str_),
         atom_pointer=running_sum(np.array([len(crystal.species) for crystal in crystals])),
         species=np.concatenate([crystal.species for crystal in crystals]),
@@ -80,7 +74,7 @@ def from_crystals(crystals: Sequence[Crystal], *, settings: GraphConfig) -> Grap
     return graphs_of(many, edges_of(many, settings=settings))
 
 
-def edges_of(crystals: Crystals, *, settings: GraphConfig, search: str = CPU) -> Edges:
+def edges_of(crystals: Cells, *, settings: GraphConfig, search: str = CPU) -> Edges:
     """The edges of many crystals, the same by every `search`.
 
     Raises DataError, naming the crystal, for a geometry that is none, and ConfigError where torch-cluster is missing.
@@ -97,7 +91,7 @@ def edges_of(crystals: Crystals, *, settings: GraphConfig, search: str = CPU) ->
     return edges
 
 
-def graphs_of(crystals: Crystals, edges: Edges, *, cosine: NDArray[np.float32] | None = None) -> Graphs:
+def graphs_of(crystals: Cells, edges: Edges, *, cosine: NDArray[np.float32] | None = None) -> Graphs:
     """Graphs from what a shard stores; the cosines are computed unless given.
 
     Raises DataError for atoms on top of each other.
@@ -139,7 +133,7 @@ def _find_on_device() -> Callable[..., Edges]:
     return partial(torch_cluster.find, device=torch_cluster.best_device())
 
 
-def _check(crystals: Crystals) -> None:
+def _check(crystals: Cells) -> None:
     """Raise DataError for an empty, too large or flat cell, or for coordinates that are not in [0, 1)."""
     n_atoms = np.diff(crystals.atom_pointer)
     with np.errstate(invalid="ignore"):  # a lattice of NaN or infinities has the volume NaN
@@ -156,7 +150,7 @@ def _check(crystals: Crystals) -> None:
         )
 
 
-def _check_room(crystals: Crystals, *, settings: GraphConfig) -> None:
+def _check_room(crystals: Cells, *, settings: GraphConfig) -> None:
     """Raise DataError for a crystal whose edges and angles would not fit in memory, as far as its density tells."""
     n_atoms = np.diff(crystals.atom_pointer)
     density = n_atoms / np.abs(np.linalg.det(crystals.lattice))  # [n_crystals] atoms per Å3

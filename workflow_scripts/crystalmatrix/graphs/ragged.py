@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crystalmatrix.graphs.compiled import compiled
-from crystalmatrix.graphs.edge_key import steps
-from crystalmatrix.graphs.geometry import angle_cosines, angle_pointer, length
-from crystalmatrix.graphs.shells import shell_end
+from crystalmatrix.graphs.geometry import angle_cosines, angle_pointer
 
 
 @dataclass(frozen=True)
@@ -54,21 +52,6 @@ class Graphs:
             angle_pointer=running_sum(_take(np.diff(self.angle_pointer), *atoms)),
             cosine=_take(self.cosine, *angles),
         )
-
-
-def nearest(graphs: Graphs, n: int) -> Graphs:
-    """Each centre's `n` nearest edges and the rest of the last one's shell (see shells.py), and their angles."""
-    count = _count_nearest(graphs.edge_vector, graphs.edge_pointer, n)  # [n_atoms]
-    first, end = graphs.edge_pointer[:-1], graphs.edge_pointer[:-1] + count
-    return from_edges(
-        jid=graphs.jid,
-        atom_pointer=graphs.atom_pointer,
-        species=graphs.species,
-        edge_pointer=running_sum(count),
-        neighbour=_take(graphs.neighbour, first, end),
-        edge_vector=_take(graphs.edge_vector, first, end),
-        n_angle_edges=np.minimum(graphs.n_angle_edges, count).astype(np.int32),
-    )
 
 
 def from_edges(
@@ -120,18 +103,3 @@ def _take(values: NDArray, first: NDArray[np.int64], end: NDArray[np.int64]) -> 
 def _copy(source, first, pointer, out):
     for k in range(len(first)):
         out[pointer[k] : pointer[k + 1]] = source[first[k] : first[k] + pointer[k + 1] - pointer[k]]
-
-
-@compiled
-def _count_nearest(edge_vector, edge_pointer, n):
-    """[n_atoms] edges of each centre among its n nearest, or in the shell of the n-th."""
-    count = np.empty(len(edge_pointer) - 1, np.int64)
-    for i in range(len(count)):
-        first, end = edge_pointer[i], edge_pointer[i + 1]
-        past = min(first + n, end)
-        if past < end:
-            last = shell_end(steps(length(edge_vector[past - 1])))
-            while past < end and steps(length(edge_vector[past])) <= last:
-                past += 1
-        count[i] = past - first
-    return count

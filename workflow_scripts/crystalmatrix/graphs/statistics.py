@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from crystalmatrix import files
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.statistics import Example, Statistics
-from crystalmatrix.graphs.build import Crystals
+from crystalmatrix.graphs.build import Cells
 from crystalmatrix.graphs.ragged import Graphs
 from crystalmatrix.graphs.table import graphs_from_table
 
@@ -98,7 +98,7 @@ class Drawing:
 
 def drawing(row: pa.Table) -> Drawing:
     """The drawing of a single row of a shard: its edges within the 3-body cutoff."""
-    crystal, graphs = Crystals.from_table(row), graphs_from_table(row)
+    crystal, graphs = Cells.from_table(row), graphs_from_table(row)
     position = crystal.fractional @ crystal.lattice[0]
     centre = np.repeat(np.arange(len(position)), np.diff(graphs.edge_pointer))
     rank = np.arange(len(centre)) - graphs.edge_pointer[centre]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from crystalmatrix.config import CPU, GraphConfig
 from crystalmatrix.contracts import columns
 from crystalmatrix.graphs.arrow import flat, flat_bytes, to_bytes, to_lists
-from crystalmatrix.graphs.build import Crystals, edges_of, graphs_of
+from crystalmatrix.graphs.build import Cells, edges_of, graphs_of
 from crystalmatrix.graphs.neighbours import Edges
 from crystalmatrix.graphs.ragged import Graphs, running_sum
 
@@ -19,7 +19,7 @@ _STORED = np.dtype("<i2")
 
 def graph_table(records: pa.Table, *, settings: GraphConfig, search: str = CPU) -> pa.Table:
     """Rows of columns.GRAPHS, from the columns JID, SPECIES, FRACTIONAL and LATTICE of as many records."""
-    crystals = Crystals.from_table(records)
+    crystals = Cells.from_table(records)
     edges = edges_of(crystals, settings=settings, search=search)
     graphs = graphs_of(crystals, edges)
     atoms = graphs.atom_pointer  # [n_crystals + 1], as the next two
@@ -50,4 +50,4 @@ def graphs_from_table(table: pa.Table) -> Graphs:
     )
     cosine = flat_bytes(table, columns.COSINE, _STORED).astype(np.float32)
     cosine /= np.float32(columns.COSINE_SCALE)
-    return graphs_of(Crystals.from_table(table), edges, cosine=cosine)
+    return graphs_of(Cells.from_table(table), edges, cosine=cosine)

@@ -3,6 +3,7 @@
 In: a checkpoint; Crystals and Failures.  Out: the table that predictor.py describes.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import torch
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.crystal import Crystal, Failure
 from crystalmatrix.crystals.formula import chemical_formula, reduced_formulas
-from crystalmatrix.descriptors.potential import shared_potential
+from crystalmatrix.descriptors.potential import Potential, shared_potential
+from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.dataset import Dataset
 from crystalmatrix.inference.prepare import Item, Prepared, with_known_elements
 from crystalmatrix.targets.step import FloatArray
@@ -28,12 +30,27 @@ class LoadedModel:
     """Values depend on neither the other crystals of a list nor their order."""
 
     def __init__(self, model: Path, *, device: torch.device) -> None:
-        """Raises DataError, ConfigError."""
+        """Raises DataError."""
+        self.path = model
         self.checkpoint = load_checkpoint(model)
         self.device = device
         self._models = self.checkpoint.models(device)
         self.view = View.of(self.checkpoint.graph, self.checkpoint.settings.model)
-        self.potentials = {name: shared_potential(name, device.type) for name in self.view.descriptors}
+        self.refusal = ""  # why it can take no crystal at all on this machine
+        self.potentials: dict[str, Potential] = {}
+        try:
+            self.potentials = {name: shared_potential(name, device.type) for name in self.view.descriptors}
+        except ConfigError as error:
+            self.refusal = str(error)
+
+    @property
+    def name(self) -> str:
+        """For people: tier and task."""
+        return f"{self.checkpoint.tier}/{self.checkpoint.task}"
+
+    def knows(self, numbers: Iterable[int]) -> bool:
+        """Whether all of these atomic numbers were in its training fold, and it can take crystals at all."""
+        return not self.refusal and set(numbers) <= set(self.checkpoint.elements)
 
     @property
     def properties(self) -> list[str]:
@@ -95,6 +112,11 @@ class LoadedModel:
         if checkpoint.domain is not None:
             numbers[NOVELTY] = checkpoint.domain.novelty(features)
         return numbers
+
+
+def domain_of(name: str) -> str:
+    """Column of whether the crystal is like those whose labels of a property were trained on."""
+    return f"{name}_{IN_DOMAIN}"
 
 
 def columns_of(name: str) -> tuple[str, str, str]:

@@ -1,7 +1,7 @@
-"""Where the rows of a screening go: to a stream, or into a file that whatever stops the writer leaves whole rows of.
+"""Where the rows of a screening go: into a file that whatever stops the writer leaves whole rows of.
 
-In: rows as bytes, a chunk at a time, with how far the input is read.  Out: the stream; or `<out>.part` while it grows
-and `<out>` when all is done.
+In: rows as bytes, a chunk at a time, with how far the input is read.  Out: `<out>.part` while it grows and `<out>` when
+all is done.
 
 Beside `<out>.part` lies its journal, `<out>.part.journal`: a line that says what the rows are made from, then a line
 for every chunk. Rows are on the disk before the line that counts them is written, so after any end, kill -9 and a power
@@ -33,7 +33,7 @@ class Progress:
     size: int = 0  # bytes of these rows and the header
     file: int = 0  # files that are done with
     crystal: int = 0  # crystals of the next file that are done with
-    failed: int = 0  # of the rows: without values
+    failed: int = 0  # of the rows: lacking values, all or some
     noted: int = 0  # of the rows: with a note
     outside: int = 0  # of the rows: outside the training domain
 
@@ -45,26 +45,6 @@ class Output(Protocol):
 
     def append(self, rows: bytes, progress: Progress) -> None:
         """Rows that make `progress` of it. Raises DiskError."""
-
-
-class Stream:
-    """An unbuffered stream: what was written of it has left this process. A closed pipe is a BrokenPipeError."""
-
-    def __init__(self, handle: BinaryIO) -> None:
-        self.progress = Progress()
-        self._handle = handle
-
-    def append(self, rows: bytes, progress: Progress) -> None:
-        try:
-            _write(self._handle, rows)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise DiskError(
-                f"standard output: {error.strerror}, {counted(self.progress.rows, 'crystal')} written; "
-                "use --out, which goes on where it stopped"
-            ) from None
-        self.progress = progress
 
 
 class PartialTable:
@@ -160,7 +140,7 @@ def check_writable(out: Path) -> None:
     if out.is_dir():
         raise DataError(f"--out {out}: a folder, expected the name of a CSV file; add one, as {out / 'screening.csv'}")
     if out.exists() and not out.is_file():
-        raise DataError(f"--out {out}: no regular file, expected the name of a CSV file; leave --out away to print")
+        raise DataError(f"--out {out}: no regular file, expected the name of a table; leave --out away to print")
 
 
 def _restart(handle: BinaryIO, content: bytes) -> None:

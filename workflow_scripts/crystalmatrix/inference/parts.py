@@ -18,7 +18,17 @@ from crystalmatrix.contracts.versions import SCREEN_VERSION
 from crystalmatrix.crystals.files import structure_files
 from crystalmatrix.crystals.survey import files_digest
 from crystalmatrix.errors import DataError
-from crystalmatrix.inference.model import ERROR, FORMULA, ID, IN_DOMAIN, N_ATOMS, NOTE, NOVELTY
+from crystalmatrix.inference.model import (
+    ERROR,
+    FORMULA,
+    ID,
+    IN_DOMAIN,
+    N_ATOMS,
+    NOTE,
+    NOVELTY,
+    columns_of,
+    domain_of,
+)  # fmt: skip
 from crystalmatrix.inference.output import PartialTable
 from crystalmatrix.inference.predictor import Predictor
 from crystalmatrix.inference.reading import Reading
@@ -34,6 +44,7 @@ def schema_of(units: dict[str, str]) -> pa.Schema:
     values = [pa.field(name, pa.float64(), metadata={UNIT: unit.encode()}) for name, unit in units.items()]
     before = [pa.field(ID, pa.string()), pa.field(FORMULA, pa.string()), pa.field(N_ATOMS, pa.int64())]
     after = [pa.field(NOVELTY, pa.float64()), pa.field(IN_DOMAIN, pa.bool_())]
+    after += [pa.field(domain_of(name), pa.bool_()) for name in units if set(columns_of(name)) <= units.keys()]
     return pa.schema([*before, *values, *after, pa.field(NOTE, pa.string()), pa.field(ERROR, pa.string())])
 
 

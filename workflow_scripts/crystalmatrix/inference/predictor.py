@@ -8,11 +8,13 @@ In: checkpoints; files, folders or objects.  Out: a table with a row per crystal
 
 Columns: `id`, `formula`, `n_atoms`; per property `name`, `name_lower`, `name_upper` (split-conformal interval of 90 %),
 in the unit of `Predictor.units` and `table.attrs["units"]`; `novelty` (above 1: neighbourhoods unlike any in training,
-see trained/domain.py) and `in_domain`; `note`, what to know about how the crystal was read; `error`, empty or the
-reason why the row has no values.
+see trained/domain.py) and `in_domain`, and `name_in_domain` of each property; `note`, what to know about how the
+crystal was read and which model spoke; `error`, empty or the reason why the row, or a property of it, has no value.
 
-Of several models the first that has a property gives it. A crystal is in the domain where it is in that of every one;
-its novelty is the largest of theirs. A model that refuses it leaves its own values empty and says so in `error`.
+Of several models the first that can take the crystal gives a property; where one before it could not (an element that
+it never saw, a crystal or a machine without its potential), the note names both, and the value counts as outside the
+domain: no crystal with that label was like this one. The novelty of a crystal is the largest of the models that gave
+its values; it is in the domain where all of its values are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,18 +28,9 @@ import torch
 from crystalmatrix.crystals.iterate import iterate
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.features.features import crystal_key
-from crystalmatrix.inference.model import (
-    ERROR,
-    FORMULA,
-    ID,
-    IN_DOMAIN,
-    N_ATOMS,
-    NOTE,
-    NOVELTY,
-    LoadedModel,
-    columns_of,
-)  # fmt: skip
-from crystalmatrix.inference.prepare import Item, chunked, prepare, with_known_elements
+from crystalmatrix.inference.collected import Collected
+from crystalmatrix.inference.model import LoadedModel, columns_of
+from crystalmatrix.inference.prepare import Item, Prepared, chunked, prepare, refused, some, with_known_elements
 from crystalmatrix.inference.reading import with_warnings
 from crystalmatrix.shipped import shipped_models
 
@@ -62,6 +55,8 @@ class Predictor:
         paths = [models] if isinstance(models, str | Path) else list(models) or shipped_models(properties)
         self.device = _device(device)
         self.models = [LoadedModel(Path(path), device=self.device) for path in paths]
+        if all(model.refusal for model in self.models):
+            raise ConfigError(self.models[0].refusal)
         self.batch_size = batch_size
         self._max_angles = max_angles
         known = list(dict.fromkeys(name for model in self.models for name in model.properties))
@@ -69,22 +64,15 @@ class Predictor:
             if name not in known:
                 raise ConfigError(f"--properties: no model here predicts {name!r}{nearest(name, known)}")
         self.properties = [name for name in known if not properties or name in properties]
-        giver = {name: next(model for model in self.models if name in model.properties) for name in self.properties}
-        self._parts = [
-            (model, mine)
-            for model in self.models
-            if (mine := [name for name in self.properties if giver[name] is model])
-        ]
 
     @property
     def units(self) -> dict[str, str]:
         """Unit of every column with a value; "1" for a pure number."""
-        return {
-            column: unit
-            for model, mine in self._parts
-            for column, unit in model.units.items()
-            if any(column in columns_of(name) for name in mine)
-        }
+        units: dict[str, str] = {}
+        for name in self.properties:
+            first = next(model for model in self.models if name in model.properties)
+            units |= {column: first.units[column] for column in columns_of(name)}
+        return units
 
     def predict(self, structures: Any) -> pd.DataFrame:
         """The table of all crystals; `structures` as crystals/iterate.py takes them. DataError: no such path."""
@@ -93,9 +81,15 @@ class Predictor:
         return table
 
     def was_trained_on(self, identity: str, numbers: Sequence[int]) -> dict[str, bool]:
-        """{property: whether its model has learned this crystal's label}; `identity` in JARVIS, atomic `numbers`."""
+        """{property: whether the model that gives it for this crystal has learned its label there}.
+
+        `identity`: in JARVIS; `numbers`: atomic ones. A property that no model gives is left out."""
         key = crystal_key(identity, np.array(numbers, np.uint8))
-        return {name: bool((m.checkpoint.seen[name] == key).any()) for m, mine in self._parts for name in mine}
+        givers = {
+            name: next((m for m in self.models if name in m.properties and m.knows(numbers)), None)
+            for name in self.properties
+        }
+        return {name: bool((m.checkpoint.seen[name] == key).any()) for name, m in givers.items() if m is not None}
 
     def stream(self, structures: Any) -> Iterator[pd.DataFrame]:
         """The same table in pieces, for more crystals than fit in memory."""
@@ -103,58 +97,32 @@ class Predictor:
 
     def predict_items(self, items: Iterable[Item]) -> pd.DataFrame:
         """The table of crystals that are read already, all at once."""
-        items = list(items)
-        tables = self._tables(items)
-        first = tables[0]
-        joined = pd.DataFrame({ID: first[ID]})
-        joined[FORMULA] = _first_filled([table[FORMULA] for table in tables])
-        joined[N_ATOMS] = np.max([table[N_ATOMS] for table in tables], axis=0)
-        for (_, mine), table in zip(self._parts, tables, strict=True):
-            for name in mine:
-                joined[list(columns_of(name))] = table[list(columns_of(name))]
-        joined[NOVELTY] = pd.concat([table[NOVELTY] for table in tables], axis=1).max(axis=1)
-        inside = (joined[NOVELTY] <= 1).astype("boolean")
-        joined[IN_DOMAIN] = inside.mask(joined[NOVELTY].isna())
-        joined[NOTE] = first[NOTE]
-        joined[ERROR] = self._errors(tables)
-        return joined
-
-    def _tables(self, items: list[Item]) -> list[pd.DataFrame]:
-        """Of each model; graphs, descriptors and features are made once for all that see the same."""
-        known = sorted({z for model, _ in self._parts for z in model.checkpoint.elements})
-        items = with_known_elements(items, known)
-        ready = {}
-        for view in {model.view.name: model.view for model, _ in self._parts}.values():
-            sharing = [model for model, _ in self._parts if model.view.name == view.name]
-            needs_symmetry = any(model.needs_symmetry for model in sharing)
-            limit = self._max_angles or max(model.checkpoint.graph.max_angles for model in sharing)
-            ready[view.name] = prepare(
-                items,
-                view=view,
-                needs_symmetry=needs_symmetry,
-                potentials=sharing[0].potentials,
-                max_angles=limit,
-            )
-        return [model.table(*ready[model.view.name]) for model, _ in self._parts]
-
-    def _errors(self, tables: list[pd.DataFrame]) -> list[str]:
-        """The reason that all models give; or each model's own, with what it would have predicted."""
-        errors = []
-        for row in zip(*(table[ERROR] for table in tables), strict=True):
-            if len(set(row)) == 1:
-                errors.append(row[0])
+        known = {z for model in self.models if not model.refusal for z in model.checkpoint.elements}
+        items = with_known_elements(list(items), sorted(known))
+        collected = Collected(items, self.properties)
+        ready: dict[tuple[str, str], tuple[list[Item], Prepared | None]] = {}  # made once for all that see the same
+        for model in self.models:
+            rows = collected.open_for(model)
+            if not rows.any():
                 continue
-            said = [f"{', '.join(mine)}: {error}" for (_, mine), error in zip(self._parts, row, strict=True) if error]
-            errors.append("; ".join(said))
-        return errors
+            seen = model.view.name, model.refusal
+            if seen not in ready:
+                ready[seen] = self._prepared(items, model)
+            collected.take(model, rows, model.table(*some(*ready[seen], rows)))
+        return collected.table()
 
-
-def _first_filled(texts: list[pd.Series]) -> pd.Series:
-    """The formula of the first model that did not refuse the crystal."""
-    filled = texts[0]
-    for other in texts[1:]:
-        filled = filled.mask(filled == "", other)
-    return filled
+    def _prepared(self, items: list[Item], model: LoadedModel) -> tuple[list[Item], Prepared | None]:
+        """What all models with this one's view see."""
+        if model.refusal:
+            return [refused(item, model.refusal) for item in items], None
+        sharing = [other for other in self.models if other.view.name == model.view.name]
+        return prepare(
+            items,
+            view=model.view,
+            needs_symmetry=any(other.needs_symmetry for other in sharing),
+            potentials=model.potentials,
+            max_angles=self._max_angles or max(other.checkpoint.graph.max_angles for other in sharing),
+        )
 
 
 def _device(wish: str) -> torch.device:

@@ -91,6 +91,20 @@ def with_known_elements(items: list[Item], elements: list[int]) -> list[Item]:
     return [_of_known_elements(item, known) for item in items]
 
 
+def refused(item: Item, reason: str) -> Failure:
+    """A crystal that a model cannot take; what is a Failure already stays it."""
+    return item if isinstance(item, Failure) else Failure(item.id, reason, item.notes)
+
+
+def some(items: list[Item], prepared: Prepared | None, rows: NDArray[np.bool_]) -> tuple[list[Item], Prepared | None]:
+    """Of the items [n], whose crystals are the prepared ones, those where `rows` [n]."""
+    if rows.all():
+        return items, prepared
+    kept = rows[[isinstance(item, Crystal) for item in items]]
+    chosen = prepared.select(kept) if prepared is not None and kept.any() else None
+    return [item for item, wanted in zip(items, rows.tolist(), strict=True) if wanted], chosen
+
+
 def _crystals(items: list[Item]) -> list[Crystal]:
     return [item for item in items if isinstance(item, Crystal)]
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from crystalmatrix.contracts import columns
 from crystalmatrix.contracts.screening import ScreenMetadata
+from crystalmatrix.contracts.versions import SCREEN_VERSION
 from crystalmatrix.crystals.files import passed_over, structure_files
 from crystalmatrix.crystals.survey import estimated_count, files_digest
 from crystalmatrix.errors import one_line
@@ -78,7 +79,7 @@ def partial_table(
 
 def made_from(models: Sequence[Path], settings: str) -> str:
     """Digest of the models' contents, the settings and our versions."""
-    digest = hashlib.sha256(f"{columns.CHECKPOINT_VERSION} {columns.PREDICTIONS_VERSION} {settings}".encode())
+    digest = hashlib.sha256(f"{columns.CHECKPOINT_VERSION} {SCREEN_VERSION} {settings}".encode())
     for model in models:
         digest.update(sha256(model).encode())
     return digest.hexdigest()
@@ -88,7 +89,7 @@ def summary(done: Progress | ScreenMetadata, passed: list[Path]) -> str:
     """In one sentence; `passed`: files that were passed over."""
     parts = [
         counted(done.rows, "crystal"),
-        f"{done.failed:,} of them without values (column {ERROR})",
+        f"{done.failed:,} of them lacking values (column {ERROR})",
         f"{done.noted:,} with a remark on how they were read (column {NOTE})",
         f"{done.outside:,} outside the training domain (column {IN_DOMAIN})",
     ]

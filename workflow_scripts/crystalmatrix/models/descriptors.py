@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from crystalmatrix.contracts.descriptors import POTENTIALS, n_descriptors
 from crystalmatrix.elements import N_SPECIES
+from crystalmatrix.errors import ConfigError
 from crystalmatrix.features.batch import Batch
 from crystalmatrix.tiers import ModelSection
 
@@ -31,9 +32,10 @@ class DescriptorInput(nn.Module):
     def __init__(self, config: ModelSection, seen: tuple[str, ...]) -> None:
         """`seen`: the potentials in Batch.descriptors, in their order."""
         super().__init__()
-        n = n_descriptors(config.descriptors)
+        index = _columns(config, seen)
+        n = len(index)
         self.width = min(config.components or n, n)
-        self.register_buffer("index", _columns(config.descriptors, seen), persistent=False)
+        self.register_buffer("index", index, persistent=False)
         self.register_buffer("mean", torch.zeros(n))
         self.register_buffer("deviation", torch.ones(n))
         self.register_buffer("components", torch.eye(n)[:, : self.width] if self.width < n else torch.empty(0))
@@ -116,9 +118,21 @@ class LinearReference(nn.Module):
             self.scale[output] = best
 
 
-def _columns(read: tuple[str, ...], seen: tuple[str, ...]) -> Tensor:
-    """Where the potentials `read` stand in Batch.descriptors: the features of each, then their site energies."""
-    start = np.cumsum([0, *(POTENTIALS[name].width for name in seen)])
-    features = [np.arange(POTENTIALS[name].width) + start[seen.index(name)] for name in read]
-    energies = [start[-1] + np.array([seen.index(name) for name in read], np.int64)]
-    return torch.from_numpy(np.concatenate([*features, *energies]).astype(np.int64))
+def _columns(config: ModelSection, seen: tuple[str, ...]) -> Tensor:
+    """Where what the model reads stands in Batch.descriptors: the features of each potential, then site energies.
+
+    Raises ConfigError for a potential of which no layer is read.
+    """
+    start = dict(zip(seen, np.cumsum([0, *(POTENTIALS[name].width for name in seen)]).tolist(), strict=False))
+    features = []
+    for name in config.descriptors:
+        layers = POTENTIALS[name].layers
+        read = [layer for layer in layers if not config.descriptor_layers or layer in config.descriptor_layers]
+        if not read:
+            raise ConfigError(
+                f"tiers.*.model.descriptor_layers: found {', '.join(config.descriptor_layers)}, of which {name} has "
+                f"none, expected some of: {', '.join(layers)}"
+            )
+        features += [np.arange(*layers[layer]) + start[name] for layer in read]
+    energies = [n_descriptors(seen) - len(seen) + seen.index(name) for name in config.descriptors]
+    return torch.from_numpy(np.concatenate([*features, energies]).astype(np.int64))

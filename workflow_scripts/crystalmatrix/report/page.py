@@ -16,6 +16,8 @@ from crystalmatrix.report.answer import answer
 from crystalmatrix.report.baselines import baselines
 from crystalmatrix.report.calibration import calibration
 from crystalmatrix.report.datasheet import datasheet
+from crystalmatrix.report.distance import distance
+from crystalmatrix.report.expected import expected
 from crystalmatrix.report.explorer import explorer
 from crystalmatrix.report.inputs import Inputs
 from crystalmatrix.report.matrix import matrix
@@ -32,6 +34,8 @@ SECTIONS = (
     ablation,
     training,
     calibration,
+    distance,
+    expected,
     datasheet,
     neighbourhoods,
     provenance,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-LEVEL = 0.9  # stated coverage of the intervals in predictions.parquet
+LEVEL = 0.9  # stated probability of the intervals in predictions.parquet
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         read = json.loads(content["header"])
     except DataError as error:
         raise DataError(f"{error}; delete it and train again, or copy it again") from None
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
     except (OSError, KeyError, TypeError, ValueError) as error:  # a folder, another file of torch
         raise DataError(f"{path}: not a checkpoint of this workflow ({type(error).__name__})") from None
     header = Header.parse(read, where=str(path))

@@ -33,6 +33,7 @@ def predictions_table(checkpoint: Checkpoint, data: HeldOut, *, device: torch.de
         zero=data.zero,
         weights=checkpoint.used_weights,
     )
+    novelty = checkpoint.domain.novelty(data.features) if checkpoint.domain else np.full(len(values), np.nan)
     parts = []
     for column, name in enumerate(checkpoint.properties):
         held = data.fold[:, column] != NONE
@@ -50,6 +51,7 @@ def predictions_table(checkpoint: Checkpoint, data: HeldOut, *, device: torch.de
             columns.SPREAD: deviation,
             columns.LOWER: lower,
             columns.UPPER: upper,
+            columns.NOVELTY: novelty[held],
         }
         part = {
             key: pa.array(array[order], from_pandas=True, type=columns.PREDICTIONS.field(key).type)

@@ -102,7 +102,7 @@ def load(
     return TrainingData(
         features=known.select(used),
         tasks=[name for name, taught in zip(names + auxiliary, kept, strict=True) if taught],
-        values=values[used][:, kept],
+        values=np.where(fold == NONE, np.nan, values)[used][:, kept],
         fold=fold[used][:, kept],
         zero=labels.zero[used],
         data_digest=origin.digest,

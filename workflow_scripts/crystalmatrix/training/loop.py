@@ -37,6 +37,7 @@ from crystalmatrix.training.device import power_watts
 from crystalmatrix.training.energy import EnergyMeter
 from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.objective import Objective
+from crystalmatrix.training.optimiser import optimisers
 from crystalmatrix.training.precision import autocast, products
 from crystalmatrix.training.state import check_processes, load_state, save_state
 from crystalmatrix.training.stop import StopRequest, TrainingStoppedError
@@ -90,8 +91,7 @@ class Trainer:
         together = world.together(self.model)
         self.forward = compiled(together) if self.config.compile else together
         self.objective = Objective(data, targets, formulas, config=self.config, device=self.device)
-        parameters = [*self.model.parameters(), *self.objective.parameters()]
-        self.optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=self.config.weight_decay, fused=True)
+        self.optimisers = optimisers(self.model, self.objective, self.config)
         n_train = len(self.objective.crystals)
         self.batches_per_epoch = -(-n_train // self.config.batch_size)
         self.epochs = self.config.epochs(n_train)
@@ -162,13 +162,14 @@ class Trainer:
 
     def _step(self, crystals: NDArray[np.int64]) -> None:
         rate = self._learning_rate()
-        for group in self.optimizer.param_groups:
+        for group in (group for optimiser in self.optimisers for group in optimiser.param_groups):
             group["lr"] = rate
         while True:
             try:
                 # dropout too is a function of seed, step and process
                 torch.manual_seed(1_000_003 * self.seed + self.step + 500_000_001 * self.world.rank)
-                self.optimizer.zero_grad(set_to_none=True)
+                for optimiser in self.optimisers:
+                    optimiser.zero_grad(set_to_none=True)
                 loss = self._gradients(crystals)
                 break
             except torch.OutOfMemoryError:
@@ -189,7 +190,8 @@ class Trainer:
                 print(f"out of memory: computing each batch in {self.chunks} parts from now on", flush=True)
                 torch.cuda.empty_cache()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
-        self.optimizer.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         self.step += 1
         self.loss_sum += loss
         self._update_average()
@@ -296,7 +298,7 @@ class Trainer:
                 "digest": self.digest,
                 "model": self.model.state_dict(),
                 "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
+                "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
                 "objective": self.objective.state_dict(),
                 "step": self.step,  # with the seed this also fixes the schedule and the sampler
                 "processes": self.world.size,
@@ -315,7 +317,8 @@ class Trainer:
         check_processes(state, self.run, size=self.world.size)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
         self.objective.load_state_dict(state["objective"])
         self.step, self.seconds, self.meter.joules = state["step"], state["seconds"], state["joules"]
         self.history = [Epoch.parse(entry, where=str(self.run)) for entry in state["history"]]

@@ -8,10 +8,13 @@ import argparse
 import itertools
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import torch
+from numpy.typing import NDArray
 
 from crystalmatrix import errors
 from crystalmatrix.config import GraphConfig
@@ -26,68 +29,97 @@ from crystalmatrix.tiers import KernelConfig, TierConfig
 from crystalmatrix.trained.checkpoint import build_model
 from crystalmatrix.trained.prediction import raw_outputs
 from crystalmatrix.training.descriptors import fit_inputs
-from crystalmatrix.training.device import claim_device
+from crystalmatrix.training.device import claim_device, flush_denormals
 from crystalmatrix.training.loop import Trainer
 from crystalmatrix.training.run import fit_targets
 from crystalmatrix.training.stop import StopRequest
 from crystalmatrix.training.trial import minerals, seconds_of_kernel
 from crystalmatrix.training.world import ALONE
 
-WARM_UP = 2  # steps
+WARM_UP = 4  # steps
+SMALLER = 4  # a batch over one of the small ones that tell what a step costs beside its atoms
+
+
+class MemberRates(Part):
+    """Of a network, or of a kernel: what the one does the other does not, and takes no time."""
+
+    step_seconds: float = 0.0  # of a training step, whatever is in it
+    atom_seconds: float = 0.0  # and of each atom in it
+    validation_seconds: float = 0.0  # of an atom
+    kernel_seconds: float = 0.0  # of fitting a kernel to a property, over the square of its training crystals
 
 
 class Rates(Part):
     """Of one process."""
 
-    training_atoms_per_second: float  # through all networks of a blend, one after the other; 0: only kernels
-    validation_atoms_per_second: float
-    kernel_seconds: float = 0.0  # of fitting the kernels to a property, over the square of its training crystals
+    members: list[MemberRates]  # in the order of the tier's kinds of members
     start_seconds: float  # of such a process before its first line of work: loading Python and its packages
     memory_mb: float  # of the process, or of the GPU where there is one
     bytes_per_atom: int  # of its features
     n_parameters: int
     device: str
 
+    @classmethod
+    def mean(cls, of: "list[Rates]") -> "Rates":
+        """Of processes of one tier that ran side by side."""
+        start, memory = (sum(getattr(one, name) for one in of) / len(of) for name in ("start_seconds", "memory_mb"))
+        members = [
+            MemberRates(**{name: sum(getattr(m, name) for m in alike) / len(of) for name in MemberRates.model_fields})
+            for alike in zip(*(one.members for one in of), strict=True)
+        ]
+        return of[0].model_copy(update={"members": members, "start_seconds": start, "memory_mb": memory})
+
 
 class Stopwatch(Trainer):
-    """A Trainer whose steps are counted; it keeps nothing."""
+    """A Trainer whose steps are timed; it keeps nothing."""
 
-    def training_rate(self, seconds: float) -> float:
-        """Atoms a second."""
-        batches = itertools.cycle(
-            epoch_batches(
-                self.objective.crystals,
-                self.dataset.n_atoms,
-                batch_size=min(self.config.batch_size, len(self.objective.crystals)),
-                seed=0,
-                epoch=0,
-            )
-        )
+    def training_seconds(self, seconds: float) -> tuple[float, float]:
+        """(of a step, of an atom in it), from whole batches and quarters of one in turn, for so many seconds."""
+        size = min(self.config.batch_size, len(self.objective.crystals))
+        both = [self._batches(size), self._batches(max(size // SMALLER, 2))]  # a batch is normalised: two crystals
         self.model.train()
-        for crystals in itertools.islice(batches, WARM_UP):
+        for crystals in itertools.islice(itertools.chain.from_iterable(zip(*both, strict=True)), WARM_UP):
             self._step(crystals)
         self._wait()
-        atoms, begun = 0, time.monotonic()
-        for crystals in batches:
-            self._step(crystals)
-            self._wait()
-            atoms += int(self.dataset.n_atoms[crystals].sum())
-            if time.monotonic() - begun > seconds:
-                break
-        return atoms / (time.monotonic() - begun)
+        atoms, took = np.zeros(2), np.zeros(2)
+        n_steps, begun = 0, time.monotonic()
+        while time.monotonic() - begun < seconds or not n_steps:
+            n_steps += 1
+            for kind, batches in enumerate(both):
+                crystals = next(batches)
+                before = time.monotonic()
+                self._step(crystals)
+                self._wait()
+                took[kind] += time.monotonic() - before
+                atoms[kind] += int(self.dataset.n_atoms[crystals].sum())
+        return line_through(atoms / n_steps, took / n_steps)
 
-    def validation_rate(self) -> float:
-        """Atoms a second."""
+    def _batches(self, size: int) -> Iterator[NDArray[np.int64]]:
+        """Without end."""
+        crystals, n_atoms = self.objective.crystals, self.dataset.n_atoms
+        return itertools.cycle(epoch_batches(crystals, n_atoms, batch_size=size, seed=0, epoch=0))
+
+    def validation_seconds(self) -> float:
+        """Of an atom."""
         raw_outputs(self.average, self.dataset, self.validation[:1])
         self._wait()
         begun = time.monotonic()
         raw_outputs(self.average, self.dataset, self.validation)
-        return int(self.dataset.n_atoms[self.validation].sum()) / (time.monotonic() - begun)
+        return (time.monotonic() - begun) / int(self.dataset.n_atoms[self.validation].sum())
 
     def _wait(self) -> None:
         """A GPU computes behind the back of the process."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+
+def line_through(atoms: NDArray[np.float64], seconds: NDArray[np.float64]) -> tuple[float, float]:
+    """(start, slope) through (large, small) steps; neither is negative, so a noisy pair leaves all to the slope."""
+    slope = (seconds[0] - seconds[1]) / (atoms[0] - atoms[1]) if atoms[0] > atoms[1] else 0.0
+    start = seconds[0] - slope * atoms[0]
+    if slope <= 0 or start <= 0:
+        return 0.0, float(seconds[0] / atoms[0])
+    return float(start), float(slope)
 
 
 def measure(
@@ -100,14 +132,14 @@ def measure(
     formulas = reduced_formulas(data.features.species, data.features.atom_pointer)
     targets = fit_targets(data, formulas, settings=settings)
     dataset = Dataset(data.features, device)
-    training_seconds = validation_seconds = kernel_seconds = 0.0  # an atom; a squared crystal
+    members = []
     n_parameters = 0
     for kind, member in enumerate(settings.members):
         model = build_model(settings, targets, member=kind)
         fit_inputs(model, data, dataset, targets, formulas)
         n_parameters += sum(parameter.numel() for parameter in model.parameters())
         if isinstance(member, KernelConfig):
-            kernel_seconds += seconds_of_kernel(model, data, dataset, member)
+            members.append(MemberRates(kernel_seconds=seconds_of_kernel(model, data, dataset, member)))
             continue
         with tempfile.TemporaryDirectory() as run:
             watch = Stopwatch(
@@ -124,14 +156,13 @@ def measure(
                 stop=StopRequest(),
                 world=ALONE,
             )
-            training_seconds += 1 / watch.training_rate(seconds / len(settings.members))
-            validation_seconds += 1 / watch.validation_rate()
+            of_step, of_atom = watch.training_seconds(seconds / len(settings.members))
+            validation = watch.validation_seconds()
+            members.append(MemberRates(step_seconds=of_step, atom_seconds=of_atom, validation_seconds=validation))
     on_gpu = device.type == "cuda"
     items = data.features.items
     return Rates(
-        training_atoms_per_second=1 / training_seconds if training_seconds else 0.0,
-        validation_atoms_per_second=1 / validation_seconds if validation_seconds else 0.0,
-        kernel_seconds=kernel_seconds,
+        members=members,
         start_seconds=start_seconds,
         memory_mb=torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else peak_memory_mb(),
         bytes_per_atom=sum(items[name].n_bytes for name in SEEN_BY_NETWORKS if name in items),
@@ -157,4 +188,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    flush_denormals()  # as train.py does
     errors.run(main)

@@ -15,7 +15,7 @@ from crystalmatrix.files import atomic
 from crystalmatrix.trained.torch_file import read_torch_file, torch_bytes
 
 STATE = "state.pt"
-STATE_VERSION = 5  # of what the trainer saves: part of a run's digest, so that another version starts afresh
+STATE_VERSION = 6  # of what the trainer saves: part of a run's digest, so that another version starts afresh
 PREVIOUS = "state.previous.pt"
 
 

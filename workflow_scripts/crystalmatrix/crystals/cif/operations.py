@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crystalmatrix.crystals.crystal import MALFORMED, InvalidCrystalError
+from crystalmatrix.crystals.geometry import wrap
 
 _TERM = re.compile(r"([+-]?)(?:(\d+)/(\d+)|(\d*\.\d+|\d+\.?))?\*?([xyz])?")
 _GRID = 24  # every translation of a space group in a usual setting is a multiple of 1/24
@@ -127,7 +128,7 @@ def _snapped(translation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Into [0, 1), and onto the nearest multiple of 1/24 where it is meant."""
     nearest = np.rint(translation * _GRID) / _GRID
     snapped = np.where(np.abs(nearest - translation) < _SNAP, nearest, translation)
-    return np.mod(snapped, 1.0) % 1.0
+    return wrap(snapped)
 
 
 def _unique(operations: Operations) -> Operations:

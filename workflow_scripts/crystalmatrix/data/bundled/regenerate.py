@@ -70,13 +70,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("wheel", type=Path, help="the jarvis-leaderboard wheel, as downloaded by pip")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder to write to (default: here)")
-    args = parser.parse_args()
-    nine = {name: read_benchmark(args.wheel, row.field) for name, row in PROPERTIES.items()}
-    auxiliary = {field: read_benchmark(args.wheel, field) for field in AUXILIARY_FIELDS}
+    arguments = parser.parse_args()
+    nine = {name: read_benchmark(arguments.wheel, row.field) for name, row in PROPERTIES.items()}
+    auxiliary = {field: read_benchmark(arguments.wheel, field) for field in AUXILIARY_FIELDS}
     jids = sorted(entry["jid"] for entry in mineral_structures())
-    _write(folds_table(nine), args.out / FOLDS_FILE)
-    _write(labels_table(nine | auxiliary, jids), args.out / LABELS_FILE)
-    print(*(f"{path.name}: {path.stat().st_size:,} bytes" for path in sorted(args.out.glob("*.parquet"))), sep="\n")
+    _write(folds_table(nine), arguments.out / FOLDS_FILE)
+    _write(labels_table(nine | auxiliary, jids), arguments.out / LABELS_FILE)
+    print(
+        *(f"{path.name}: {path.stat().st_size:,} bytes" for path in sorted(arguments.out.glob("*.parquet"))), sep="\n"
+    )
 
 
 if __name__ == "__main__":

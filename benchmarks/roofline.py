@@ -4,7 +4,7 @@ Operations: counted by PyTorch's flop counter over forward and backward (a multi
 must move: the batch read once, every tensor that the backward pass needs written and read once, and for each parameter
 the gradient written and read and AdamW's three arrays read and written. Bytes that do move: inputs and outputs of every
 operator, as if no cache held anything between two of them. The device: a large float32 matrix product and a large copy,
-timed in the same process. The floor is the longer of operations / speed and least bytes / bandwidth.
+timed in the same process. The least time (roofline) is the longer of operations / speed and least bytes / bandwidth.
 
 In: as step.py, several models.  Out: tables, and a JSON object as the last line.
 """
@@ -144,7 +144,7 @@ def main() -> None:
         f"matrix product {able['flops_per_second'] / 1e9:,.0f} GFLOP/s, "
         f"copy {able['bytes_per_second'] / 1e9:,.1f} GB/s",
         "",
-        "| model | GFLOP a step | least GB | GB moved | floor ms | operations ms | reached ms | times the floor |",
+        "| model | GFLOP a step | least GB | GB moved | least ms | operations ms | reached ms | times the least |",
         "|---|---|---|---|---|---|---|---|",
     ]
     profiles = []
@@ -156,14 +156,14 @@ def main() -> None:
         reached = median(clock(step, device) for _ in range(5))
         numbers = count(case, device)
         operations = numbers["flops"] / able["flops_per_second"]
-        floor = max(operations, numbers["least_bytes"] / able["bytes_per_second"])
+        least = max(operations, numbers["least_bytes"] / able["bytes_per_second"])
         text, busy = profiled(step, device)
         profiles.append(f"\n{name} (profiled share of the step: {busy:.0%})\n\n{text}")
-        result[name] = numbers | {"floor_seconds": floor, "reached_seconds": reached, "profiled_share": busy}
+        result[name] = numbers | {"least_seconds": least, "reached_seconds": reached, "profiled_share": busy}
         lines.append(
             f"| {name} | {numbers['flops'] / 1e9:.1f} | {numbers['least_bytes'] / 1e9:.2f} "
-            f"| {numbers['moved_bytes'] / 1e9:.2f} | {1e3 * floor:.1f} | {1e3 * operations:.1f} "
-            f"| {1e3 * reached:.1f} | {reached / floor:.1f} |"
+            f"| {numbers['moved_bytes'] / 1e9:.2f} | {1e3 * least:.1f} | {1e3 * operations:.1f} "
+            f"| {1e3 * reached:.1f} | {reached / least:.1f} |"
         )
     print("\n".join(lines + profiles))
     print(json.dumps(result))
