@@ -1,14 +1,13 @@
 """What a few crystals give, for people: the table that the page draws, a figure, and a table of docs/results.md.
 
 In: the rows of benchmarks/learning_curve.py.  Out: learning_curves.json of the report, which comes with the package;
-docs/learning_curve.svg; the table at its mark in docs/results.md.
+docs/learning_curve.svg; docs/data/learning-curve.json, the table that docs/results.py writes.
 
-    python docs/curves.py learning_curve.json
+    python docs/curves.py learning_curve.json && python docs/results.py write
 """
 
 import argparse
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,10 @@ from crystalmatrix.report.expected import FILE
 DOCS = Path(__file__).parent
 TABLE = DOCS.parent / "workflow_scripts/crystalmatrix/report" / FILE
 FIGURE = DOCS / "learning_curve.svg"
-MARK = re.compile(r"(<!-- learning curves -->\n).*?(<!-- end -->)", re.DOTALL)
+KEPT = DOCS / "data/learning-curve.json"
+COMMAND = (
+    "python benchmarks/learning_curve.py --results part/results --out curve.json --seeds {seeds} --properties {names}"
+)
 STYLE: Any = {
     "svg.hashsalt": "crystalmatrix",
     "svg.fonttype": "none",
@@ -58,21 +60,24 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     return numbers | {"of_seeds": tuple(float(f"{value:.4g}") for value in row["of_seeds"])}
 
 
-def table(found: LearningCurves) -> str:
-    """Markdown: a row a property and size, a column a tier."""
+def table(found: LearningCurves) -> dict[str, Any]:
+    """What docs/data holds: a row a property and size, a column a tier."""
     tiers = list(dict.fromkeys(point.tier for point in found.points))
-    lines = [f"| property | labelled crystals | {' | '.join(tiers)} | guessing the median |"]
-    lines.append("| --- | --- |" + " --- |" * (len(tiers) + 1))
     cells = {(point.property, point.n, point.tier): point for point in found.points}
+    rows = []
     for name, n in dict.fromkeys((point.property, point.n) for point in sorted(found.points, key=_place)):
         mine = [cells.get((name, n, tier)) for tier in tiers]
         known = next(point for point in mine if point)
-        said = [f"{p.mae:.4g} [{p.low:.4g}, {p.high:.4g}]" if p else "" for p in mine]
-        lines.append(f"| {name}, {known.unit} | {n:,} | {' | '.join(said)} | {known.constant_mae:.4g} |")
-    seeds = sorted({len(point.of_seeds) for point in found.points})
-    lines += ["", f"{found.machine}, {' to '.join(dict.fromkeys(found.dates))}, commit {', '.join(found.commits)}, "
-              f"seeds: {', '.join(map(str, seeds))}."]  # fmt: skip
-    return "\n".join([*lines, ""])
+        said = [f"{p.mae:.4g} [{p.low:.4g}, {p.high:.4g}]" if p else None for p in mine]
+        rows.append([f"{name}, {known.unit}", n, *said, known.constant_mae])
+    seeds = max(len(point.of_seeds) for point in found.points)
+    names = " ".join(dict.fromkeys(point.property for point in found.points))
+    about = {
+        "machine": f"{' to '.join(dict.fromkeys(found.dates))}, {found.machine}",
+        "command": COMMAND.format(seeds=seeds, names=names),
+        "commit": ", ".join(found.commits),
+    }
+    return {"about": about, "columns": ["property", "n", *tiers, "median"], "rows": rows}
 
 
 def _place(point: CurvePoint) -> tuple[int, int]:
@@ -103,11 +108,6 @@ def draw(found: LearningCurves) -> Figure:
     return figure
 
 
-def filled(page: str, found: LearningCurves) -> str:
-    """docs/results.md with its table."""
-    return MARK.sub(lambda mark: f"{mark[1]}{table(found)}{mark[2]}", page)
-
-
 def save(figure: Figure, path: Path) -> None:
     """The same bytes for the same figure."""
     figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
@@ -121,8 +121,7 @@ def main() -> None:
     found.write(TABLE)
     with mpl.rc_context(STYLE):
         save(draw(found), FIGURE)
-    page = DOCS / "results.md"
-    page.write_text(filled(page.read_text("utf-8"), found), "utf-8")
+    KEPT.write_text(json.dumps(table(found), indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

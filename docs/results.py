@@ -7,14 +7,12 @@ Out: docs/data/<name>.json; the pages of docs/ with the tables between `<!-- tab
     python docs/results.py keep part/results --name lite-part --machine "..." --command "..." --commit fd05eee
     python docs/results.py keep part/results/report/comparison.json --name ... (the others likewise)
     python docs/results.py keep part/results/benchmarks/train/transfer --name ...
+    python docs/results.py keep ablation.json --name ...   # of benchmarks/ablation.py --json
     python benchmarks/members.py ... | python docs/results.py keep - --name ...
     python docs/results.py write
 
 A file can also be written by hand of a program: {"about": {"machine", "command", "commit"}, "columns": [names],
 "rows": [a list a row, of texts, numbers or null]}.
-
-A file of rows of `benchmarks/ablation.py --json`, kept as docs/data/<name>.json, is a table of ablations.
-What few crystals give, from benchmarks/learning_curve.py, is drawn by docs/curves.py.
 """
 
 import argparse
@@ -63,21 +61,15 @@ class Matrix(Part):
     properties: dict[str, Cells]
 
 
-class Ablations(Part):
-    """What benchmarks/ablation.py --json writes."""
-
-    rows: tuple[dict[str, Any], ...]
-
-
-Kept = Table | Matrix | Ablations
-
-
 def kept(source: str, *, about: About) -> Table | Matrix:
-    """What docs/data holds of a results folder, a comparison.json or, for `-`, a Markdown table. Raises DataError."""
+    """What docs/data holds of a results folder, a JSON file or, for `-`, a Markdown table. Raises DataError."""
     if source == "-":
         return of_markdown(sys.stdin.read(), about=about)
     path = Path(source)
     if path.is_file():
+        content = json.loads(path.read_text("utf-8"))
+        if "rows" in content:
+            return of_ablation(content["rows"], about=about)
         return of_comparison(Comparison.read(path), about=about)
     return of_benchmarks(path, about=about) if any(path.glob("*.tsv")) else of_run(path, about=about)
 
@@ -133,6 +125,32 @@ def _digits(value: float) -> float:
     return float(f"{value:.4g}")
 
 
+def of_ablation(rows: list[dict[str, Any]], *, about: About) -> Table:
+    """A row a variant, a column a property; bold: the interval of the paired difference excludes zero."""
+    properties = list(dict.fromkeys(row["property"] for row in rows))
+    cells = {(row["variant"], row["property"]): row for row in rows}
+    size = {row["property"]: row["n"] for row in rows}
+    shown = []
+    for variant in dict.fromkeys(row["variant"] for row in rows):
+        found = [cells.get((variant, name)) for name in properties]
+        seconds = ", ".join(f"{row['seconds']:.0f}" for row in found if row)
+        shown.append((variant, *map(_change, found), seconds))
+    columns = ("variant", *(f"{name}, {size[name]}" for name in properties), "seconds a training")
+    return Table(about=about, columns=columns, rows=tuple(shown))
+
+
+def _change(row: dict[str, Any] | None) -> str | None:
+    """MAE, and in percent of that of the tier as it is the paired difference with its interval; of itself the seeds."""
+    if row is None:
+        return None
+    if row["low"] == row["high"] == 0:
+        return f"{row['mae']:.4g} [{min(row['of_seeds']):.4g}, {max(row['of_seeds']):.4g}]"
+    reference = (row["mae"] - row["difference"]) / 100
+    change, low, high = (row[key] / reference for key in ("difference", "low", "high"))
+    mae = f"{row['mae']:.4g}" if row["verdict"] == "tied" else f"**{row['mae']:.4g}**"
+    return f"{mae} {change:+.1f} % [{low:+.1f}, {high:+.1f}]"
+
+
 def of_markdown(text: str, *, about: About) -> Table:
     """The one table in what a benchmark printed. Raises DataError."""
     lines = [
@@ -146,10 +164,10 @@ def of_markdown(text: str, *, about: About) -> Table:
     return Table(about=about, columns=tuple(lines[0]), rows=tuple(map(tuple, rows)))
 
 
-def read(path: Path) -> Kept:
-    """Raises DataError for anything that is none of them."""
+def read(path: Path) -> Table | Matrix:
+    """Raises DataError for anything that is neither."""
     content = json.loads(path.read_text("utf-8"))
-    kind: type[Kept] = Table if "columns" in content else Ablations if "rows" in content else Matrix
+    kind: type[Table | Matrix] = Table if "rows" in content else Matrix
     found = kind.parse(content, where=str(path))
     if isinstance(found, Table):
         odd = next((row for row in found.rows if len(row) != len(found.columns)), None)
@@ -158,10 +176,8 @@ def read(path: Path) -> Kept:
     return found
 
 
-def text_of(found: Kept) -> str:
+def text_of(found: Table | Matrix) -> str:
     """Markdown: the table, and below it how it came about."""
-    if isinstance(found, Ablations):
-        return ablation(list(found.rows))
     lines = _plain(found) if isinstance(found, Table) else _matrix(found)
     about = found.about
     lines += ["", f"{about.machine}, commit {about.commit}:", "", "```bash", about.command, "```", ""]
@@ -185,37 +201,6 @@ def _matrix(found: Matrix) -> list[str]:
         start = [name, first["unit"], f"{first['n_test']}", f"{first['constant_mae']:.4g}"]
         lines.append(_row([*start, *(_cell(cells.get(kind), best) for kind in kinds)]))
     return lines
-
-
-def ablation(rows: list[dict[str, Any]]) -> str:
-    """Markdown of benchmarks/ablation.py --json: a row a variant, a column a property; bold: not by chance."""
-    properties = list(dict.fromkeys(row["property"] for row in rows))
-    variants = list(dict.fromkeys(row["variant"] for row in rows))
-    cells = {(row["variant"], row["property"]): row for row in rows}
-    n = {name: next(row["n"] for row in rows if row["property"] == name) for name in properties}
-    lines = [_row(["variant", *(f"{name}, {n[name]}" for name in properties), "seconds a training"])]
-    lines.append(_row(["---"] * (len(properties) + 2)))
-    for variant in variants:
-        found = [cells.get((variant, name)) for name in properties]
-        seconds = [f"{row['seconds']:.0f}" for row in found if row]
-        lines.append(_row([variant, *map(_change, found), ", ".join(seconds)]))
-    dates = sorted({row["date"] for row in rows})
-    settings = sorted({f"{row['tier']}, {row['fold']} fold, {row['seeds']} seeds" for row in rows})
-    places = [*sorted({row["machine"] for row in rows}), f"commit {', '.join(sorted({row['commit'] for row in rows}))}"]
-    lines += ["", f"{'; '.join(settings)}; {dates[0]} to {dates[-1]}, {', '.join(places)}.", ""]
-    return "\n".join(lines)
-
-
-def _change(row: dict[str, Any] | None) -> str:
-    """MAE; of a variant with the paired difference to the tier as it is, in percent of that, and its interval."""
-    if row is None:
-        return ""
-    if row["difference"] == row["low"] == row["high"] == 0:
-        return f"{row['mae']:.4g} [{min(row['of_seeds']):.4g}, {max(row['of_seeds']):.4g}]"
-    reference = (row["mae"] - row["difference"]) / 100
-    change, low, high = (row[key] / reference for key in ("difference", "low", "high"))
-    mae = f"{row['mae']:.4g}" if row["verdict"] == "tied" else f"**{row['mae']:.4g}**"
-    return f"{mae} {change:+.1f} % [{low:+.1f}, {high:+.1f}]"
 
 
 def _cell(row: dict[str, Any] | None, best: float) -> str:
@@ -246,7 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True)
     keeper = actions.add_parser("keep", help="write docs/data/<name>.json")
-    keeper.add_argument("source", help="results folder, comparison.json, folder of *.tsv, or - (Markdown from stdin)")
+    keeper.add_argument("source", help="results folder, JSON, folder of *.tsv, or - (Markdown)")
     for name in ("name", "machine", "command", "commit"):
         keeper.add_argument(f"--{name}", required=True)
     actions.add_parser("write", help="write the marked tables of the pages")

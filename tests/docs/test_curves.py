@@ -10,7 +10,7 @@ import pytest
 from crystalmatrix.errors import DataError
 from crystalmatrix.report.expected import expected, sentence, shipped_curves
 
-from .modules import DOCS, load
+from .modules import load
 
 ROW = {
     "property": "ehull", "unit": "eV/atom", "tier": "lite", "n": 100, "seeds": 2, "asked": "a", "mae": 0.5, "low": 0.4,
@@ -31,8 +31,7 @@ def curves() -> Any:
 
 def test_the_page_and_the_figure_are_what_the_table_gives(curves: Any, tmp_path: Path) -> None:
     found = shipped_curves()
-    page = (DOCS / "results.md").read_text("utf-8")
-    assert curves.filled(page, found) == page, "run: python docs/curves.py"
+    assert curves.table(found) == json.loads(curves.KEPT.read_text()), "run: python docs/curves.py"
     with mpl.rc_context(curves.STYLE):
         curves.save(curves.draw(found), tmp_path / "again.svg")
     assert (tmp_path / "again.svg").read_bytes() == curves.FIGURE.read_bytes()
@@ -43,8 +42,7 @@ def test_another_number_is_another_page(curves: Any) -> None:
     found = shipped_curves()
     first = found.points[0].model_copy(update={"mae": found.points[0].mae * 1.1})
     other = found.model_copy(update={"points": (first, *found.points[1:])})
-    page = (DOCS / "results.md").read_text("utf-8")
-    assert curves.filled(page, other) != page
+    assert curves.table(other) != json.loads(curves.KEPT.read_text())
 
 
 def test_rows_become_points_and_a_table(curves: Any) -> None:
@@ -52,10 +50,13 @@ def test_rows_become_points_and_a_table(curves: Any) -> None:
     found = curves.curves([ROW | {"mae": 9.0}, *ROWS])
     assert [point.mae for point in found.points] == [0.5, 0.3, 0.25]
     assert found.dates == ("2026-01-31", "2026-02-01")
-    lines = curves.table(found).splitlines()
-    assert lines[0] == "| property | labelled crystals | lite | transfer | guessing the median |"
-    assert lines[2] == "| ehull, eV/atom | 100 | 0.5 [0.4, 0.6] | 0.25 [0.4, 0.6] | 0.8 |"
-    assert lines[3] == "| ehull, eV/atom | 400 | 0.3 [0.2, 0.35] |  | 0.8 |"
+    kept = curves.table(found)
+    assert kept["columns"] == ["property", "n", "lite", "transfer", "median"]
+    assert kept["rows"] == [
+        ["ehull, eV/atom", 100, "0.5 [0.4, 0.6]", "0.25 [0.4, 0.6]", 0.8],
+        ["ehull, eV/atom", 400, "0.3 [0.2, 0.35]", None, 0.8],
+    ]
+    assert kept["about"]["machine"] == "2026-01-31 to 2026-02-01, a machine"
     with pytest.raises(DataError, match="found no rows"):
         curves.curves([])
 

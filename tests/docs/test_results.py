@@ -45,11 +45,8 @@ def test_a_typed_figure_is_noticed(results: Any) -> None:
         assert results.filled(typed, DATA) == page
 
 
-CURVES = re.compile(r"<!-- learning curves -->.*?<!-- end -->", re.DOTALL)  # docs/curves.py writes it: test_curves.py
-
-
 def typed_tables(results: Any, page: str) -> list[str]:
-    return [line for line in CURVES.sub("", results.MARK.sub("", page)).splitlines() if line.startswith("|")]
+    return [line for line in results.MARK.sub("", page).splitlines() if line.startswith("|")]
 
 
 def test_no_table_of_the_results_is_typed(results: Any) -> None:
@@ -124,26 +121,20 @@ def test_a_run_is_kept_as_it_was_scored(results: Any, tmp_path: Path) -> None:
 def test_rows_of_an_ablation_are_a_table(results: Any, tmp_path: Path) -> None:
     """Percent of the tier as it is; bold where the interval excludes zero, and only there."""
     as_it_is = {
-        "property": "ehull", "tier": "transfer", "variant": "as it is", "fold": "val", "seeds": 2, "n": 40, "mae": 2.0,
-        "of_seeds": [1.9, 2.1], "difference": 0.0, "low": 0.0, "high": 0.0, "verdict": "tied", "seconds": 60.4,
-        "date": "2026-01-31", "machine": "a machine", "commit": "abc",
+        "property": "ehull", "variant": "as it is", "n": 40, "mae": 2.0, "of_seeds": [1.9, 2.1], "difference": 0.0,
+        "low": 0.0, "high": 0.0, "verdict": "tied", "seconds": 60.4,
     }  # fmt: skip
-    muon = as_it_is | {
-        "variant": "Muon",
-        "mae": 1.5,
-        "difference": -0.5,
-        "low": -0.7,
-        "high": -0.3,
-        "verdict": "better",
-    }
-    late = muon | {"variant": "late", "mae": 2.2, "difference": 0.2, "low": -0.1, "high": 0.5, "verdict": "tied"}
-    (tmp_path / "some.json").write_text(json.dumps({"rows": [as_it_is, muon, late]}))
-    page = results.filled("<!-- table: some -->\n<!-- end -->", tmp_path)
-    assert "| variant | ehull, 40 | seconds a training |" in page
-    assert "| as it is | 2 [1.9, 2.1] | 60 |" in page
-    assert "| Muon | **1.5** -25.0 % [-35.0, -15.0] | 60 |" in page
-    assert "| late | 2.2 +10.0 % [-5.0, +25.0] | 60 |" in page
-    assert "transfer, val fold, 2 seeds; 2026-01-31 to 2026-01-31, a machine, commit abc." in page
+    muon = {"variant": "Muon", "mae": 1.5, "difference": -0.5, "low": -0.7, "high": -0.3, "verdict": "better"}
+    late = {"variant": "late", "mae": 2.2, "difference": 0.2, "low": -0.1, "high": 0.5}
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps({"rows": [as_it_is, as_it_is | muon, as_it_is | late]}))
+    lines = results.text_of(results.kept(str(path), about=results.About(**ABOUT))).splitlines()
+    assert lines[0] == "| variant | ehull, 40 | seconds a training |"
+    assert lines[2:5] == [
+        "| as it is | 2 [1.9, 2.1] | 60 |",
+        "| Muon | **1.5** -25.0 % [-35.0, -15.0] | 60 |",
+        "| late | 2.2 +10.0 % [-5.0, +25.0] | 60 |",
+    ]
 
 
 def test_a_printed_table_is_kept_as_it_was_printed(results: Any, monkeypatch: pytest.MonkeyPatch) -> None:

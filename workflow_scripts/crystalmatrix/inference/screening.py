@@ -90,7 +90,7 @@ def summary(done: Progress | ScreenMetadata, passed: list[Path]) -> str:
     parts = [
         counted(done.rows, "crystal"),
         f"{done.failed:,} of them lacking values (column {ERROR})",
-        f"{done.noted:,} with a remark on how they were read (column {NOTE})",
+        f"{done.noted:,} with a remark (column {NOTE})",
         f"{done.outside:,} outside the training domain (column {IN_DOMAIN})",
     ]
     if passed:
