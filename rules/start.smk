@@ -103,12 +103,14 @@ def raw(resources, where):
 @functools.cache
 def rebuilt_if_unreadable(path, version):
     """A damaged or outdated table is removed when a run starts, which then makes it again where it is needed."""
+    run_claims()  # which may set it aside
     _removed(path, unreadable(Path(path), version=version))
 
 
 @functools.cache
 def rebuilt_if_incomplete(path, parts):
     """The same of a list of files, one of which is gone."""
+    run_claims()
     gone = next((part for part in parts if not Path(part).exists()), None)
     _removed(path, f"{path}: lists {gone}, which is gone" if gone else None)
 
@@ -121,4 +123,4 @@ def _removed(path, reason):
         print(f"{reason}; a run makes it again where it is needed", file=sys.stderr)
         return
     print(f"{reason}; removed, to be built again", file=sys.stderr)
-    Path(path).unlink()
+    Path(path).unlink(missing_ok=True)

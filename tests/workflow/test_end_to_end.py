@@ -32,6 +32,7 @@ CONFIG = {
     "tiers": {"cgcnn": {"training": {"crystals_seen": 100, "min_epochs": 2, "max_epochs": 2}}},
     "report": {"bootstrap": 100},
 }
+SECRET = "kept-by-the-environment-alone"
 TASKS = ["formation_energy", "bulk_modulus", "multitask"]
 
 
@@ -48,8 +49,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     labelled.sort(key=lambda entry: (len(entry["atoms"]["elements"]), entry["jid"]))
     (folder / SOURCE).write_text(json.dumps(labelled[:N_CRYSTALS]))
     (folder / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
-    result = run(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MY_SECRET_TOKEN", SECRET)
+        result = run(folder)
     assert result.returncode == 0, result.stdout
+    assert SECRET not in result.stdout
     return folder
 
 
@@ -93,6 +97,13 @@ def test_every_declared_file_is_there(finished: Path) -> None:
         assert list((results / "leaderboard" / name).glob("*.csv.zip"))
         assert (results / f"composition/{name}.metrics.json").is_file()
     assert not list(finished.rglob("*.part"))
+
+
+def test_what_the_environment_holds_is_in_no_file(finished: Path) -> None:
+    written = [path for path in finished.rglob("*") if path.is_file()]
+    assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
+    named = [path for path in written if SOURCE.encode() in path.read_bytes()]
+    assert len(named) > 2, "the control: what the configuration holds is in some"
 
 
 def test_metrics_are_of_the_official_folds(finished: Path) -> None:
