@@ -108,3 +108,14 @@ def test_same_numbers_and_another_structure_is_similar_only():
     assert len(set(table[c.SPACE_GROUP].to_pylist())) == 1
     (row,) = leakage_table(table, splits_of(train=["a"], test=["b"])).to_pylist()
     assert row[c.KIND] == c.SIMILAR
+
+
+def test_twins_do_not_depend_on_how_the_table_is_cut():
+    """Into chunks, as the row groups of a file are."""
+    table = records_of(*(rock_salt(f"x{k}", a=5.60 + 0.002 * k) for k in range(12)))
+    splits = splits_of(train=[f"x{k}" for k in range(8)], test=[f"x{k}" for k in range(8, 12)])
+    cut = pa.concat_tables([table.slice(k, 5) for k in (0, 5, 10)])
+    assert cut[c.LATTICE].num_chunks == 3
+    found = leakage_table(cut, splits)
+    assert found.num_rows == 4
+    assert found.equals(leakage_table(table, splits))
