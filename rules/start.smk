@@ -88,8 +88,8 @@ def check_cluster():
 def raw(resources, where):
     """{resource: as the profile has it} of Snakemake's own. Raises ConfigError for what is no number of MB or minutes."""
     for resource in resources.values():
-        if {"wildcards", "input"} & set(re.findall(r"\w+", str(resource.raw))):
-            continue  # only a job has them
+        if resource.raw is None or {"wildcards", "input"} & set(re.findall(r"\w+", str(resource.raw))):
+            continue  # Snakemake's own, which asks for the input; what only a job has
         try:
             resource.evaluate(None, input=[], attempt=1, threads=1, rulename="", async_run=None)
         except (ResourceConversionError, WorkflowError):

@@ -129,3 +129,14 @@ def test_many_equal_crystals_are_compared_as_one():
     assert found.num_rows == n - n_train
     assert set(found[c.TWIN_JID].to_pylist()) == {"JVASP-0"}
     assert set(found[c.KIND].to_pylist()) == {c.SAME}
+
+
+def test_twins_do_not_depend_on_how_the_table_is_cut():
+    """Into chunks, as the row groups of a file are."""
+    table = records_of(*(rock_salt(f"x{k}", a=5.60 + 0.002 * k) for k in range(12)))
+    splits = splits_of(train=[f"x{k}" for k in range(8)], test=[f"x{k}" for k in range(8, 12)])
+    cut = pa.concat_tables([table.slice(k, 5) for k in (0, 5, 10)])
+    assert cut[c.LATTICE].num_chunks == 3
+    found = leakage_table(cut, splits)
+    assert found.num_rows == 4
+    assert found.equals(leakage_table(table, splits))

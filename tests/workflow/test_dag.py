@@ -122,6 +122,16 @@ def test_a_plan_grows_with_the_number_of_shards(tmp_path: Path, neighbours: int 
     assert snakemake(tmp_path, *target).stdout.count("most_neighbours") == (neighbours is None)
 
 
+def test_no_command_names_all_shards(tmp_path: Path) -> None:
+    """Of thousands it would be too long for the system."""
+    targets = ("results/graphs/statistics.json", "results/graphs/most_neighbours.json", "results/lite/dielectric.pt")
+    plan = snakemake(tmp_path, *targets, "--dry-run", "--printshellcmds", "--config", 'graph={"shards": 12}').stdout
+    for script in ("graph_statistics", "most_neighbours", "view"):
+        (command,) = [line for line in plan.splitlines() if f"/{script}.py" in line]
+        assert " --shards 12 " in command
+        assert "shard-1" not in command
+
+
 @pytest.mark.parametrize(("init", "trainings"), [("scratch", 1), ("multitask", 2)])
 def test_fine_tuning_waits_for_the_multitask_model(tmp_path: Path, init: str, trainings: int) -> None:
     result = snakemake(

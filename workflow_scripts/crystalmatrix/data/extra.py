@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix.config import ExtraConfig
 from crystalmatrix.contracts import columns as c
-from crystalmatrix.data.leakage import signatures
+from crystalmatrix.data.leakage import Signatures
 from crystalmatrix.data.nearest import Nearest
 from crystalmatrix.data.official import official_folds, official_properties
 from crystalmatrix.elements import N_SPECIES
@@ -107,6 +107,7 @@ def _removed(
             of_formula[groups[row][0]].append(row)
             of_group.setdefault(groups[row], row)
     near_ones: dict[str, Nearest] = {}  # by formula
+    signatures = Signatures(records)
     removed = []
     for row in candidates:
         identity = jids[row].partition(SEPARATOR)[2]
@@ -118,8 +119,8 @@ def _removed(
         elif formula in of_formula:
             if formula not in near_ones:
                 others = np.array(of_formula[formula])
-                near_ones[formula] = Nearest(others, np.zeros(len(others)), signatures(records, others))
-            near = near_ones[formula].within(0, 0, signatures(records, np.array([row]))[0])  # at any volume
+                near_ones[formula] = Nearest(others, np.zeros(len(others)), signatures.of(others))
+            near = near_ones[formula].within(0, 0, signatures.of(np.array([row]))[0])  # at any volume
             if near and near.distance < SIMILAR_BELOW:
                 removed.append(Removed(jids[row], jids[near.row], SAME_DISTANCES))
     return removed

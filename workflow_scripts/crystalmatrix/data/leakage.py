@@ -29,13 +29,14 @@ def leakage_table(records: pa.Table, splits: pa.Table) -> pa.Table:
     """For every test crystal of every property, its closest twin in that property's training fold, if there is one."""
     volumes = records[c.VOLUME].to_numpy() / records[c.N_ATOMS].to_numpy()  # [n_crystals] Å3 per atom
     names, folds = _folds(records, splits)
+    signatures = Signatures(records)
     found: list[tuple[int, int, int, float]] = []  # property, crystal, its twin, their distance
     for rows in _groups(group_numbers(records)):
         trains, tests = folds[:, rows] == _TRAIN, folds[:, rows] == _TEST  # [n_properties, n_rows]
         leaking = np.flatnonzero(trains.any(axis=1) & tests.any(axis=1))
         if not len(leaking):
             continue
-        point = dict(zip(rows.tolist(), signatures(records, rows), strict=True))
+        point = dict(zip(rows.tolist(), signatures.of(rows), strict=True))
         for k in leaking:
             known = rows[trains[k]]
             training = Nearest(known, volumes[known], np.array([point[row] for row in known.tolist()]))
@@ -65,14 +66,22 @@ def group_numbers(records: pa.Table) -> NDArray[np.int64]:
     return np.array([number.setdefault(pair, len(number)) for pair in pairs], np.int64)
 
 
-def signatures(records: pa.Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """[n_rows, d] of crystals of one composition, each as one row of numbers."""
-    crystals = records.select([c.LATTICE, c.FRACTIONAL, c.SPECIES]).take(rows).to_pylist()
-    found = [
-        signature(np.reshape(one[c.LATTICE], (3, 3)), np.reshape(one[c.FRACTIONAL], (-1, 3)), np.array(one[c.SPECIES]))
-        for one in crystals
-    ]
-    return np.reshape(found, (len(rows), -1))
+class Signatures:
+    """Of the crystals in a table, whose columns are laid out once: to take rows of a table costs as much each time."""
+
+    def __init__(self, records: pa.Table) -> None:
+        self._lattice = _numbers(records[c.LATTICE]).reshape(-1, 3, 3)
+        self._fractional = _numbers(records[c.FRACTIONAL]).reshape(-1, 3)
+        self._species = _numbers(records[c.SPECIES])
+        self._first = np.concatenate([[0], np.cumsum(records[c.N_ATOMS].to_numpy(), dtype=np.int64)])
+
+    def of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """[n_rows, d] of crystals of one composition, each as one row of numbers."""
+        found = []
+        for row in rows.tolist():
+            atoms = slice(self._first[row], self._first[row + 1])
+            found.append(signature(self._lattice[row], self._fractional[atoms], self._species[atoms]))
+        return np.reshape(found, (len(rows), -1))
 
 
 def signature(lattice: NDArray, fractional: NDArray, species: NDArray) -> NDArray[np.float64]:
@@ -98,6 +107,11 @@ def signature(lattice: NDArray, fractional: NDArray, species: NDArray) -> NDArra
         for first in range(len(elements)):
             result[first, second] = nearest[element_of == first].mean(axis=0)
     return result
+
+
+def _numbers(column: pa.ChunkedArray) -> NDArray:
+    """Of all lists of a column, one after the other."""
+    return np.asarray(column.combine_chunks().flatten())
 
 
 def _groups(numbers: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
