@@ -34,7 +34,7 @@ from snakemake.scheduling import job_scheduler
 def said(owner, name, phase):
     method = getattr(owner, name)
     def timed(*arguments, **named):
-        print(phase, time.process_time(), file=sys.stderr)
+        sys.stderr.write(f"\\n{phase} {time.process_time()}\\n")
         return method(*arguments, **named)
     setattr(owner, name, timed)
 

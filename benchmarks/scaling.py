@@ -167,9 +167,13 @@ def measure(stage: str, n: int, command: list[Any], left: list[Path]) -> Measure
 
 
 def repeated(entries: list[dict[str, Any]], n: int) -> Iterator[dict[str, Any]]:
-    """The entries over and over, each copy strained and with an id of its own."""
+    """The entries over and over, each copy strained and with an id of its own.
+
+    In random order: the first crystals of JARVIS-DFT are smaller than the later ones.
+    """
     random = np.random.default_rng(0)
-    for k, entry in enumerate(islice(cycle(entries), n)):
+    order = cycle(random.permutation(len(entries)).tolist())
+    for k, entry in enumerate(entries[row] for row in islice(order, n)):
         atoms = dict(entry["atoms"])
         factor = 1 + STRAIN * random.uniform(-1, 1) if k >= len(entries) else 1.0
         atoms["lattice_mat"] = (factor * np.array(atoms["lattice_mat"], float)).tolist()
@@ -259,11 +263,12 @@ def table(found: list[Measured], arguments: argparse.Namespace) -> None:
 def growth(sizes: list[int], values: list[float], target: int) -> tuple[float, float]:
     """(exponent, value at the target) of what is beyond the value of the smallest size, by least squares in logarithms.
 
-    What grows by less than a tenth in all counts as flat, with the exponent 0.
+    Of the sizes at which that is a quarter more or above, since the rest is noise; with fewer than two it counts as
+    flat, with the exponent 0.
     """
     start = values[0]
-    beyond = [(n, value - start) for n, value in zip(sizes[1:], values[1:], strict=True) if value > start]
-    if len(beyond) < 2 or values[-1] < 1.1 * start:
+    beyond = [(n, value - start) for n, value in zip(sizes[1:], values[1:], strict=True) if value > 1.25 * start]
+    if len(beyond) < 2:
         return 0.0, values[-1]
     x, y = np.log(np.array(beyond)).T
     power, offset = np.polyfit(x, y, 1)

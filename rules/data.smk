@@ -62,9 +62,6 @@ rule records:
     conda:
         "../envs/data.yaml"
     threads: 4
-    resources:
-        mem_mb=needs.memory_mb("records"),
-        runtime=needs.minutes("records"),
     params:
         version=[columns.RECORDS_VERSION, versions.QUALITY_VERSION],
         settings=CONFIG.data.to_json("source", "id_key", "ids", "extra", "fields", "max_drop_rate"),

@@ -16,9 +16,6 @@ rule features:
         view="[^/]+",
     conda:
         "../envs/data.yaml"
-    resources:
-        mem_mb=needs.memory_mb("features"),
-        runtime=needs.minutes("features"),
     params:
         version=[columns.GRAPHS_VERSION, columns.FEATURES_VERSION],
         view=lambda wildcards: VIEW_TEXT[wildcards.view],

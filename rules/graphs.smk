@@ -18,9 +18,6 @@ rule graph_shard:
         shard=r"\d+",
     conda:
         "../envs/data.yaml"
-    resources:
-        mem_mb=needs.memory_mb("graph_shard"),
-        runtime=needs.minutes("graph_shard"),
     params:
         version=columns.GRAPHS_VERSION,
         settings=CONFIG.graph.model_copy(update={"search": "cpu"}).to_json(),

@@ -114,8 +114,8 @@ def test_memory_grows_with_each_try_and_the_time_of_a_training_does_not():
     first, second = (needs.training_memory_mb(lite, attempt) for attempt in (1, 2))
     assert second == 2 * first
     assert needs.training_memory_mb(unknown, 1) == max(need.memory_mb for need in needs.TRAINING.values())
-    assert needs.memory_mb("records")(None, 3) == 3 * needs.RULES["records"].memory_mb
-    assert needs.minutes("records")(None, 3) == 3 * needs.RULES["records"].minutes
+    assert needs.memory_mb("predict")(None, 3) == 3 * needs.RULES["predict"].memory_mb
+    assert needs.minutes("predict")(None, 3) == 3 * needs.RULES["predict"].minutes
     assert needs.training_minutes(lite) == needs.TRAINING["lite"].minutes
 
 

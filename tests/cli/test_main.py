@@ -31,7 +31,7 @@ def loaded_by(*arguments: str) -> set[str]:
 def test_help_loads_nothing_heavy_and_the_list_no_torch() -> None:
     assert loaded_by("--help") == set()
     assert loaded_by("init", "--help") == set()
-    assert loaded_by("models") <= {"numpy", "pyarrow"}  # which come with the types of its cards
+    assert loaded_by("models") <= {"numpy", "pyarrow", "pydantic"}  # which come with the types of its cards
     assert loaded_by("plan", "nonsense")  # the control: what is loaded is noticed
 
 

@@ -200,7 +200,7 @@ def test_processes_side_by_side_are_averaged() -> None:
         (["--configfile", "."], "--configfile .: a folder, expected a YAML file"),
         (["--configfile", "text.yaml"], "text.yaml: config: found 'lite'"),
         (["--configfile", "broken.yaml"], "broken.yaml: not valid YAML"),
-        (["--directory", "nowhere"], "--directory nowhere: not found, expected the folder of a run"),
+        (["--directory", "nowhere"], "--directory nowhere: not found, expected a run's folder"),
         (["--cores", "0"], "--cores: found 0, expected at least 1"),
         (["--configfile", "odd.yaml"], "unknown key 'tires'; did you mean 'tiers'?"),
         (["--configfile", "own.yaml"], "run the data stage first"),

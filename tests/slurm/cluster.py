@@ -4,15 +4,18 @@ In: an empty folder.  Out: /etc/slurm, which jobs read too, and the daemons; bot
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
+
+import psutil
 
 T = TypeVar("T")
 LONGEST = 600  # seconds that a busy machine may need for anything
@@ -66,6 +69,7 @@ def missing() -> str | None:
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """The cluster, by the name of its node."""
+    _end_what_a_killed_run_left()
     host = socket.gethostname().partition(".")[0]
     for name in ("state", "spool"):
         (folder / name).mkdir()
@@ -89,6 +93,18 @@ def slurm(*command: str) -> str:
     """What one of Slurm's commands prints; its errors too."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.stdout.strip()
+
+
+def _end_what_a_killed_run_left() -> None:
+    """Daemons of ours that the file of an earlier run names: they would keep the ports."""
+    conf = ETC / "slurm.conf"
+    written = conf.read_text() if conf.exists() else ""
+    for pid_file in map(Path, re.findall(r"^Slurm\w+PidFile=(.+)$", written, re.MULTILINE)):
+        with suppress(OSError, ValueError, psutil.NoSuchProcess):
+            process = psutil.Process(int(pid_file.read_text()))
+            if process.name() == pid_file.stem:
+                process.terminate()
+                process.wait(LONGEST)
 
 
 def _munged() -> int | None:

@@ -12,6 +12,7 @@ from crystalmatrix.data.minerals import mineral_entries
 
 from ..workflow.running import snakemake
 from . import cluster
+from .jobs import end_jobs_in
 
 CONFIG = {
     "data": {"source": "crystals.json"},
@@ -43,9 +44,10 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Path:
+def empty(tmp_path: Path) -> Iterator[Path]:
     """A folder with crystals and a configuration."""
-    return filled(tmp_path)
+    yield filled(tmp_path)
+    end_jobs_in(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +62,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
+def folder(made: Path, tmp_path: Path) -> Iterator[Path]:
     """A copy of it, for trainings."""
-    return shutil.copytree(made, tmp_path / "run")
+    copy = shutil.copytree(made, tmp_path / "run")
+    yield copy
+    end_jobs_in(copy)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -74,6 +75,14 @@ def _trainer(folder: Path, task: str) -> psutil.Process | None:
             except psutil.Error:  # it has ended
                 continue
     return None
+
+
+def end_jobs_in(folder: Path) -> None:
+    """Also what the scheduler has lost sight of, as on a node that was set down."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if "SLURM_JOB_ID" in process.environ() and Path(process.cwd()) == folder:
+                process.kill()
 
 
 def tries(folder: Path, task: str) -> list[dict[str, str]]:

@@ -196,8 +196,8 @@ def test_outliers_with_numbers_as_ids(tmp_path):
     fold = np.array([[TRAIN], [TRAIN], [TRAIN]], np.int8)
     outliers = tmp_path / "outliers.csv"
     outliers.write_text("id,property,value,score\n003,ehull,1,9\n")
-    arguments = {"jid": np.array(["1", "3", "003"]), "names": ["ehull"], "outliers": outliers}
-    _mask_outliers(fold, training=with_training(outliers="drop").training, **arguments)
+    about = SplitsMetadata(scheme="random", seed=0, source="a", records_digest="b")
+    _mask_outliers(fold, np.array(["1", "3", "003"]), ["ehull"], outliers, about)
     assert fold[:, 0].tolist() == [TRAIN, TRAIN, NONE]
 
 

@@ -19,11 +19,9 @@ class Need:
     minutes: int
 
 
+# What is not here makes do with `default-resources` of the profile: of thousands of shards each would be asked.
 RULES = {
-    "records": Need(2_000, 60),
-    "graph_shard": Need(2_000, 60),
     "graph_statistics": Need(6_000, 60),  # reads all shards
-    "features": Need(2_000, 60),
     "descriptors": Need(8_000, 600),
     "predict": Need(6_000, 60),
     "screen_part": Need(8_000, 240),

@@ -24,7 +24,7 @@ from crystalmatrix.errors import DataError, UserError
 from crystalmatrix.evaluation.submission import Check
 from crystalmatrix.files import read_json, read_metadata, read_table, sha256
 from crystalmatrix.seal import sealed
-from crystalmatrix.shipped import MODELS, PROJECT
+from crystalmatrix.shipped import MODELS, shipped_folder
 
 RAW, ORIGIN = "raw.json.zip", "raw.meta.json"
 SPLITS, COMPARED, SUBMITTED = "splits.parquet", "comparison.json", "check.json"  # vouch for others in their folder
@@ -51,8 +51,7 @@ _DOCUMENTS: dict[str, type[Document]] = {
 def files_to_check(paths: list[Path]) -> list[Path]:
     """Those of a kind that has a check, each once, sorted. Raises DataError where a path is missing or holds none."""
     if not paths:
-        models = Path(MODELS) if Path(MODELS).is_dir() else PROJECT / MODELS
-        paths = [path for path in (models, Path(RESULTS)) if path.is_dir()]
+        paths = [path for path in (shipped_folder(), Path(RESULTS)) if path is not None and path.is_dir()]
         if not paths:
             raise DataError(
                 f"found neither {MODELS}/ nor {RESULTS}/ in {Path.cwd()}, expected one; name what to verify"

@@ -6,9 +6,9 @@ Only training labels are looked at: a validation or test value is never listed, 
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -19,14 +19,19 @@ from crystalmatrix.errors import DataError
 from crystalmatrix.files import sha256
 from crystalmatrix.properties import PROPERTIES
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 THRESHOLD = 3.5  # of the modified z-score: Iglewicz & Hoaglin, How to Detect and Handle Outliers (1993)
 COLUMNS = ("id", "property", "value", "score")
 
 
-def read_outliers(path: Path, splits: SplitsMetadata) -> pd.DataFrame:
+def read_outliers(path: Path, splits: SplitsMetadata) -> "pd.DataFrame":
     """The list with COLUMNS. Raises DataError for another one than was written with the splits, which vouch for it."""
     if not path.is_file() or splits.lists.get(path.name, sha256(path)) != sha256(path):
         raise DataError(f"{path}: not found, damaged or edited (checksum); delete it and run again")
+    import pandas as pd  # not above: the data stage does without
+
     return pd.read_csv(path, dtype={"id": str}, keep_default_na=False)
 
 
