@@ -122,6 +122,9 @@ def test_memory_grows_with_each_try_and_the_time_of_a_training_does_not():
 def test_every_need_is_that_of_a_rule():
     rules = "".join(path.read_text() for path in (Path(__file__).parents[1] / "rules").glob("*.smk"))
     assert [name for name in needs.RULES if f"\nrule {name}:" not in rules] == []
+    asked = set(re.findall(r'needs\.(?:memory_mb|minutes)\("(\w+)"\)', rules))
+    assert "screen_part" in asked
+    assert asked <= needs.RULES.keys()
     assert all(f'("{name}")' in rules for name in needs.RULES)
 
 

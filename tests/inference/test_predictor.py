@@ -15,11 +15,13 @@ from ase.build import make_supercell
 from crystalmatrix import Predictor
 from crystalmatrix.contracts import columns
 from crystalmatrix.crystals.crystal import Failure
+from crystalmatrix.descriptors.potential import shared_potential
 from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.errors import ConfigError, DataError
 from crystalmatrix.inference import PropertyCalculator
 from crystalmatrix.inference.model import LoadedModel
 from crystalmatrix.models.crystal import HEADS
+from crystalmatrix.shipped import MODELS, PROJECT
 from crystalmatrix.trained.checkpoint import load_checkpoint, save_checkpoint
 
 from .conftest import PROPERTIES, Trained
@@ -219,6 +221,23 @@ def test_a_model_whose_potential_is_not_there_leaves_its_properties_to_the_other
     assert found["note"].str.contains("chgnet is not installed").all()
     with pytest.raises(ConfigError, match="chgnet is not installed"):
         Predictor([less])
+
+
+def test_a_crystal_too_large_for_the_potential_gets_the_value_of_a_model_that_needs_none(
+    trained: Trained, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = [entry for entry in trained.entries if "Cl" not in entry["atoms"]["elements"]][:3]
+    rows = table["id"].isin([entry["jid"] for entry in some])
+    two = Predictor([PROJECT / MODELS / "dielectric.pt", trained.model], device="cpu")
+    own = two.predict(some)
+    assert (own["note"] == "").all(), "the control: two atoms are not too many"
+    monkeypatch.setattr(shared_potential("chgnet", "cpu"), "most_atoms", 1)
+    found = two.predict(some)
+    np.testing.assert_allclose(found["dielectric"], table["dielectric"][rows], **CLOSE)
+    assert found["note"].str.contains("chgnet cannot describe it").all()
+    assert found["dielectric_in_domain"].tolist() == table["dielectric_in_domain"][rows].tolist()
+    assert (found["error"] == "").all()
+    assert np.abs(own["dielectric"] - found["dielectric"]).min() > 1e-3
 
 
 def test_what_was_trained_on_is_asked_of_the_model_that_gives_the_value(trained: Trained, less: Path) -> None:

@@ -22,7 +22,7 @@ from crystalmatrix.inference.model import (
     columns_of,
     domain_of,
 )  # fmt: skip
-from crystalmatrix.inference.prepare import Item
+from crystalmatrix.inference.prepare import UNKNOWN_ELEMENT, Item
 from crystalmatrix.targets.step import FloatArray
 
 
@@ -32,6 +32,10 @@ class _Row:
 
     refusals: dict[str, str] = field(default_factory=dict)  # property: why the first that has it gives no value
     others: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # (model, refusal): what it gave instead
+
+    def is_new(self, name: str) -> bool:
+        """Whether an element kept a property's first model from giving it."""
+        return any(name in names and why.startswith(UNKNOWN_ELEMENT) for (_, why), names in self.others.items())
 
 
 class Collected:
@@ -96,7 +100,7 @@ class Collected:
     def _inside(self, name: str) -> "pd.api.extensions.ExtensionArray":
         """[n] of a property; missing where there is no value, or where the model has no domain."""
         inside = pd.array(self._novelty[name] <= 1, "boolean")
-        inside[[any(name in names for names in row.others.values()) for row in self._rows]] = False
+        inside[[row.is_new(name) for row in self._rows]] = False
         inside[np.isnan(self._novelty[name])] = pd.NA
         return inside
 

@@ -12,9 +12,9 @@ see trained/domain.py) and `in_domain`, and `name_in_domain` of each property; `
 crystal was read and which model spoke; `error`, empty or the reason why the row, or a property of it, has no value.
 
 Of several models the first that can take the crystal gives a property; where one before it could not (an element that
-it never saw, a crystal or a machine without its potential), the note names both, and the value counts as outside the
-domain: no crystal with that label was like this one. The novelty of a crystal is the largest of the models that gave
-its values; it is in the domain where all of its values are.
+it never saw, a crystal or a machine without its potential), the note names both. Where it was an element, the value
+counts as outside the domain: the label may have been seen with none. The novelty of a crystal is the largest of the
+models that gave its values; it is in the domain where all of its values are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +33,7 @@ from crystalmatrix.inference.model import LoadedModel, columns_of
 from crystalmatrix.inference.prepare import Item, Prepared, chunked, prepare, refused, some, with_known_elements
 from crystalmatrix.inference.reading import with_warnings
 from crystalmatrix.shipped import shipped_models
+from crystalmatrix.targets.step import BoolArray
 
 
 class Predictor:
@@ -100,22 +101,25 @@ class Predictor:
         known = {z for model in self.models if not model.refusal for z in model.checkpoint.elements}
         items = with_known_elements(list(items), sorted(known))
         collected = Collected(items, self.properties)
-        ready: dict[tuple[str, str], tuple[list[Item], Prepared | None]] = {}  # made once for all that see the same
+        ready: dict[tuple[str, str], tuple[BoolArray, list[Item], Prepared | None]] = {}
         for model in self.models:
             rows = collected.open_for(model)
             if not rows.any():
                 continue
             seen = model.view.name, model.refusal
-            if seen not in ready:
-                ready[seen] = self._prepared(items, model)
-            collected.take(model, rows, model.table(*some(*ready[seen], rows)))
+            if seen not in ready:  # once for all that see the same, and of what any of them may be asked for
+                sharing = [other for other in self.models if (other.view.name, other.refusal) == seen]
+                asked = np.any([collected.open_for(other) for other in sharing], axis=0)
+                ready[seen] = asked, *self._prepared([items[k] for k in np.flatnonzero(asked).tolist()], sharing)
+            asked, of_view, prepared = ready[seen]
+            collected.take(model, rows, model.table(*some(of_view, prepared, rows[asked])))
         return collected.table()
 
-    def _prepared(self, items: list[Item], model: LoadedModel) -> tuple[list[Item], Prepared | None]:
-        """What all models with this one's view see."""
+    def _prepared(self, items: list[Item], sharing: list[LoadedModel]) -> tuple[list[Item], Prepared | None]:
+        """What models of one view see."""
+        model = sharing[0]
         if model.refusal:
             return [refused(item, model.refusal) for item in items], None
-        sharing = [other for other in self.models if other.view.name == model.view.name]
         return prepare(
             items,
             view=model.view,

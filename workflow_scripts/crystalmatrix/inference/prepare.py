@@ -26,6 +26,8 @@ from crystalmatrix.graphs.ragged import Graphs
 
 ATOMS_AT_ONCE = 16_384  # in a chunk, whose graphs are in memory together
 
+UNKNOWN_ELEMENT = "unknown element"  # how the reason begins
+
 Item = Crystal | Failure
 
 
@@ -116,7 +118,7 @@ def _of_known_elements(item: Item, known: set[int]) -> Item:
     if not unknown:
         return item
     names = ", ".join(chemical_symbols[z] for z in sorted(unknown))
-    return Failure(item.id, f"unknown element: the model was trained on no crystal with {names}", item.notes)
+    return Failure(item.id, f"{UNKNOWN_ELEMENT}: the model was trained on no crystal with {names}", item.notes)
 
 
 def _of_possible_graph(item: Item, *, settings: GraphConfig) -> Item:
