@@ -7,7 +7,7 @@ import re
 
 from snakemake.exceptions import ResourceConversionError, WorkflowError
 
-from crystalmatrix.cli.damaged import SET_ASIDE, damaged
+from crystalmatrix.cli.damaged import damaged, set_aside
 from crystalmatrix.cli.plan import HINT, at_start
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.files import unreadable
@@ -34,26 +34,14 @@ def run_claims():
             "give this command once with --unlock",
             file=sys.stderr,
         )
-        return claims
+    if claims.living and any(Path(workflow.persistence.path, "locks").glob("*.lock")):
+        return claims  # Snakemake will refuse this run
+    # What lives may be no more than a job of a run that was killed: it gives a file its name when it is complete.
     for path, reason in damaged(Path("results"), Path(workflow.persistence.path) / "whole.json").items():
-        set_aside(path, reason)
+        print(or_exit(set_aside, path, reason), file=sys.stderr)
         if path.parts[1] == "report":  # Snakemake asks for the page alone, and makes the files beside it with it
             Path("results/report/comparison.html").unlink(missing_ok=True)
     return claims
-
-
-def set_aside(path, reason):
-    """A damaged file makes place for a new one, and stays under another name: what it was worth, its owner knows."""
-    if path.parent.name == "figures" or path.parent.parent.name == "leaderboard":
-        path = path.parent  # an output is the whole folder
-    if not path.exists() and not path.is_symlink():
-        return  # with its folder
-    kept = path.with_name(f"{path.name}{SET_ASIDE}")
-    if kept.is_dir() and not kept.is_symlink():
-        shutil.rmtree(kept)
-    path.replace(kept)
-    said = reason.removesuffix("; delete it and run again")
-    print(f"{said}; kept as {kept.name}, to be built again where it is needed", file=sys.stderr)
 
 
 def foresee():

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from crystalmatrix.cli.damaged import SET_ASIDE, damaged
+from crystalmatrix.cli.damaged import SET_ASIDE, damaged, set_aside
 from crystalmatrix.contracts.comparison import Comparison
+from crystalmatrix.errors import DataError
 from crystalmatrix.files import sha256_of, write_text
 
 from ..faults.artefacts import build
@@ -102,3 +103,40 @@ def test_what_was_set_aside_is_left_alone(results: Path, tmp_path: Path) -> None
     (results / "report/figures").rename(results / f"report/figures{SET_ASIDE}")
     (results / f"report/figures{SET_ASIDE}/parity.svg").write_bytes(b"damaged")
     assert damaged(results, tmp_path / "known.json") == {}
+
+
+@pytest.mark.parametrize("before", ["file", "folder", "link", "nothing"])
+@pytest.mark.parametrize("now", ["file", "folder", "link"])
+def test_whatever_was_set_aside_makes_place(tmp_path: Path, before: str, now: str) -> None:
+    path = tmp_path / "data/records.parquet"
+    path.parent.mkdir()
+    kept = path.with_name(f"{path.name}{SET_ASIDE}")
+    put(kept, before)
+    put(path, now)
+    assert set_aside(path, f"{path}: damaged; delete it and run again").endswith("to be built again where it is needed")
+    assert not path.exists()
+    assert (kept.is_symlink(), kept.is_dir(), kept.is_file()) == (now == "link", now == "folder", now == "file")
+
+
+def put(path: Path, kind: str) -> None:
+    if kind == "file":
+        path.write_bytes(b"x")
+    elif kind == "folder":
+        path.mkdir()
+        (path / "inside").write_bytes(b"x")
+    elif kind == "link":
+        path.symlink_to("nowhere")
+
+
+def test_what_cannot_be_moved_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "data/records.parquet"
+    path.parent.mkdir()
+    put(path, "file")
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(
+        DataError, match=r"records.parquet: damaged, and cannot be moved \(Permission denied\); remove it"
+    ):
+        set_aside(path, "damaged")

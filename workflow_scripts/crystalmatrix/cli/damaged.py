@@ -5,6 +5,7 @@ A file is read once, and again when its time, size or place on the disk has chan
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,28 @@ def damaged(results: Path, known: Path) -> dict[Path, str]:
             whole[key] = now
     write_json(known, whole)
     return found
+
+
+def set_aside(path: Path, reason: str) -> str:
+    """A damaged file makes place for a new one, and stays under another name: what it was worth, its owner knows.
+
+    Returns what to say of it. What was set aside before goes, whatever it is. Raises DataError where rights are missing.
+    """
+    if path.parent.name == "figures" or path.parent.parent.name == "leaderboard":
+        path = path.parent  # an output is the whole folder
+    kept = path.with_name(f"{path.name}{SET_ASIDE}")
+    try:
+        if os.path.lexists(path):  # else it went with its folder
+            if kept.is_dir() and not kept.is_symlink():
+                shutil.rmtree(kept)
+            else:
+                kept.unlink(missing_ok=True)
+            path.replace(kept)
+    except OSError as error:
+        raise DataError(f"{path}: damaged, and cannot be moved ({error.strerror}); remove it and run again") from None
+    return (
+        f"{reason.removesuffix('; delete it and run again')}; kept as {kept.name}, to be built again where it is needed"
+    )
 
 
 def _files(results: Path) -> Iterator[Path]:
