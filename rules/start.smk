@@ -29,7 +29,9 @@ def run_claims():
             "give this command once with --unlock",
             file=sys.stderr,
         )
-        return claims
+    if claims.living and any(Path(workflow.persistence.path, "locks").glob("*.lock")):
+        return claims  # Snakemake will refuse this run
+    # What lives may be no more than a job of a run that was killed: it gives a file its name when it is complete.
     for path, reason in damaged(Path("results"), Path(workflow.persistence.path) / "whole.json").items():
         set_aside(path, reason)
         if path.parts[1] == "report":  # Snakemake asks for the page alone, and makes the files beside it with it
@@ -46,6 +48,8 @@ def set_aside(path, reason):
     kept = path.with_name(f"{path.name}{SET_ASIDE}")
     if kept.is_dir() and not kept.is_symlink():
         shutil.rmtree(kept)
+    else:
+        kept.unlink(missing_ok=True)  # a folder takes no file's place
     path.replace(kept)
     said = reason.removesuffix("; delete it and run again")
     print(f"{said}; kept as {kept.name}, to be built again where it is needed", file=sys.stderr)
