@@ -38,7 +38,8 @@ def run_claims():
         return claims  # Snakemake will refuse this run
     # What lives may be no more than a job of a run that was killed: it gives a file its name when it is complete.
     for path, reason in damaged(Path("results"), Path(workflow.persistence.path) / "whole.json").items():
-        print(or_exit(set_aside, path, reason), file=sys.stderr)
+        if said := or_exit(set_aside, path, reason):
+            print(said, file=sys.stderr)
         if path.parts[1] == "report":  # Snakemake asks for the page alone, and makes the files beside it with it
             Path("results/report/comparison.html").unlink(missing_ok=True)
     return claims

@@ -156,6 +156,8 @@ def run(folder: Path, *, minutes: float, seed: int, wanted: Sequence[str] = (), 
         was_hit, well = attempt(place, wanted, draw, soaked, living, until=until)
         soaked = soaked._replace(starts=soaked.starts + 1)
         failed = 0 if was_hit or well else failed + 1
+        if failed:
+            psutil.wait_procs(living)  # a job that outlived its run holds what the next one needs
         if say:
             print(f"{soaked.starts} starts, {soaked.hits.total()} kills, {soaked.damages.total()} damages", flush=True)
         if failed > 2:  # the first may find what was damaged as the one before went on
@@ -166,7 +168,7 @@ def run(folder: Path, *, minutes: float, seed: int, wanted: Sequence[str] = (), 
         living.clear()
         if absent := not_made_again(place):
             kills.start(place, absent).wait()
-        found = results(place)
+        found = results(place, as_bytes=True)
         differs = [path for path in sorted(expected.keys() | found.keys()) if expected.get(path) != found.get(path)]
         soaked.wrong.extend(f"{place.name}: {path} differs from the uninterrupted run's" for path in differs)
         soaked = soaked._replace(compared=soaked.compared + 1)

@@ -2,10 +2,12 @@
 
 import random
 from collections import Counter
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 
 import pytest
+
+from crystalmatrix.cli.damaged import SET_ASIDE
 
 from . import kills, soak
 from .results import results
@@ -29,7 +31,9 @@ def test_finished_results_that_are_damaged_are_made_again(tmp_path: Path) -> Non
     draw = random.Random(0)
     there = soak.artefacts(place)
     assert len(there) >= 8
-    for path, kind in zip(there, cycle(soak.KINDS[1:])):
+    there[0].with_name(there[0].name + SET_ASIDE).mkdir()  # set aside before: it makes place, whatever it is
+    there[1].with_name(there[1].name + SET_ASIDE).write_text("earlier")
+    for path, kind in zip(there, chain(["empty", "folder"], cycle(soak.KINDS[1:])), strict=False):
         soak.damage(path, kind, others=[other for other in there if other != path], draw=draw)
     assert results(place, as_bytes=True) != sound, "the control"
     assert kills.start(place, [str(path.relative_to(place)) for path in there]).wait() == 0

@@ -37,23 +37,24 @@ def damaged(results: Path, known: Path) -> dict[Path, str]:
 def set_aside(path: Path, reason: str) -> str:
     """A damaged file makes place for a new one, and stays under another name: what it was worth, its owner knows.
 
-    Returns what to say of it. What was set aside before goes, whatever it is. Raises DataError where rights are missing.
+    Returns what to say of it; nothing where it went with its folder. What was set aside before goes, whatever it is.
+    Raises DataError where rights are missing.
     """
     if path.parent.name == "figures" or path.parent.parent.name == "leaderboard":
         path = path.parent  # an output is the whole folder
+    if not os.path.lexists(path):
+        return ""
     kept = path.with_name(f"{path.name}{SET_ASIDE}")
     try:
-        if os.path.lexists(path):  # else it went with its folder
-            if kept.is_dir() and not kept.is_symlink():
-                shutil.rmtree(kept)
-            else:
-                kept.unlink(missing_ok=True)
-            path.replace(kept)
+        if kept.is_dir() and not kept.is_symlink():
+            shutil.rmtree(kept)
+        else:
+            kept.unlink(missing_ok=True)
+        path.replace(kept)
     except OSError as error:
         raise DataError(f"{path}: damaged, and cannot be moved ({error.strerror}); remove it and run again") from None
-    return (
-        f"{reason.removesuffix('; delete it and run again')}; kept as {kept.name}, to be built again where it is needed"
-    )
+    said = reason.removesuffix("; delete it and run again")
+    return f"{said}; kept as {kept.name}, to be built again where it is needed"
 
 
 def _files(results: Path) -> Iterator[Path]:
