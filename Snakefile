@@ -48,6 +48,7 @@ rule all:
     """Every model of the matrix, its metrics, the page and, on official folds, the leaderboard submissions."""
     default_target: True
     input:
+        started,
         expand("{model}.pt", model=MODELS),
         expand("{model}.metrics.json", model=MODELS),
         "results/report/comparison.html",
