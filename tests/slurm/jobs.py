@@ -48,15 +48,16 @@ class Controller:
         return self.process.wait(LONGEST)
 
     def trainer(self, task: str, *, after: int = 1) -> psutil.Process:
-        """The trainer of a task, stopped once so many epochs are in its log: it waits for what the test does next."""
-        log = self.folder / f"results/runs/cgcnn/{task}/seed-0/log.jsonl"
+        """The trainer of a task, stopped once so many epochs are in its log, and a state to go on from is there."""
+        run = self.folder / f"results/runs/cgcnn/{task}/seed-0"
+        log, state = run / "log.jsonl", run / "state.pt"
 
         def training() -> psutil.Process | None:
             assert self.process.is_running(), self.said
             return _trainer(self.folder, task)
 
         def has_learned() -> bool:
-            return not found.is_running() or (log.exists() and log.read_text().count("\n") >= after)
+            return not found.is_running() or (state.exists() and log.read_text().count("\n") >= after)
 
         found = wait_until(training, f"the trainer of {task}", LONGEST)
         # From here on only the log is looked at, and often: its next epochs take a tenth of a second each.
