@@ -18,10 +18,10 @@ from crystalmatrix.contracts.origin import Origin
 from crystalmatrix.contracts.quality import Quality
 from crystalmatrix.contracts.scores import ModelScores
 from crystalmatrix.contracts.statistics import Statistics
+from crystalmatrix.contracts.submission import Check
 from crystalmatrix.contracts.tables import SplitsMetadata
 from crystalmatrix.crystals.formats import check_listed
 from crystalmatrix.errors import DataError, UserError
-from crystalmatrix.evaluation.submission import Check
 from crystalmatrix.files import read_json, read_metadata, read_table, sha256
 from crystalmatrix.seal import sealed
 from crystalmatrix.shipped import MODELS, shipped_folder
