@@ -16,7 +16,7 @@ from .test_kills import WANTED
 
 @pytest.mark.workflow
 def test_after_any_damage_the_same_command_ends_in_the_same_results(tmp_path: Path) -> None:
-    soaked = soak.run(tmp_path, minutes=1, seed=3, wanted=WANTED)
+    soaked = soak.run(tmp_path, minutes=0.4, seed=3, wanted=WANTED)
     assert not soaked.wrong, "\n".join(soaked.wrong)
     assert soaked.compared >= 1
     assert soaked.hits.total() + soaked.damages.total() > 0

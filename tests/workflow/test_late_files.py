@@ -14,7 +14,7 @@ from .running import ROOT, jobs, snakemake
 pytestmark = pytest.mark.workflow
 
 SHARD = "results/graphs/shard-0.parquet"
-LATE = 20  # s, more than a busy machine takes to see that a job has ended
+LATE = 12  # s, more than a busy machine takes to see that a job has ended
 # In the process of a job: the new name appears when the job has ended, and LATE seconds after it was given.
 SITE = """
 import os, pathlib, subprocess, sys
