@@ -1,9 +1,11 @@
 """A synthetic run of two tiers, scored and compared once for the whole session, by the scripts themselves."""
 
 import os
+import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,12 @@ from synthetic_results import write_results
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.evaluation.published import archive_name
 from crystalmatrix.properties import PROPERTIES
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +80,32 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
         return text
 
     return read
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Chromium by ChromeDriver (Debian: chromium, chromium-driver); skips by name where they are absent."""
+    chromium, driver_path = next(filter(None, map(shutil.which, BROWSERS)), None), shutil.which("chromedriver")
+    if not (chromium and driver_path):
+        pytest.skip("needs chromium and chromedriver on the PATH")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    service = pytest.importorskip("selenium.webdriver.chrome.service")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}", "--window-size=1300,1000"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=service.Service(driver_path))
+    driver.set_page_load_timeout(60)  # s: a starved machine fails rather than hangs
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: Any, report: Path) -> Iterator[Any]:
+    """The freshly loaded page on a laptop's screen, in the light theme; the console must stay silent."""
+    chromium.get((report / "comparison.html").as_uri())
+    chromium.execute_script("localStorage.clear(); setTheme('light')")
+    yield chromium
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert chromium.get_log("browser") == []

@@ -1,11 +1,15 @@
 """Trainings of seconds, and how they are compared."""
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from crystalmatrix.crystals.formula import reduced_formulas
+from crystalmatrix.training import loop
 from crystalmatrix.training.run import train
 
 from .cases import SETTINGS, training_data, with_training
@@ -25,6 +29,18 @@ def fit(run: Path, settings=SETTINGS, tasks=("formation_energy",), init=None, wi
         data, tier="lite", task=tasks[0] if len(tasks) == 1 else "multitask",
         settings=settings, run=run, device=CPU, init=init,
     )  # fmt: skip
+
+
+def terminated_at_step(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every training from here on gets SIGTERM at that step."""
+    update = loop.Trainer._update_average
+
+    def update_and_signal(self):
+        update(self)
+        if self.step == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(loop.Trainer, "_update_average", update_and_signal)
 
 
 def formulas_of(data):

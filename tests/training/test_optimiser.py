@@ -1,7 +1,5 @@
 """The two optimisers: every parameter is in one, both learn, and a stopped training with Muon goes on bit for bit."""
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +9,14 @@ import torch
 from crystalmatrix.models.crystal import HEADS
 from crystalmatrix.tiers import TierConfig
 from crystalmatrix.trained.checkpoint import build_model
-from crystalmatrix.training import loop, run
+from crystalmatrix.training import run
 from crystalmatrix.training.objective import Objective
 from crystalmatrix.training.optimiser import matrices, optimisers
 from crystalmatrix.training.state import STATE
 from crystalmatrix.training.stop import TrainingStoppedError
 
 from .cases import SETTINGS, training_data, with_training
-from .fitting import CPU, assert_same_weights, fit, formulas_of
+from .fitting import CPU, assert_same_weights, fit, formulas_of, terminated_at_step
 
 MUON = with_training(optimiser="muon")
 
@@ -79,16 +77,9 @@ def test_both_learn_and_differ(tmp_path):
 
 def test_a_stopped_training_with_muon_goes_on_bit_for_bit(tmp_path, monkeypatch):
     """Its momentum too is in the state: without it the weights are others (the control)."""
-    update = loop.Trainer._update_average
-
-    def update_and_signal(self):
-        update(self)
-        if self.step == 5:
-            os.kill(os.getpid(), signal.SIGTERM)
-
     fit(tmp_path / "whole", MUON)
     for folder in ("a", "b"):
-        monkeypatch.setattr(loop.Trainer, "_update_average", update_and_signal)
+        terminated_at_step(5, monkeypatch)
         with pytest.raises(TrainingStoppedError):
             fit(tmp_path / folder, MUON)
         monkeypatch.undo()

@@ -18,7 +18,7 @@ from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
 from crystalmatrix.training.stop import TrainingStoppedError
 
 from .cases import SETTINGS, training_data, with_training
-from .fitting import EAGER, assert_same_weights, fit
+from .fitting import EAGER, assert_same_weights, fit, terminated_at_step
 
 
 def _train_in_child(run: Path, after_states: int, window_atoms: int | None) -> None:
@@ -72,14 +72,7 @@ def test_windows_are_another_order(tmp_path):
 
 def test_signal_saves_and_stops(tmp_path, monkeypatch):
     """SIGTERM at a step: the state is there, the error names the signal, and the rerun is exact."""
-    update = loop.Trainer._update_average
-
-    def update_and_signal(self):
-        update(self)
-        if self.step == 5:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr(loop.Trainer, "_update_average", update_and_signal)
+    terminated_at_step(5, monkeypatch)
     with pytest.raises(TrainingStoppedError) as stopped:
         fit(tmp_path / "a")
     assert stopped.value.exit_code == 128 + signal.SIGTERM
