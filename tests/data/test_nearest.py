@@ -55,5 +55,14 @@ def test_comparisons_grow_with_the_logarithm(monkeypatch: pytest.MonkeyPatch) ->
         for k in range(0, n, 7):
             nearest.within(volumes[k] - 0.2, volumes[k] + 0.2, points[k])
         assert max(compared) <= 2 * BLOCK + 2 * doublings
-        assert sum(tree.n for tree in nearest._trees.values()) <= n * (doublings + 1)
+        assert sum(tree.n for tree, _ in nearest._trees.values()) <= n * (doublings + 1)
         assert len(nearest._trees) > doublings
+
+
+@given(seed=st.integers(0, 10_000))
+def test_of_equal_ones_it_is_the_first(seed: int) -> None:
+    """Hundreds in eight places, at rows in any order: a tree alone would name any of them."""
+    random = np.random.default_rng(seed)
+    points, rows = random.integers(0, 2, (6 * BLOCK, 3)).astype(float), random.permutation(10 * BLOCK)[: 6 * BLOCK]
+    found = Nearest(rows, np.zeros(len(rows)), points).within(-1, 1, points[0])
+    assert found == Found(0.0, int(rows[(points == points[0]).all(axis=1)].min()))

@@ -30,7 +30,7 @@ class Nearest:
         """`rows` [n] are what `within` names them by, `volumes` [n] of any unit, `points` [n, d] signatures."""
         order = np.argsort(volumes, kind="stable")
         self._rows, self._volumes, self._points = rows[order], volumes[order], points[order]
-        self._trees: dict[tuple[int, int], KDTree] = {}
+        self._trees: dict[tuple[int, int], tuple[KDTree, NDArray[np.int64]]] = {}  # and the places of its points
 
     def within(self, low: float, high: float, point: NDArray[np.float64]) -> Found | None:
         """The nearest to `point` [d] of those with volumes from `low` to `high`; None where there are none."""
@@ -49,11 +49,13 @@ class Nearest:
         return self._compared(np.concatenate(candidates), point)
 
     def _in_tree(self, first: int, n_blocks: int, point: NDArray[np.float64]) -> NDArray[np.int64]:
-        start = first * BLOCK
         if (first, n_blocks) not in self._trees:
-            self._trees[first, n_blocks] = KDTree(self._points[start : start + n_blocks * BLOCK])
-        _, nearest = self._trees[first, n_blocks].query(point)
-        return np.array([start + nearest])
+            places = np.arange(first * BLOCK, (first + n_blocks) * BLOCK)
+            places = places[np.argsort(self._rows[places])]
+            _, kept = np.unique(self._points[places], axis=0, return_index=True)  # of equal points the first row's
+            self._trees[first, n_blocks] = KDTree(self._points[places[kept]]), places[kept]
+        tree, held = self._trees[first, n_blocks]
+        return held[[tree.query(point)[1]]]
 
     def _compared(self, places: NDArray[np.int64], point: NDArray[np.float64]) -> Found | None:
         if not len(places):
