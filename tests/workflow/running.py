@@ -1,6 +1,7 @@
 """Running Snakemake as a user does, in a folder of its own, and reading its plan."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,23 @@ from pathlib import Path
 from .. import preloaded
 
 ROOT = Path(__file__).parents[2]
+
+
+def copy_of_the_project(folder: Path, *names: str) -> None:
+    """Files and folders of the project below `folder`, with what is compiled, as after a first use."""
+    for name in names:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target, ignore=_not_copied)
+        else:
+            shutil.copy(ROOT / name, target)
+
+
+def _not_copied(folder: str, names: list[str]) -> list[str]:
+    if Path(folder).name == "__pycache__":  # other tests compile meanwhile: only what is finished
+        return [name for name in names if Path(name).suffix not in (".pyc", ".nbi", ".nbc")]
+    return [name for name in names if name.endswith((".egg-info", "_cache"))]
 
 
 def snakemake(folder: Path, *arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ from crystalmatrix.data.minerals import mineral_entries
 from crystalmatrix.files import read_table, sha256, write_table
 from crystalmatrix.report.text import significant
 
-from .running import ROOT, jobs, snakemake
+from .running import ROOT, copy_of_the_project, jobs, snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -40,11 +40,7 @@ TASKS = ["formation_energy", "bulk_modulus", "multitask"]
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run: all that git has of the workflow, its own config, and its results."""
     folder = tmp_path_factory.mktemp("workflow") / NAME
-    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for name in ("envs", "profiles", "report", "rules", "workflow_scripts"):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
-    for name in ("Snakefile", "config.yaml"):
-        shutil.copy(ROOT / name, folder)
+    copy_of_the_project(folder, "envs", "profiles", "report", "rules", "workflow_scripts", "Snakefile", "config.yaml")
     labelled = [entry for entry in mineral_entries() if entry["bulk_modulus_kv"] != "na"]
     labelled.sort(key=lambda entry: (len(entry["atoms"]["elements"]), entry["jid"]))
     (folder / SOURCE).write_text(json.dumps(labelled[:N_CRYSTALS]))

@@ -6,7 +6,6 @@ The first line of a block says where it goes: `<file>, new file`; `at the end of
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from ase.db import connect
 
 from crystalmatrix.data.minerals import mineral_entries
 
-from .running import ROOT, jobs, snakemake
+from .running import ROOT, copy_of_the_project, jobs, snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -30,12 +29,8 @@ DOC = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
 def copy(tmp_path: Path) -> Path:
     """All that git has of the code, without documents and results."""
     folder = tmp_path / "copy"
-    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*_cache")
-    for name in ("envs", "profiles", "report", "rules", "tests", "workflow_scripts"):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
-    (folder / "demo").mkdir()
-    for name in ("Snakefile", "config.yaml", "demo/config.yaml", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder / name)
+    copy_of_the_project(folder, "envs", "profiles", "report", "rules", "tests", "workflow_scripts")
+    copy_of_the_project(folder, "Snakefile", "config.yaml", "demo/config.yaml", "pyproject.toml")
     return folder
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from ase.geometry import minkowski_reduce
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 FEW = 2000  # atoms, all pairs of which fit in memory
 MANY_BINS = 1e6  # of the size of the limit, in a cell
@@ -65,6 +64,8 @@ def pairs_below(
         inside = ((moved >= -reach) & (moved < 1 + reach)).all(1)
         atom.append(np.flatnonzero(inside))
         image.append(moved[inside])
+    from scipy.spatial import cKDTree  # not above: half a second of every process that knows a crystal
+
     copies, cell = cKDTree(np.concatenate(image) @ lattice), cKDTree(fractional @ lattice)
     if cell.count_neighbors(copies, limit) > MOST_PAIRS:
         raise CrowdedError(f"{n_atoms:,} atoms with more than {MOST_PAIRS:,} pairs within {limit:.2g} Å")

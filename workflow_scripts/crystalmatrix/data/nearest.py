@@ -7,11 +7,13 @@ Sorted by volume, the crystals in question lie side by side. They are looked for
 where a data set holds one composition thousands of times.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
+
+if TYPE_CHECKING:
+    from scipy.spatial import KDTree
 
 BLOCK = 32  # crystals: so few are compared one by one
 
@@ -50,6 +52,8 @@ class Nearest:
 
     def _in_tree(self, first: int, n_blocks: int, point: NDArray[np.float64]) -> NDArray[np.int64]:
         if (first, n_blocks) not in self._trees:
+            from scipy.spatial import KDTree  # half a second, for data with many of one composition
+
             places = np.arange(first * BLOCK, (first + n_blocks) * BLOCK)
             places = places[np.argsort(self._rows[places])]
             _, kept = np.unique(self._points[places], axis=0, return_index=True)  # of equal points the first row's

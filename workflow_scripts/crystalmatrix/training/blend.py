@@ -7,8 +7,6 @@ n labels speak as loudly as n, the prior of equal weights as PRIOR. A member tha
 """
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import linprog
 
 from crystalmatrix.data.labels import VAL
 from crystalmatrix.features.dataset import Dataset
@@ -45,6 +43,9 @@ def fit_weights(
 
 def least_absolute(predictions: FloatArray, values: FloatArray) -> FloatArray:
     """[n_members] weights on the simplex with the least mean |predictions @ weights - values|; predictions [n, m]."""
+    from scipy import sparse  # half a second, which a model that is no blend need not wait
+    from scipy.optimize import linprog
+
     n, m = predictions.shape
     cost = np.concatenate([np.zeros(m), np.ones(n)])
     unit = sparse.identity(n)  # one slack a label: dense, 5,572 labels would take half a GB

@@ -22,7 +22,6 @@ from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.loop import Member, Trainer
 from crystalmatrix.training.state import STATE_VERSION
 from crystalmatrix.training.stop import StopRequest
-from crystalmatrix.training.support import fit_support
 from crystalmatrix.training.world import World
 from crystalmatrix.words import counted
 
@@ -58,6 +57,8 @@ class MemberTraining:
         several = len(self.settings.members) > 1
         self._announce(model, settings, kind, seed)
         if isinstance(settings.model, KernelConfig):
+            from crystalmatrix.training.support import fit_support  # scikit-learn takes a second
+
             return fit_support(
                 model, self.data, self.dataset, self.targets, self.formulas,
                 config=settings.model, n_properties=self.n_properties, seed=seed,
