@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,11 +32,20 @@ STATE = "results/runs/cgcnn/formation_energy/seed-0/state.pt"
 BURIED = "removed the locks of a run that was killed: process "
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All that a training reads."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    (folder / "crystals.json").write_text(json.dumps(mineral_entries()[:60]))
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
+    result = snakemake(folder, *command(folder), "--until", "view", "splits")
+    assert result.returncode == 0, result.stdout
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "crystals.json").write_text(json.dumps(mineral_entries()[:60]))
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
-    return tmp_path
+def folder(prepared: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(prepared, tmp_path / "run")
 
 
 def command(folder: Path) -> list[str]:
