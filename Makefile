@@ -31,8 +31,8 @@ demo: setup ## train a small matrix on 503 bundled crystals and compare it: minu
 	@echo
 	@echo "Next (after: source .venv/bin/activate):"
 	@echo "  crystalmatrix predict my_structures/ --out mine.csv"
-	@echo "  snakemake -n --resources gpu=1        what the whole matrix would train, on 55,723 crystals"
-	@echo "  snakemake --resources gpu=1           train it"
+	@echo "  snakemake -n --quiet rules --resources gpu=1     what the whole matrix would train, on 55,723 crystals"
+	@echo "  snakemake --resources gpu=1                      train it"
 
 test: check ## everything that must hold, a small run of the whole workflow among it
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
