@@ -67,10 +67,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="instead of the minerals")
     parser.add_argument("--out", type=Path, help="JSON lines; sizes that it holds are not measured again")
     parser.add_argument("--target", type=int, default=5_000_000, help="crystals to extrapolate to")
-    parser.add_argument(
-        "--core-hour", type=float, default=0.043, help="euros; default: m5.large, see docs/performance.md"
-    )
-    parser.add_argument("--gb-month", type=float, default=0.072, help="euros; default: gp3, likewise")
+    parser.add_argument("--core-hour", type=float, default=0.043, help="euros; default: as in docs/performance.md")
+    parser.add_argument("--gb-month", type=float, default=0.072, help="euros; likewise")
     arguments = parser.parse_args()
     sizes = sorted(arguments.sizes)
     found = kept(arguments.out)
@@ -212,7 +210,9 @@ def commands(folder: Path, source: Path) -> Iterator[tuple[str, list[Any], list[
     features, model, values, scores, plan, part = (
         folder / name for name in ("s.arrow", "m.pt", "p.parquet", "m.json", "_plan.json", "part-0.parquet")
     )
-    counts, base, base_scores = folder / "counts.json", folder / "base.parquet", folder / "base.json"
+    counts, told, base, base_scores = (
+        folder / name for name in ("counts.json", "d.parquet", "base.parquet", "base.json")
+    )
     known = ["--records", records, "--splits", splits, "--features", features, "--threads", 1, "--device", "cpu"]
     yield "fetch", ["fetch.py", "--settings", of_fetch, "--out", raw, "--meta", meta], [raw]
     quality = ["--quality", rest[0], "--dropped", rest[1]]
@@ -227,19 +227,8 @@ def commands(folder: Path, source: Path) -> Iterator[tuple[str, list[Any], list[
     cut = ["--settings", graph.to_json(), "--records", records, "--shard", 0, "--search", "cpu", "--out", shard]
     yield "graphs", ["graphs.py", *cut], [shard]
     yield "graph statistics", ["graph_statistics.py", "--graphs", folder, "--shards", 1, "--out", counts], [counts]
-    described = [
-        "--potential",
-        "chgnet",
-        "--shard",
-        shard,
-        "--threads",
-        1,
-        "--device",
-        "cpu",
-        "--out",
-        folder / "d.parquet",
-    ]
-    yield DESCRIBED, ["descriptors.py", *described], [folder / "d.parquet"]
+    described = ["--potential", "chgnet", "--shard", shard, "--threads", 1, "--device", "cpu"]
+    yield DESCRIBED, ["descriptors.py", *described, "--out", told], [told]
     yield "features", ["features.py", "--view", view, "--shard", shard, "--out", features], [features]
     fitted = ["--tier", TIER, "--task", TASK, "--settings", settings, "--run", folder / "run", "--out", model]
     yield "epoch", ["train.py", *fitted, *known], [model]
@@ -283,8 +272,8 @@ def table(found: list[Measured], arguments: argparse.Namespace) -> None:
         )
     euros = hours * arguments.core_hour + disk * arguments.gb_month
     print(
-        f"\n{target:,} crystals, without {DESCRIBED}: {hours:,.0f} core hours and {disk:,.0f} GB: {euros:,.0f} euros at "
-        f"{arguments.core_hour} a core hour and {arguments.gb_month} a GB and month"
+        f"\n{target:,} crystals, without {DESCRIBED}: {hours:,.0f} core hours and {disk:,.0f} GB: {euros:,.0f} euros "
+        f"at {arguments.core_hour} a core hour and {arguments.gb_month} a GB and month"
     )
 
 
