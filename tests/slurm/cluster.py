@@ -3,6 +3,7 @@
 In: an empty folder.  Out: /etc/slurm, which jobs read too, and the daemons; both gone at the end.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -60,6 +61,8 @@ def missing() -> str | None:
     """Why there can be no cluster here; None where there can."""
     if os.name != "posix" or os.geteuid() != 0:
         return "a Slurm cluster is started as root only"
+    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+        return "the Slurm plugin of Snakemake is not installed"
     lacking = [name for name in (*DAEMONS, "sbatch", "runuser") if shutil.which(name) is None]
     if lacking:
         return f"no {lacking[0]} on this machine (Debian: apt-get install slurm-wlm munge)"
