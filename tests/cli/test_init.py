@@ -43,7 +43,6 @@ SYMBOL = {3: "Li", 8: "O", 9: "F", 11: "Na", 12: "Mg", 16: "S", 17: "Cl", 19: "K
 def own(run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Structures, and a table whose first column does not name them; gaps in meV."""
     monkeypatch.setattr("crystalmatrix.shipped.PROJECT", ROOT)
-    monkeypatch.setattr("crystalmatrix.cli.configuration.PROJECT", ROOT)
     monkeypatch.setattr("crystalmatrix.cli.init.sys.stdin", StringIO())
     folder = Path("structures")
     folder.mkdir()

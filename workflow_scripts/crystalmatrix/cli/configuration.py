@@ -12,7 +12,7 @@ from crystalmatrix.cli.columns import Column
 from crystalmatrix.cli.own_splits import Splits
 from crystalmatrix.config import load
 from crystalmatrix.data.records import Records
-from crystalmatrix.shipped import PROJECT
+from crystalmatrix.shipped import project_file
 
 CRYSTALS_PER_SHARD = 5000
 MOST_SHARDS = 8
@@ -54,5 +54,5 @@ def config_text(
             "",
         ]
     )
-    load(PROJECT / "config.yaml", yaml.safe_load(text))
+    load(project_file("config.yaml"), yaml.safe_load(text))
     return text

@@ -46,9 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
     )
     from crystalmatrix.cli.own_splits import choose_splits, count_labels
     from crystalmatrix.contracts.columns import JID
-    from crystalmatrix.shipped import PROJECT
+    from crystalmatrix.shipped import project_file
     from crystalmatrix.words import counted, named
 
+    snakefile = project_file("Snakefile")
     check_place(arguments.name, table=arguments.table, structures=arguments.structures)
     table = read_own_table(arguments.table)
     identity = find_id_column(table, arguments.structures)
@@ -80,9 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"splits: {splits.scheme}, {splits.reason}")
     print(f"wrote {arguments.name / 'config.yaml'}: {counted(records.table.num_rows, 'crystal')}. Train and compare:")
     name = shlex.quote(str(arguments.name))
-    snakefile = "" if Path("Snakefile").exists() else f"--snakefile {shlex.quote(str(PROJECT / 'Snakefile'))} "
+    where = "" if Path("Snakefile").exists() else f"--snakefile {shlex.quote(str(snakefile))} "
     config = shlex.quote(f"{arguments.name}/config.yaml")
-    print(f"  snakemake {snakefile}--directory {name} --configfile {config} --cores all")
+    print(f"  snakemake {where}--directory {name} --configfile {config} --cores all")
     return 0
 
 
