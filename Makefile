@@ -33,8 +33,8 @@ demo: setup ## train a small matrix on 503 bundled crystals and compare it: minu
 	@echo
 	@echo "Next (after: source .venv/bin/activate):"
 	@echo "  crystalmatrix predict my_structures/ --out mine.csv"
-	@echo "  snakemake -n --resources gpu=1        what the whole matrix would train, on 55,723 crystals"
-	@echo "  snakemake --resources gpu=1           train it"
+	@echo "  snakemake -n --quiet rules --resources gpu=1     what the whole matrix would train, on 55,723 crystals"
+	@echo "  snakemake --resources gpu=1                      train it"
 
 # One more than there are cores, up to four: some tests wait for a clock, a disk or a lock.
 WORKERS := $(shell echo $$(( $(CORES) < 4 ? $(CORES) + 1 : 4 )))
