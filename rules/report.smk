@@ -43,7 +43,7 @@ rule compare:
         "../envs/report.yaml"
     resources:
         mem_mb=needs.memory_mb("compare"),
-        runtime=needs.minutes("compare"),
+        runtime=minutes("compare"),
     params:
         code=digest(SCRIPTS / "compare.py", *TEMPLATES),
         settings=CONFIG.report.to_json(),

@@ -9,6 +9,8 @@ onstart:
         sys.stderr.write("no GPU found: models train on the CPU, side by side where there are cores for it\n")
     if workflow.local_exec:
         foresee()
+    elif on_slurm() and workflow.exec_mode.name == "DEFAULT":
+        or_exit(check_jobs)
 
 
 if PRETRAINED:
@@ -85,7 +87,7 @@ rule predict:
     resources:
         gpu=one_gpu,
         mem_mb=needs.memory_mb("predict"),
-        runtime=needs.minutes("predict"),
+        runtime=minutes("predict"),
     params:
         version=columns.PREDICTIONS_VERSION,
     message:
