@@ -56,8 +56,34 @@ def test_in_a_file_a_job_is_two_short_lines_and_a_failure_has_its_log(tmp_path: 
     assert re.search(r"^\d\d:\d\d:\d\d  Training good$", said, re.MULTILINE)
     assert re.search(r"^\d\d:\d\d:\d\d  1 of 2 done: Training good, \d s$", said, re.MULTILINE)
     assert "error: found 3, expected 4" in said
+    assert "Error in rule bad:" in said
+    assert "check log file(s)" in said
+    for command in ("RuleException", "CalledProcessError", "exit 1", "shell:"):
+        assert command not in said
     for chatter in ("Select jobs", "Execute 1 jobs", "Finished jobid", "\x1b"):
         assert chatter not in said
+
+
+def test_of_a_failure_without_a_log_the_command_is_said(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(
+        SNAKEFILE.replace('    log: "bad.log"\n', "").replace("> {log}; exit 1", "; exit 1")
+    )
+    path = os.pathsep.join([str(SCRIPTS), os.environ.get("PYTHONPATH", "")])
+    said = preloaded.run(
+        [sys.executable, "-m", "snakemake", "bad.txt", "--cores", "1", "--logger", "matrix"],
+        preload=preloaded.SNAKEMAKE,
+        merged=True,
+        cwd=tmp_path,
+        environment=os.environ | {"PYTHONPATH": path},
+    ).stdout
+    assert "echo 'error: found 3, expected 4' ; exit 1" in said
+    assert "RuleException" not in said
+
+
+def test_commands_are_said_where_they_are_asked_for(tmp_path: Path) -> None:
+    said = piped(tmp_path, "--printshellcmds")
+    assert "CalledProcessError" in said
+    assert "echo 'error: found 3, expected 4' > bad.log; exit 1" in said
 
 
 @pytest.mark.parametrize("option", ["--dry-run", "--printshellcmds"])

@@ -14,6 +14,7 @@ _CHATTER = (
     *("Select jobs to execute", "Building DAG of jobs", "Using shell", "Using workflow specific profile"),
     *("Config file ", "Assuming unrestricted shared filesystem", "Conda environments: ignored", "Storing output in"),
 )
+_COMMAND_FAILED = "\nCalledProcessError in file "  # then the whole command, with all settings
 _SILENT = (
     *(LogEvent.WORKFLOW_STARTED, LogEvent.JOB_STARTED, LogEvent.PROGRESS),
     *(LogEvent.RESOURCES_INFO, LogEvent.SHELLCMD, LogEvent.RULEGRAPH),
@@ -38,6 +39,10 @@ class PlainFormatter(logging.Formatter):
             job = self.run.ended.get(record.__dict__["job_id"])
             count = f"{self.run.n_done} of {self.run.n_total} done"
             return f"{_clock()}  {count}: {job.name}, {duration(job.seconds)}" if job and job.rule != TARGETS else ""
+        if event == LogEvent.ERROR and _COMMAND_FAILED in record.getMessage():
+            return ""  # the job's own error says it, with the end of its log
+        if event == LogEvent.JOB_ERROR and record.__dict__["log"]:
+            record = logging.makeLogRecord(record.__dict__ | {"shellcmd": ""})  # -p gives commands
         if record.levelno == logging.INFO and str(record.msg).strip().startswith(_CHATTER) and event is None:
             return ""
         return self.default.format(record).strip("\n")
