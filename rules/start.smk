@@ -55,7 +55,7 @@ def started(wildcards):
 
 def foresee():
     """Before the first job of a run that trains: on which device, and on a terminal what many trainings will take."""
-    to_do = workflow.dag.needrun_jobs()
+    to_do = list(workflow.dag.needrun_jobs())
     wanted = [job for job in to_do if job.rule.name == "train"]
     if not wanted:
         return
@@ -67,7 +67,7 @@ def foresee():
         gpus = os.environ[GPU_JOBS]
         options = ["--cores", workflow.cores, "--threads", max(job.threads for job in wanted), "--gpus", gpus]
         said = at_start(models, OVERLAY, *map(str, options))
-    said = said or hint(workflow.configfiles, workflow.config_settings.config, workflow.overwrite_workdir)
+    said = said or hint(workflow.overwrite_configfiles, workflow.config_settings.config, workflow.overwrite_workdir)
     if said:
         print(said, file=sys.stderr)
 
