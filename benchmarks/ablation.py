@@ -64,7 +64,7 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     tier = config.load(arguments.config).tiers[arguments.tier]
-    device, _lock = claim_device(arguments.device)
+    device, _locks = claim_device(arguments.device)
     error: dict[str, Signed] = {}
     for task in arguments.properties:
         for name in [AS_IT_IS, *variants_for(task, arguments, tier)]:

@@ -26,6 +26,7 @@ VIEW_OF = {tier: View.of(CONFIG.graph, CONFIG.tiers[tier].model).name for tier i
 VIEWS = {name: View.of(CONFIG.graph, CONFIG.tiers[tier].model) for tier, name in VIEW_OF.items()}
 VIEW_TEXT = {name: view.to_json() for name, view in VIEWS.items()}  # once, and not for every shard
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
+CARDS = expand("{model}.md", model=MODELS)
 BASELINES = (
     expand("results/composition/{property}", property=CONFIG.matrix.properties)
     if CONFIG.report.composition_baseline
@@ -183,12 +184,26 @@ def multitask_properties(wildcards):
     return f"--properties {' '.join(CONFIG.matrix.properties)}" if wildcards.task == MULTITASK else ""
 
 
+def on_slurm():
+    """Whether jobs are sent to a Slurm cluster. False in such a job."""
+    return bool(workflow.executor_plugin and workflow.executor_plugin.name == "slurm")
+
+
+@functools.cache
+def longest_minutes(rule):
+    """What a job of the rule may take where it goes to: more would wait for ever."""
+    partition = workflow.get_rule(rule).resources.get("slurm_partition")
+    return cluster.longest_minutes(partition and partition.raw) if on_slurm() else cluster.LONGEST
+
+
+minutes = functools.partial(needs.minutes, longest=longest_minutes)
+
+
 @functools.cache
 def has_gpus():
     """Whether this machine, or the cluster that jobs are sent to, has GPUs. Jobs of a cluster inherit the answer."""
     if "HAS_GPUS" not in os.environ:
-        on_slurm = workflow.executor_plugin and workflow.executor_plugin.name == "slurm"
-        found = cluster.has_gpus() if on_slurm else any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
+        found = cluster.has_gpus() if on_slurm() else any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
         os.environ.update(HAS_GPUS=str(int(found)))
     return os.environ.get("HAS_GPUS") == "1"
 

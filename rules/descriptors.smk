@@ -19,7 +19,7 @@ rule descriptors:
     resources:
         gpu=one_gpu,
         mem_mb=needs.memory_mb("descriptors"),
-        runtime=needs.minutes("descriptors"),
+        runtime=minutes("descriptors"),
     params:
         version=[columns.GRAPHS_VERSION, columns.DESCRIPTORS_VERSION],
         facts=facts_of,

@@ -15,8 +15,8 @@ rule embeddings:
     threads: TRAIN_THREADS
     resources:
         gpu=one_gpu,
-        mem_mb=needs.memory_mb("screen_part"),
-        runtime=needs.minutes("screen_part"),
+        mem_mb=needs.memory_mb("embeddings"),
+        runtime=minutes("embeddings"),
     params:
         code=digest(SCRIPTS / "embeddings.py"),
         structures=lambda wildcards: embedding(wildcards).structures,

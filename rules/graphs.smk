@@ -40,7 +40,7 @@ rule graph_statistics:
         "../envs/data.yaml"
     resources:
         mem_mb=needs.memory_mb("graph_statistics"),
-        runtime=needs.minutes("graph_statistics"),
+        runtime=minutes("graph_statistics"),
     params:
         code=digest(SCRIPTS / "graph_statistics.py"),
         shards=CONFIG.graph.shards,

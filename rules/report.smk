@@ -15,6 +15,7 @@ rule compare:
         outliers="results/data/outliers.csv",
         graphs="results/graphs/statistics.json",
         published=published,
+        linked=ancient(CARDS),
     output:
         report(
             "results/report/comparison.html",
@@ -42,7 +43,7 @@ rule compare:
         "../envs/report.yaml"
     resources:
         mem_mb=needs.memory_mb("compare"),
-        runtime=needs.minutes("compare"),
+        runtime=minutes("compare"),
     params:
         code=digest(SCRIPTS / "compare.py", *TEMPLATES),
         settings=CONFIG.report.to_json(),

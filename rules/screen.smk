@@ -19,8 +19,8 @@ rule screen_plan:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=needs.memory_mb("screen_plan"),
+        runtime=minutes("screen_plan"),
     params:
         version=versions.SCREEN_VERSION,
         structures=lambda wildcards: screening(wildcards).structures,
@@ -48,7 +48,7 @@ rule screen_part:
     resources:
         gpu=one_gpu,
         mem_mb=needs.memory_mb("screen_part"),
-        runtime=needs.minutes("screen_part"),
+        runtime=minutes("screen_part"),
     params:
         version=columns.PREDICTIONS_VERSION,
         structures=lambda wildcards: screening(wildcards).structures,

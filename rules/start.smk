@@ -26,7 +26,7 @@ def run_claims():
     if looking or workflow.exec_mode.name != "DEFAULT" or not workflow.execution_settings.lock:
         return None
     if workflow.executor_plugin.name == "slurm":
-        or_exit(check_cluster)
+        or_exit(check_profile)
     claims = or_exit(claim, Path(workflow.persistence.path))
     if claims.buried:
         print(f"removed the locks of a run that was killed: {', '.join(claims.buried)}", file=sys.stderr)
@@ -78,8 +78,8 @@ def without_network(to_do):
     return bool(urls) and set(unreachable(urls, patience=1.0)) == set(urls)
 
 
-def check_cluster():
-    """What the profile asks for is on the cluster. Raises ConfigError."""
+def check_profile():
+    """The profile names rules of the workflow and numbers, and a cluster answers. Raises ConfigError."""
     asked = workflow.resource_settings
     by_rule = asked._parsed_overwrite_resources
     named = {
@@ -88,15 +88,23 @@ def check_cluster():
         "groups": workflow.group_settings.overwrite_groups,
     }
     cluster.check_rules([rule.name for rule in workflow.rules], named)
-    cluster.check(
-        cluster.partitions(),
-        by_rule={rule: raw(resources, f"set-resources: {rule}") for rule, resources in by_rule.items()},
-        default=raw(asked._parsed_default_resources, "default-resources"),
-    )
+    check_numbers(asked._parsed_default_resources, "default-resources")
+    for rule, resources in by_rule.items():
+        check_numbers(resources, f"set-resources: {rule}")
+    if not any(partition.has_gpus for partition in cluster.partitions()):
+        print("no GPU on this cluster: models train on processors", file=sys.stderr)
 
 
-def raw(resources, where):
-    """{resource: as the profile has it} of Snakemake's own. Raises ConfigError for what is no number of MB or minutes."""
+def check_jobs():
+    """What the jobs of this run ask for at their first try is on the cluster. Raises ConfigError."""
+    known = cluster.partitions()
+    for job in sorted(workflow.dag.needrun_jobs(), key=lambda job: job.rule.name):
+        if not workflow.is_local(job.rule):
+            cluster.check(known, job.rule.name, dict(job.resources.items()))
+
+
+def check_numbers(resources, where):
+    """Raises ConfigError for a resource of Snakemake's that is no number of MB or minutes where it should be one."""
     for resource in resources.values():
         if resource.raw is None or {"wildcards", "input"} & set(re.findall(r"\w+", str(resource.raw))):
             continue  # Snakemake's own, which asks for the input; what only a job has
@@ -107,7 +115,6 @@ def raw(resources, where):
                 f"{cluster.PROFILE}: {where}: {resource.name}: found {resource.raw!r}, expected a number, or an "
                 "expression in attempt, threads or wildcards"
             ) from None
-    return {name: resource.raw for name, resource in resources.items()}
 
 
 @functools.cache

@@ -6,6 +6,8 @@ onstart:
         limit = workflow.global_resources.get("gpu")
         os.environ[GPU_JOBS] = str(limit.value if limit else 1)
         foresee()
+    elif on_slurm() and workflow.exec_mode.name == "DEFAULT":
+        or_exit(check_jobs)
 
 
 if PRETRAINED:
@@ -18,10 +20,12 @@ if PRETRAINED:
             released,
         output:
             "results/{tier}/{task}.pt",
+        log:
+            "results/logs/train/{tier}/{task}.log",
         message:
             "Taking {wildcards.tier}/{wildcards.task} from {input}"
         shell:
-            "cp -- {input:q} {output}"
+            "(cp -- {input:q} {output} && printf 'not trained here, but taken from %s\\n' {input:q}) &> {log}"
 
 
 rule train:
@@ -80,7 +84,7 @@ rule predict:
     resources:
         gpu=one_gpu,
         mem_mb=needs.memory_mb("predict"),
-        runtime=needs.minutes("predict"),
+        runtime=minutes("predict"),
     params:
         version=columns.PREDICTIONS_VERSION,
     message:

@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Modules whose package has another name.
 PACKAGE_OF = {"jarvis": "jarvis-tools", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 # Imported only where the user has them: objects that the Predictor takes, back-ends that the set-up never needs.
-OPTIONAL = {"lmdb", "pymatgen", "torch_cluster", "triton"}  # pymatgen comes with chgnet
+OPTIONAL = {"pymatgen", "torch_cluster", "triton"}  # pymatgen comes with chgnet
 
 
 # Imported only where `graph: search: torch-cluster` asks for it, which the set-up never needs either ...
@@ -83,7 +83,8 @@ def test_only_training_and_inference_need_torch(env: str) -> None:
 
 
 def test_project_declares_what_the_scripts_import() -> None:
-    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["transfer"]]
+    extras = PROJECT["optional-dependencies"]
+    lines = [*PROJECT["dependencies"], *extras["lmdb"], *extras["transfer"]]
     declared = {canonicalize_name(Requirement(line).name) for line in lines}
     used = {name for env in ENVS for name in pins(env)}
     assert used <= declared

@@ -11,8 +11,8 @@ PACKAGE = ROOT / "workflow_scripts" / "crystalmatrix"
 # From the bottom up; a room may import those of the rows above its own in this list, never its neighbours or back up.
 LAYERS = (
     {"errors"},
-    {"cluster", "code", "elements", "machine", "needs", "properties", "run_folder", "seal", "section", "words"},
-    {"files", "tiers"},
+    {"cluster", "code", "elements", "locks", "machine", "needs", "properties", "seal", "section", "words"},
+    {"files", "run_folder", "tiers"},
     {"config", "shipped"},
     {"contracts"},
     {"crystals"},

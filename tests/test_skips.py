@@ -1,5 +1,6 @@
 """The line that says what a run skipped, and why."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +34,13 @@ def test_a_run_ends_with_it(tmp_path: Path) -> None:
 def lines_of_a_run(what: str) -> list[str]:
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", what]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.splitlines()
+
+
+def test_a_cluster_that_must_be_there_is_no_skip(tmp_path: Path) -> None:
+    """On a machine without Slurm's commands."""
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-m", "slurm", "-k", "default_partition", "tests/slurm"]
+    for required, code, said in (("", 0, "1 skipped"), ("1", 1, "1 error")):
+        environment = {**os.environ, "PATH": str(tmp_path), "SLURM_REQUIRED": required}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout
+        assert said in done.stdout

@@ -13,6 +13,8 @@ from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.descriptors.potential import load_potential
 from crystalmatrix.descriptors.shards import write_shard
 from crystalmatrix.errors import run
+from crystalmatrix.machine import gpu_jobs
+from crystalmatrix.training.device import claim_device
 from crystalmatrix.words import counted
 
 
@@ -27,7 +29,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    potential = load_potential(arguments.potential, device=arguments.device)
+    device, _locks = claim_device(arguments.device, jobs=gpu_jobs())
+    potential = load_potential(arguments.potential, device=str(device))
     start = time.perf_counter()
     n_crystals, n_missing = write_shard(
         arguments.out, arguments.shard, potential, name=arguments.potential, say=lambda line: print(line, flush=True)

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the Parquet table to write")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     arguments = parser.parse_args()
-    device, _lock = claim_device(arguments.device, jobs=gpu_jobs())
+    device, _locks = claim_device(arguments.device, jobs=gpu_jobs())
     said = write_embeddings(
         arguments.out, arguments.structures, model=arguments.model, per=arguments.per, device=device
     )

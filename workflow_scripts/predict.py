@@ -31,7 +31,7 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     checkpoint = load_checkpoint(arguments.model)
     data = load_held_out(arguments.records, arguments.splits, arguments.features, checkpoint)
-    device, _lock = claim_device(arguments.device, jobs=gpu_jobs())
+    device, _locks = claim_device(arguments.device, jobs=gpu_jobs())
     table = predictions_table(checkpoint, data, device=device)
     files.write_table(
         arguments.out,

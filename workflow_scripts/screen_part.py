@@ -13,6 +13,7 @@ from crystalmatrix.errors import run
 from crystalmatrix.inference import Predictor
 from crystalmatrix.inference.parts import screen_part
 from crystalmatrix.inference.screening import summary
+from crystalmatrix.machine import gpu_jobs
 from crystalmatrix.training.device import claim_device
 
 
@@ -28,7 +29,7 @@ def main() -> None:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # as Ctrl-C: what is done is kept
     plan = ScreenPlan.read(arguments.plan)
-    device, _lock = claim_device(arguments.device)
+    device, _locks = claim_device(arguments.device, jobs=gpu_jobs())
     predictor = Predictor(arguments.model, device=str(device), batch_size=arguments.batch_size)
     done = screen_part(predictor, arguments.structures, plan, arguments.part, arguments.out, model=arguments.model)
     print(summary(done, []), file=sys.stderr)

@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, world: World) -> None:
         properties=arguments.properties,
         settings=settings,
     )
-    device, _lock = claim_device(arguments.device, jobs=gpu_jobs(), together=world.size)
+    device, _locks = claim_device(arguments.device, jobs=gpu_jobs(), world=world)
     try:
         checkpoint = train(
             data,

@@ -32,11 +32,11 @@ from crystalmatrix.data.minerals import mineral_entries
 from crystalmatrix.data.records import build_records
 from crystalmatrix.data.splits import assign_folds, splits_table
 from crystalmatrix.descriptors.potential import Batch
-from crystalmatrix.descriptors.rate import DescribingRate, measure
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.files import write_table
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.tiers import TierConfig
+from crystalmatrix.training.describing import DescribingRate, measure
 from crystalmatrix.training.rate import MemberRates, Rates, line_through
 
 from ..features.cases import ORIGIN
@@ -282,7 +282,7 @@ class Minute:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.batches = 0.0, []
-        monkeypatch.setattr("crystalmatrix.descriptors.rate.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("crystalmatrix.training.describing.time.monotonic", lambda: self.now)
 
     def __call__(self, crystals: list[Crystal]) -> Batch:
         n_atoms = sum(len(crystal.species) for crystal in crystals)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from crystalmatrix.contracts.screening import Start
-from crystalmatrix.crystals import formats, survey
+from crystalmatrix.crystals import ase_db, formats, survey
 from crystalmatrix.crystals.crystal import Crystal, Failure
 from crystalmatrix.crystals.files import read_file, structure_files
 from crystalmatrix.crystals.formats import BYTES_A_PART, MOST_PARTS, parts_by_size
@@ -234,3 +234,22 @@ def test_numbers_of_a_row_are_those_of_ase(tmp_path: Path) -> None:
         assert isinstance(item, Crystal)
         assert item.species.tolist() == row.numbers.tolist()
         np.testing.assert_allclose(item.fractional @ item.lattice, row.positions, atol=1e-12)
+
+
+@pytest.mark.parametrize("in_use", [False, True])
+def test_a_database_with_a_log_of_changes(tmp_path: Path, in_use: bool) -> None:
+    """Read without a file of ours beside it, which a folder may refuse; with what a log holds, if there is one."""
+    path = write(tmp_path / "crystals.db", crystals(5))
+    writer = sqlite3.connect(path)
+    writer.execute("PRAGMA journal_mode=WAL")
+    if in_use:
+        writer.execute("DELETE FROM systems WHERE id = 5")
+        writer.commit()
+        assert path.with_name("crystals.db-wal").stat().st_size
+    else:
+        writer.close()
+    found = ase_db.rows(path, Start())
+    assert next(found)[0] == 1
+    assert in_use or [one.name for one in tmp_path.iterdir()] == ["crystals.db"]
+    assert [key for key, _ in found] == ([2, 3, 4] if in_use else [2, 3, 4, 5])
+    writer.close()

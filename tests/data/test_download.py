@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from crystalmatrix import files
 from crystalmatrix.data.archive import read_entries
 from crystalmatrix.data.download import Remote, fetch_remote
 from crystalmatrix.errors import DataError, DiskError
@@ -177,12 +178,13 @@ def test_a_release_with_another_number_of_entries_is_refused(tmp_path):
         fetched(server, tmp_path, n_entries=55_723)
 
 
-def test_a_full_disk_is_one_line_and_keeps_no_half_file(tmp_path):
+def test_a_full_disk_is_one_line_and_keeps_no_half_file(tmp_path, monkeypatch):
     (tmp_path / ".data.json.zip.part").symlink_to("/dev/full")
     with serving(CONTENT) as server, pytest.raises(DiskError, match="No space left"):
         fetched(server, tmp_path)
     (tmp_path / ".data.json.zip.part").unlink()
-    (tmp_path / f".raw.json.zip.{os.getpid()}.part").symlink_to("/dev/full")
+    monkeypatch.setattr(files.secrets, "token_hex", lambda n: "0")
+    (tmp_path / f".raw.json.zip.{os.getpid()}-0.part").symlink_to("/dev/full")
     with serving(CONTENT) as server, pytest.raises(DiskError, match="No space left"):
         fetched(server, tmp_path)
     assert not (tmp_path / "raw.json.zip").exists()

@@ -13,7 +13,9 @@ from crystalmatrix.files import sha256
 
 def tables(values, folds, *, name="ehull"):
     jids = [f"JVASP-{i}" for i in range(len(values))]
-    records = pa.table({c.JID: jids, **{p: pa.array([None] * len(values), pa.float64()) for p in other(name)}})
+    records = pa.table(
+        {c.JID: pa.array(jids, pa.string()), **{p: pa.array([None] * len(values), pa.float64()) for p in other(name)}}
+    )
     records = records.append_column(name, pa.array(values, pa.float64()))
     rows = [{c.JID: jid, c.PROPERTY: name, c.FOLD: fold, c.STRICT: True} for jid, fold in zip(jids, folds, strict=True)]
     return records, pa.Table.from_pylist(rows, c.SPLITS)
@@ -77,3 +79,11 @@ def test_a_list_that_is_not_the_one_of_the_splits_is_refused(tmp_path):
     path.unlink()
     with pytest.raises(DataError, match=r"outliers.csv: not found"):
         read_outliers(path, about)
+
+
+def test_a_list_without_outliers_has_its_types(tmp_path):
+    """Pages ask for the largest scores, also of none."""
+    path = tmp_path / "outliers.csv"
+    path.write_text("id,property,value,score\n")
+    about = SplitsMetadata(scheme="random", seed=0, source="a", records_digest="b", lists={path.name: sha256(path)})
+    assert read_outliers(path, about).nlargest(3, "score").empty

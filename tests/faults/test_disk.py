@@ -178,3 +178,11 @@ def test_a_temporary_folder_that_is_gone_stops_no_stage(tmp_path: Path) -> None:
 def test_a_damaged_file_says_so_rather_than_who_may_read_it(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         Origin.read(tmp_path)
+
+
+def test_two_nodes_with_the_same_process_number_write_two_files(tmp_path: Path) -> None:
+    with atomic(tmp_path / "out") as one, atomic(tmp_path / "out") as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert (tmp_path / "out").read_text() == "one"

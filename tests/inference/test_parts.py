@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from crystalmatrix.crystals import survey
 from crystalmatrix.crystals.files import structure_files
 from crystalmatrix.errors import DataError
 from crystalmatrix.inference import output
+from crystalmatrix.inference.output import PartialTable
 from crystalmatrix.inference.parts import UNIT, screen_part, write_csv
 from crystalmatrix.inference.reading import Reading
 
@@ -73,7 +76,8 @@ def test_parts_give_the_table_of_one_screening(
     parts = [tmp_path / f"results/part-{k}.parquet" for k in range(3)]
     for k, part in enumerate(parts):
         screen_part(predictor, [structures], plan, k, part, model=trained.model)
-    assert sorted(path.name for path in parts[0].parent.iterdir()) == [part.name for part in parts]
+    there = sorted(path.name for path in parts[0].parent.iterdir() if not path.name.startswith("."))
+    assert there == [part.name for part in parts]
     assert min(pq.read_metadata(part).num_rows for part in parts) > 8
     assert pq.read_schema(parts[0]).field("formation_energy").metadata == {UNIT: b"eV/atom"}
     whole = predictor.predict(structures)
@@ -148,3 +152,36 @@ def test_the_scripts_as_the_rules_call_them(trained: Trained, structures: Path, 
         assert done.returncode == 0, done.stderr
     assert "42 crystals, 1 of them lacking values" in done.stdout
     assert len(pd.read_csv(table)) == 42
+
+
+def test_a_part_that_a_left_over_job_writes_is_waited_for(
+    trained: Trained, predictor: Predictor, structures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As after kill -9 of snakemake: the job lives on, and the next run starts the same part."""
+    out = tmp_path / "part-0.parquet"
+    out.touch()
+    code = "from crystalmatrix.inference.output import PartialTable; import sys\nfrom pathlib import Path\n"
+    code += f"with PartialTable(Path({str(out.with_suffix('.rows'))!r}), made_from='x', wait=True):\n"
+    code += "    print(flush=True); sys.stdin.read(); sys.exit(1)"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as left_over:
+        left_over.stdout.readline()  # type: ignore[union-attr]
+        arguments = (predictor, [structures], planned(structures, 1), 0, out)
+        screening = threading.Thread(target=partial(screen_part, *arguments, model=trained.model))
+        screening.start()
+        screening.join(1)
+        assert screening.is_alive()
+        assert out.stat().st_size == 0
+        left_over.stdin.close()  # type: ignore[union-attr]
+        screening.join()
+    assert "left over from a killed run: waiting for its end" in capfd.readouterr().err
+    assert pq.read_table(out).num_rows == 41
+
+
+def test_a_file_that_is_waited_for_keeps_its_lock(tmp_path: Path) -> None:
+    """A lock whose file is removed and made again would be two: one for who waited, one for who comes then."""
+    with PartialTable(tmp_path / "part-0.rows", made_from="x", wait=True):
+        lock = (tmp_path / ".part-0.rows.part.lock").stat().st_ino
+    assert (tmp_path / ".part-0.rows.part.lock").stat().st_ino == lock
+    with PartialTable(tmp_path / "values.csv", made_from="x"):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"part-0.rows", ".part-0.rows.part.lock", "values.csv"}

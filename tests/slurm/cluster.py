@@ -1,8 +1,9 @@
-"""A Slurm cluster of one node on this machine: munged, slurmctld and slurmd, as root, for as long as a test run.
+"""A Slurm cluster of two nodes on this machine: munged, slurmctld and two slurmd, as root, for as long as a test run.
 
 In: an empty folder.  Out: /etc/slurm, which jobs read too, and the daemons; both gone at the end.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -22,17 +23,19 @@ LONGEST = 600  # seconds that a busy machine may need for anything
 ETC = Path("/etc/slurm")
 MARK = "# written by tests/slurm"
 DAEMONS = ("munged", "slurmctld", "slurmd")
-# More processors, memory and GPUs than there are: tests place several jobs, and none of them computes much.
+NODES = ("plain", "accelerated")
+# As most clusters are: the default partition has no GPU. More processors, memory and GPUs than there are: tests place
+# several jobs, and none of them computes much.
 CONF = """{mark}
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/%n/spool
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/%n/slurmd.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/%n/slurmd.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -47,9 +50,10 @@ KillWait=20
 MinJobAge=3600
 ReturnToService=2
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
-PartitionName=cpu Nodes={host} Default=YES MaxTime=1-00:00:00 State=UP
-PartitionName=gpu Nodes={host} MaxTime=1-00:00:00 State=UP
+NodeName=plain NodeHostname={host} NodeAddr=127.0.0.1 Port=17001 CPUs=16 RealMemory=64000 State=UNKNOWN
+NodeName=accelerated NodeHostname={host} NodeAddr=127.0.0.1 Port=17002 CPUs=16 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
+PartitionName=cpu Nodes=plain Default=YES MaxTime=1-00:00:00 State=UP
+PartitionName=gpu Nodes=accelerated MaxTime=1-00:00:00 State=UP
 """
 
 
@@ -57,6 +61,8 @@ def missing() -> str | None:
     """Why there can be no cluster here; None where there can."""
     if os.name != "posix" or os.geteuid() != 0:
         return "a Slurm cluster is started as root only"
+    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+        return "the Slurm plugin of Snakemake is not installed"
     lacking = [name for name in (*DAEMONS, "sbatch", "runuser") if shutil.which(name) is None]
     if lacking:
         return f"no {lacking[0]} on this machine (Debian: apt-get install slurm-wlm munge)"
@@ -68,19 +74,21 @@ def missing() -> str | None:
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
-    """The cluster, by the name of its node."""
+    """The cluster, by the name of its node with GPUs."""
     _end_what_a_killed_run_left()
     host = socket.gethostname().partition(".")[0]
-    for name in ("state", "spool"):
-        (folder / name).mkdir()
+    (folder / "state").mkdir()
+    for name in NODES:
+        (folder / name / "spool").mkdir(parents=True)
     for index in (0, 1):
         (folder / f"gpu{index}").symlink_to("/dev/null")
     (ETC / "slurm.conf").write_text(CONF.format(mark=MARK, folder=folder, host=host))
-    (ETC / "gres.conf").write_text(f"{MARK}\nNodeName={host} Name=gpu File={folder}/gpu[0-1]\n")
-    pids = [_munged(), *(_daemon(name, folder / f"{name}.pid") for name in ("slurmctld", "slurmd"))]
+    (ETC / "gres.conf").write_text(f"{MARK}\nNodeName={NODES[1]} Name=gpu File={folder}/gpu[0-1]\n")
+    pids = [_munged(), _daemon(["slurmctld"], folder / "slurmctld.pid")]
+    pids += [_daemon(["slurmd", "-N", name], folder / name / "slurmd.pid") for name in NODES]
     try:
-        wait_until(lambda: "idle" in slurm("sinfo", "--noheader", "--format=%T"), "the node to be idle", LONGEST)
-        yield host
+        wait_until(_both_idle, "the nodes to be idle", LONGEST)
+        yield NODES[1]
     finally:
         for pid in pids[::-1]:
             if pid is not None:
@@ -95,11 +103,16 @@ def slurm(*command: str) -> str:
     return done.stdout.strip()
 
 
+def _both_idle() -> bool:
+    return slurm("sinfo", "--noheader", "--Node", "--format=%T") == "idle\nidle"
+
+
 def _end_what_a_killed_run_left() -> None:
     """Daemons of ours that the file of an earlier run names: they would keep the ports."""
     conf = ETC / "slurm.conf"
     written = conf.read_text() if conf.exists() else ""
-    for pid_file in map(Path, re.findall(r"^Slurm\w+PidFile=(.+)$", written, re.MULTILINE)):
+    named = re.findall(r"^Slurm\w+PidFile=(.+)$", written, re.MULTILINE)
+    for pid_file in [Path(path.replace("%n", node)) for path in named for node in NODES]:
         with suppress(OSError, ValueError, psutil.NoSuchProcess):
             process = psutil.Process(int(pid_file.read_text()))
             if process.name() == pid_file.stem:
@@ -117,9 +130,9 @@ def _munged() -> int | None:
     return int(Path("/run/munge/munged.pid").read_text())
 
 
-def _daemon(name: str, pid: Path) -> int:
-    subprocess.run([name], check=True)
-    wait_until(lambda: pid.exists() and pid.read_text().strip().isdigit(), f"{name} to start", LONGEST)
+def _daemon(command: list[str], pid: Path) -> int:
+    subprocess.run(command, check=True)
+    wait_until(lambda: pid.exists() and pid.read_text().strip().isdigit(), f"{command[0]} to start", LONGEST)
     return int(pid.read_text())
 
 

@@ -12,17 +12,29 @@ import psutil
 from ..workflow.running import ROOT
 from .cluster import LONGEST, slurm, wait_until
 
-# The profile, at the pace of a test: early looks, and threads that do not wait for each other on a busy machine.
-PROFILE = ["--workflow-profile", "slurm", "--slurm-init-seconds-before-status-checks", "1", "--set-threads", "train=1"]
+# At the pace of a test: early looks, and threads that do not wait for each other on a busy machine.
+PACE = ["--slurm-init-seconds-before-status-checks", "1", "--set-threads", "train=1"]
+
+
+def profile(folder: Path, *, resources: str = "{}") -> list[str]:
+    """Options that take profiles/slurm, filled in for the cluster of these tests; `resources` as in the file."""
+    text = (ROOT / "profiles/slurm/profile.yaml").read_text()
+    for empty, own in (("gpu_partition: null", "gpu_partition: gpu"), ("resources: {}", f"resources: {resources}")):
+        assert text.count(f"  {empty}") == 1
+        text = text.replace(f"  {empty}", f"  {own}")
+    (folder / "profile").mkdir(exist_ok=True)
+    (folder / "profile/profile.yaml").write_text(text)
+    return ["--workflow-profile", str(folder / "profile"), *PACE]
 
 
 class Controller:
-    """`snakemake --workflow-profile slurm` in a folder, and what it says. At the end nothing of it is left."""
+    """`snakemake --workflow-profile` in a folder, and what it says. At the end nothing of it is left."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, resources: str = "{}") -> None:
         self.folder = folder
         self._log = folder / f"controller-{len(list(folder.glob('controller-*')))}.log"
-        self._arguments = [*arguments, "--configfile", str(folder / "tiny.yaml"), *PROFILE, "--directory", str(folder)]
+        options = ["--configfile", str(folder / "tiny.yaml"), "--directory", str(folder)]
+        self._arguments = [*arguments, *options, *profile(folder, resources=resources)]
 
     def __enter__(self) -> Self:
         with self._log.open("w") as log:

@@ -26,8 +26,17 @@ main(["--workflow-profile", "slurm", "--dry-run", "--directory", {folder!r}])
     [
         (
             ("--default-resources", "slurm_partition=gpus"),
-            "error: profiles/slurm/profile.yaml: default-resources: slurm_partition: no 'gpus' on this cluster; "
+            "error: profiles/slurm/profile.yaml: records: slurm_partition: no 'gpus' on this cluster; "
             "did you mean 'gpu'? (known: cpu, gpu)",
+        ),
+        (
+            ("--set-resources", "splits:runtime=2000"),
+            "error: profiles/slurm/profile.yaml: splits: runtime: found 2,000, but partition 'cpu' ends a job after "
+            "1,440 minutes; set splits: {runtime: ...} under `resources`, or another partition",
+        ),
+        (
+            ("--set-resources", "splits:mem_mb=64001"),
+            "error: profiles/slurm/profile.yaml: splits: mem_mb: found 64,001, but partition 'cpu' has no node of ",
         ),
         (
             ("--set-resources", "trian:gpu=1"),
@@ -42,12 +51,21 @@ main(["--workflow-profile", "slurm", "--dry-run", "--directory", {folder!r}])
             "error: profiles/slurm/profile.yaml: default-resources: mem_mb: found '2000 * atempt', expected a number, ",
         ),
     ],
-    ids=["partition", "rule", "threads", "memory"],
+    ids=["partition", "time", "largest", "rule", "threads", "memory"],
 )
-def test_what_the_cluster_lacks(node: str, tmp_path: Path, changes: tuple[str, str], expected: str) -> None:
+def test_what_the_cluster_lacks(node: str, tmp_path: Path, changes: tuple[str, ...], expected: str) -> None:
     result = snakemake(tmp_path, *TARGET, *changes)
     assert result.returncode == 2
     assert result.stdout.splitlines()[-1].startswith(expected)
+    assert not (tmp_path / "results").exists()
+
+
+def test_trainings_in_a_default_partition_without_gpus(node: str, tmp_path: Path) -> None:
+    """The profile as it comes, on a cluster as most are."""
+    result = snakemake(tmp_path, "results/cgcnn/ehull.pt", "--workflow-profile", "slurm")
+    assert result.returncode == 2
+    line = "error: profiles/slurm/profile.yaml: train: partition 'cpu' has no GPU, 'gpu' has: set gpu_partition, "
+    assert result.stdout.splitlines()[-1].startswith(line)
     assert not (tmp_path / "results").exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ..workflow.running import jobs, snakemake
 from .cluster import LONGEST, slurm, wait_until
-from .jobs import PROFILE, Controller, comments_of_jobs, continued_at, model, nothing_runs, states, tries
+from .jobs import Controller, comments_of_jobs, continued_at, model, nothing_runs, profile, states, tries
 
 pytestmark = pytest.mark.slurm
 
@@ -16,8 +16,10 @@ ENERGY, MODULUS = "formation_energy", "bulk_modulus"
 
 def test_a_time_limit_and_a_lack_of_memory(node: str, folder: Path) -> None:
     """Two trainings at once: one meets its time limit, one is killed for its memory; both end well at a further try."""
-    memory = f"train:mem_mb=(400 if wildcards.task == '{MODULUS}' else 2000) * attempt"
-    with Controller(folder, model(ENERGY), model(MODULUS), "--set-resources", memory) as controller:
+    memory = f"(400 if wildcards.task == '{MODULUS}' else 2000) * attempt"
+    with Controller(
+        folder, model(ENERGY), model(MODULUS), resources=f'{{train: {{mem_mb: "{memory}"}}}}'
+    ) as controller:
         number = controller.trainer(ENERGY).environ()["SLURM_JOB_ID"]
         slurm("scontrol", "update", f"jobid={number}", "TimeLimit=1")
         assert controller.ends() == 0, controller.said
@@ -49,7 +51,7 @@ def test_controllers_two_cancelled_and_killed(node: str, folder: Path) -> None:
     """A second one is refused; after Ctrl-C the same command goes on; after kill -9 it takes what the job has left."""
     with Controller(folder, model(ENERGY)) as first:
         first.trainer(ENERGY)
-        second = snakemake(folder, model(ENERGY), *PROFILE, "--configfile", f"{folder}/tiny.yaml")
+        second = snakemake(folder, model(ENERGY), *profile(folder), "--configfile", f"{folder}/tiny.yaml")
         assert second.returncode != 0
         assert f"another run works in this folder: process {first.process.pid} on " in second.stdout
         first.process.send_signal(signal.SIGINT)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +31,15 @@ def fit(run: Path, settings=SETTINGS, tasks=("formation_energy",), init=None, wi
         data, tier="lite", task=tasks[0] if len(tasks) == 1 else "multitask",
         settings=settings, run=run, device=CPU, init=init,
     )  # fmt: skip
+
+
+def free_ports(n: int) -> list[int]:
+    """Of this machine, for processes that find each other there."""
+    with ExitStack() as stack:
+        free = [stack.enter_context(socket.socket()) for _ in range(n)]
+        for one in free:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in free]
 
 
 def terminated_at_step(step: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Training that was stopped: it resumes exactly, lets a second trainer wait, and survives damaged states."""
 
 import functools
+import itertools
 import multiprocessing
 import os
 import signal
@@ -8,7 +9,10 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -150,3 +154,20 @@ def test_digest_leaves_out_what_changes_no_weight():
     assert weights_digest(data, with_training(seeds=5, save_every_seconds=9), None, 0) == digest
     assert weights_digest(data, with_training(learning_rate=0.02), None, 0) != digest
     assert weights_digest(data, SETTINGS, None, 1) != digest
+
+
+def test_states_are_written_where_epochs_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by a second at each look: an epoch is shorter than the 30 s between two states."""
+    clock, save, steps = itertools.count(), loop.save_state, []
+
+    def save_and_note(folder: Path, state: dict[str, Any]) -> None:
+        steps.append(state["step"])
+        save(folder, state)
+
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    monkeypatch.setattr(loop, "save_state", save_and_note)
+    fit(tmp_path, with_training(save_every_seconds=30, min_epochs=12, max_epochs=12, crystals_seen=1000))
+    epoch = steps[-1] / 12
+    assert epoch < 30
+    assert len(steps) > 2, "the last is that of the end"
+    assert np.diff(steps).max() <= 30

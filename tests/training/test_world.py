@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import socket
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from crystalmatrix.training.stop import TrainingStoppedError
 from crystalmatrix.training.world import World, joined
 
 from .cases import SETTINGS, training_data, with_training
-from .fitting import CPU, EAGER, assert_same_weights, fit
+from .fitting import CPU, EAGER, assert_same_weights, fit, free_ports
 
 TASKS = ["formation_energy", "bulk_modulus"]
 LEARNED = with_training(task_weights="learned", auxiliary=False)
@@ -54,9 +53,7 @@ def _train(rank: int, port: int, folder: Path, settings: TierConfig, stop_at: in
 
 def together(folder: Path, settings: TierConfig, *, stop_at: int | None = None) -> None:
     """Train in two processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     fork = multiprocessing.get_context("fork")
     both = [fork.Process(target=_train, args=(rank, port, folder, settings, stop_at)) for rank in (0, 1)]
     for process in both:

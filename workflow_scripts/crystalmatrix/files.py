@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,7 +32,8 @@ def atomic(path: Path) -> Iterator[Path]:
 
     Raises DiskError where the disk is full, or nothing may be written there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    own = f"{os.getpid()}-{secrets.token_hex(4)}"  # two nodes may count to the same process
+    temporary = path.with_name(f".{path.name}.{own}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

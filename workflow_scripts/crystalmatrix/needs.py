@@ -1,7 +1,7 @@
 """What a job asks a cluster for: memory and time by rule and tier, more at each further try.
 
-Twice what was measured, or more (docs/cluster.md has the figures, and says what is a guess). A training goes on where
-it stopped, so its time does not grow: the limit of a partition would refuse more.
+Memory that was measured is asked for twice or more; all minutes, and memory where docs/cluster.md says so, are guesses.
+A training goes on where it stopped, so its time does not grow: the limit of a partition would refuse more.
 
 In: rule, tier, number of the try.  Out: MiB and minutes, as Snakemake's resources take them.
 """
@@ -24,7 +24,9 @@ RULES = {
     "graph_statistics": Need(6_000, 60),  # reads all shards
     "descriptors": Need(8_000, 600),
     "predict": Need(6_000, 60),
+    "screen_plan": Need(4_000, 120),
     "screen_part": Need(8_000, 240),
+    "embeddings": Need(8_000, 240),
     "compare": Need(4_000, 60),
 }
 TRAINING = {
@@ -44,9 +46,10 @@ def memory_mb(rule: str) -> Resource:
     return lambda wildcards, attempt: RULES[rule].memory_mb * attempt
 
 
-def minutes(rule: str) -> Resource:
-    """For `runtime` of a rule that starts afresh at each try."""
-    return lambda wildcards, attempt: RULES[rule].minutes * attempt
+def minutes(rule: str, *, longest: Callable[[str], int]) -> Resource:
+    """For `runtime` of a rule that starts afresh at each try; `longest` says what its partition allows, in minutes."""
+    need = RULES[rule].minutes
+    return lambda wildcards, attempt: need if attempt == 1 else max(need, min(need * attempt, longest(rule)))
 
 
 def training_memory_mb(wildcards: Any, attempt: int) -> int:

@@ -11,7 +11,9 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
+
+from crystalmatrix.locks import file_lock, take
 
 RUNS = "runs"
 LOCKS = "locks"  # where Snakemake notes the files that its runs read and write
@@ -34,8 +36,8 @@ def claim(folder: Path) -> Claim:
     host = socket.gethostname()
     mine = folder / RUNS / f"{host}@{os.getpid()}@{secrets.token_hex(4)}.lock"
     mine.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(mine)
-    lock.acquire()
+    lock = file_lock(mine)
+    take(lock, wait=True)
     atexit.register(_leave, lock, mine)
     locks = sorted((folder / LOCKS).glob("*.lock"))
     dead: list[Path] = []
@@ -55,13 +57,10 @@ def claim(folder: Path) -> Claim:
 
 
 def _is_held(path: Path) -> bool:
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
+    lock = file_lock(path)
+    held = not take(lock)
     lock.release()
-    return False
+    return held
 
 
 def _leave(lock: FileLock, path: Path) -> None:

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.inference.embedding_table import write_embeddings
     from crystalmatrix.training.device import claim_device
 
-    device, _lock = claim_device(arguments.device)
+    device, _locks = claim_device(arguments.device)
     said = write_embeddings(arguments.out, arguments.files, model=model, per=arguments.per, device=device)
     print(said, file=sys.stderr)
     return 0

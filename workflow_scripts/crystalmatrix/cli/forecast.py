@@ -11,10 +11,10 @@ from crystalmatrix.cli.sizes import Sizes
 from crystalmatrix.config import Config
 from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.contracts.view import View
-from crystalmatrix.descriptors.rate import DescribingRate
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK
 from crystalmatrix.tiers import KernelConfig, TierConfig
+from crystalmatrix.training.describing import DescribingRate
 from crystalmatrix.training.rate import Rates
 from crystalmatrix.training.support import CACHE_MB
 

@@ -15,8 +15,8 @@ from crystalmatrix.errors import DataError
 
 if TYPE_CHECKING:
     from crystalmatrix.config import Config
-    from crystalmatrix.descriptors.rate import DescribingRate
     from crystalmatrix.tiers import TierConfig
+    from crystalmatrix.training.describing import DescribingRate
     from crystalmatrix.training.rate import Rates
 
 SECONDS = 3.0  # of steps a tier, or of batches a potential
@@ -68,9 +68,10 @@ def measured(settings: "TierConfig", config: "Config", machine: Machine) -> "Rat
 
 def measured_potential(name: str, machine: Machine, parallel: int) -> "DescribingRate":
     """Of jobs that describe atoms, of one thread each."""
-    from crystalmatrix.descriptors.rate import DescribingRate
+    from crystalmatrix.training.describing import DescribingRate
 
-    command = ["crystalmatrix.descriptors.rate", "--potential", name, "--device", machine.device, "--threads", "1"]
+    command = ["crystalmatrix.training.describing", "--potential", name, "--device", machine.device]
+    command += ["--jobs", str(parallel), "--threads", "1"]
     return DescribingRate.mean(
         [DescribingRate.model_validate_json(out) for out in _side_by_side(command, n=parallel, what=name)]
     )

@@ -12,9 +12,10 @@ import pyarrow as pa
 from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.crystals.symmetry import zero_by_symmetry
+from crystalmatrix.data.folds import FOLDS
 from crystalmatrix.data.leakage import group_numbers
 from crystalmatrix.data.official import official_folds
-from crystalmatrix.data.splits import FOLDS, assign_folds, splits_table
+from crystalmatrix.data.splits import assign_folds, splits_table
 from crystalmatrix.errors import DataError
 from crystalmatrix.properties import PROPERTIES
 

@@ -21,7 +21,7 @@ from crystalmatrix.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from crystalmatrix.cli.measuring import Machine
     from crystalmatrix.config import Config
-    from crystalmatrix.descriptors.rate import DescribingRate
+    from crystalmatrix.training.describing import DescribingRate
     from crystalmatrix.training.rate import Rates
 
 EXAMPLES = """crystalmatrix plan

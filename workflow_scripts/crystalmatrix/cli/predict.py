@@ -79,7 +79,7 @@ def _load(models: list[Path], arguments: argparse.Namespace) -> "Predictor":
     from crystalmatrix.inference.predictor import Predictor
     from crystalmatrix.training.device import claim_device
 
-    device, arguments.lock = claim_device(arguments.device)  # held until the process ends
+    device, arguments.locks = claim_device(arguments.device)  # held until the process ends
     return Predictor(models, properties=arguments.properties, device=str(device), batch_size=arguments.batch_size)
 
 

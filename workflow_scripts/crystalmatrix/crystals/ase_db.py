@@ -33,11 +33,17 @@ def sizes(path: Path) -> Iterator[tuple[int, float]]:
 
 def _found(path: Path, query: str, argument: int) -> Iterator[Any]:
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{_mode(path)}", uri=True)) as database:
             yield from database.execute(query, [argument])
     except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter of SQLite's own message, with damaged names in it
         said = f"the SQLite database does not open as one of ASE, with a table `systems`: {error}"
         raise InvalidCrystalError(UNREADABLE, said) from None
+
+
+def _mode(path: Path) -> str:
+    """Without locks and files of SQLite's own, which a file system may refuse, where nobody has left changes to it."""
+    left = [path.with_name(f"{path.name}-{kind}") for kind in ("wal", "journal")]
+    return "mode=ro" if any(one.exists() for one in left) else "mode=ro&immutable=1"
 
 
 def _entry(row: tuple[int, bytes, bytes, bytes, int]) -> tuple[int, Any]:

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
-
 from crystalmatrix.data import http
 from crystalmatrix.data.address import Allowed
 from crystalmatrix.data.archive import pack, read_entries
@@ -21,6 +19,7 @@ from crystalmatrix.data.progress import tracked
 from crystalmatrix.data.reach import unreachable
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import raise_if_full, read_json, sha256, write_json
+from crystalmatrix.locks import file_lock, take
 
 MAX_FRUITLESS = 5  # attempts in a row that bring no new byte, at each address
 MAX_CORRUPT = 2  # whole files that fail the checks, at each address
@@ -162,12 +161,10 @@ def size(path: Path) -> int:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a file lock, which the system releases even if the process is killed."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    lock = file_lock(path)
+    if not take(lock):
         print("another run is fetching the same file; waiting for it", file=sys.stderr, flush=True)
-        lock.acquire()
+        take(lock, wait=True)
     try:
         yield
     finally:

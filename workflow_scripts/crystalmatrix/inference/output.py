@@ -19,9 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, Self
 
-from filelock import FileLock, Timeout
-
 from crystalmatrix.errors import DataError, DiskError
+from crystalmatrix.locks import file_lock, take
 from crystalmatrix.words import counted
 
 
@@ -50,25 +49,25 @@ class Output(Protocol):
 class PartialTable:
     """`with PartialTable(out, made_from=digest) as table`: renamed to `out` at the end, kept as `.part` on the way.
 
-    Goes on after the rows that are there if they are made from the same. Raises DataError where it cannot be written.
+    Goes on after the rows that are there if they are made from the same. While another process writes them, `wait` for
+    its end; else that is a DataError, as what cannot be written is.
     """
 
-    def __init__(self, out: Path, *, made_from: str) -> None:
+    def __init__(self, out: Path, *, made_from: str, wait: bool = False) -> None:
         self.out = out
         self.path = out.with_name(out.name + ".part")
         self.journal = out.with_name(out.name + ".part.journal")
         self.progress = Progress()
-        self._lock = FileLock(out.with_name(out.name + ".part.lock"))
+        self._lock = file_lock(out.with_name(f".{out.name}.part.lock"))
+        self._wait = wait
         self._made_from = made_from
 
     def __enter__(self) -> Self:
         check_writable(self.out)
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
+            self._take()
             self._open()
-        except Timeout:
-            raise DataError(f"{self.path}: another run writes it; wait for that one, or choose another --out") from None
         except OSError as error:
             self._release()
             raise DataError(
@@ -104,6 +103,14 @@ class PartialTable:
             _say(f"{self.path} holds the first {done}; the same command goes on after them")
         self._release()
 
+    def _take(self) -> None:
+        if take(self._lock):
+            return
+        if not self._wait:
+            raise DataError(f"{self.path}: another run writes it; wait for that one, or choose another --out")
+        _say(f"{self.path}: another job writes it, left over from a killed run: waiting for its end")
+        take(self._lock, wait=True)
+
     def _open(self) -> None:
         """Go on after the rows that are there, or start afresh."""
         self.path.touch()
@@ -130,8 +137,9 @@ class PartialTable:
         self._rows.seek(self.progress.size)
 
     def _release(self) -> None:
-        with suppress(OSError):  # only where no one else can be waiting for it, which no one does: they give up at once
-            Path(self._lock.lock_file).unlink(missing_ok=True)
+        if not self._wait:  # all others give up at once: a file that somebody waits for stays
+            with suppress(OSError):
+                Path(self._lock.lock_file).unlink(missing_ok=True)
         self._lock.release()
 
 

@@ -64,7 +64,7 @@ def screen_part(
         raise DataError(f"{paths[0]}: changed while it was being screened; run the same command again")
     begin, end = plan.parts[part], plan.parts[part + 1] if part + 1 < len(plan.parts) else None
     source = f"{made_from([model], str(predictor.batch_size))} {plan.files_digest} {part} of {len(plan.parts)}"
-    with PartialTable(out.with_suffix(".rows"), made_from=source) as table:
+    with PartialTable(out.with_suffix(".rows"), made_from=source, wait=True) as table:
         reading = Reading(found, file=table.progress.file, crystal=table.progress.crystal, part=begin, end=end)
         append_rows(predictor, reading, table, total=begin.n_crystals, encode=as_messages)
         metadata = to_parquet(table, out, units=predictor.units)

@@ -6,46 +6,78 @@ In: the user's wish.  Out: a torch device, held by a file lock while it is used.
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from crystalmatrix.errors import ConfigError
+from crystalmatrix.locks import file_lock, take
 from crystalmatrix.machine import user
+from crystalmatrix.training.world import ALONE, World
+
+PAUSE = 2.0  # s between two looks for a free GPU
 
 
-def claim_device(wish: str, *, jobs: int = 1, together: int = 1) -> tuple[torch.device, FileLock | None]:
+def claim_device(wish: str, *, jobs: int = 1, world: World = ALONE) -> tuple[torch.device, list[FileLock]]:
     """`auto`, `cpu` or `cuda`. With several GPUs each job takes a free one; when none is free it waits.
 
     Snakemake runs local jobs without setting CUDA_VISIBLE_DEVICES, so the jobs share the GPUs out by file locks. Where
-    more `jobs` may run at once than there are GPUs, so many share each as it takes. The processes of one training,
-    `together`, share none, since two of them would take the same one.
+    more `jobs` may run at once than there are GPUs, so many share each as it takes. The processes of one training, a
+    `world`, share none, since two of them would take the same one. The locks hold as long as somebody keeps them.
     """
     if wish == "cpu":
-        return torch.device("cpu"), None
+        return torch.device("cpu"), []
     if not torch.cuda.is_available():
         if wish == "cuda":
             raise ConfigError("--device cuda: PyTorch sees no GPU on this machine; use --device auto or cpu")
         _say("no GPU found: using the CPU")
-        return torch.device("cpu"), None
+        return torch.device("cpu"), []
     n_gpus = torch.cuda.device_count()
-    places = 1 if together > 1 else -(-jobs // n_gpus)
-    locks = [(index, FileLock(_lock_path(index, place))) for place in range(places) for index in range(n_gpus)]
+    if world.size > n_gpus:
+        raise ConfigError(
+            f"gpus_per_model: found {world.size} processes for {n_gpus} GPUs, expected one a GPU; run again with "
+            f"--resources gpu={n_gpus}"
+        )
+    if world.size == 1:
+        index, lock = _take_one([(index, place) for place in range(-(-jobs // n_gpus)) for index in range(n_gpus)])
+        locks = [lock]
+    else:
+        claimed = _take_several(world.size, n_gpus) if world.leads else []
+        index = world.of_the_first([index for index, _ in claimed])[world.rank]
+        locks = [lock for _, lock in claimed]
+    torch.cuda.set_device(index)
+    _say(f"using GPU {index}: {torch.cuda.get_device_name(index)}")
+    return torch.device("cuda", index), locks
+
+
+def _take_one(places: Sequence[tuple[int, int]]) -> tuple[int, FileLock]:
+    """The first that is free of (GPU, place on it)."""
+    locks = [(index, file_lock(_lock_path(index, place))) for index, place in places]
     waiting = False
     while True:
         for index, lock in locks:
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            torch.cuda.set_device(index)
-            _say(f"using GPU {index}: {torch.cuda.get_device_name(index)}")
-            return torch.device("cuda", index), lock
+            if take(lock):
+                return index, lock
         if not waiting:
-            _say(f"all {n_gpus} GPUs are taken by other jobs: waiting")
+            _say(f"all {len({index for index, _ in places})} GPUs are taken by other jobs: waiting")
         waiting = True
-        time.sleep(2)
+        time.sleep(PAUSE)
+
+
+def _take_several(number: int, n_gpus: int) -> list[tuple[int, FileLock]]:
+    """Whole GPUs. One training at a time collects them: two with half of theirs each would wait for each other."""
+    collecting = file_lock(_named("gpus"))
+    take(collecting, wait=True)
+    taken: list[tuple[int, FileLock]] = []
+    try:
+        while len(taken) < number:
+            mine = [index for index, _ in taken]
+            taken.append(_take_one([(index, 0) for index in range(n_gpus) if index not in mine]))
+    finally:
+        collecting.release()
+    return taken
 
 
 def flush_denormals() -> None:
@@ -68,10 +100,14 @@ def power_watts(device: torch.device) -> float | None:
 
 
 def _lock_path(index: int, place: int = 0) -> Path:
-    """By the card, since every job of a cluster may see its own as index 0; and by the user, who owns the file."""
+    """By the card, since every job of a cluster may see its own as index 0."""
     card = getattr(torch.cuda.get_device_properties(index), "uuid", index)  # not every build of torch tells
-    shared = f"-{place}" if place else ""
-    return Path(tempfile.gettempdir()) / f"crystalmatrix-{user()}-gpu-{card}{shared}.lock"
+    return _named(f"gpu-{card}-{place}" if place else f"gpu-{card}")
+
+
+def _named(name: str) -> Path:
+    """By the user too, who owns the file."""
+    return Path(tempfile.gettempdir()) / f"crystalmatrix-{user()}-{name}.lock"
 
 
 def _say(text: str) -> None:

@@ -107,6 +107,7 @@ class Trainer:
     def train(self) -> Member:
         """Train to the end, from the saved state where there is one. TrainingStoppedError after a signal."""
         self._resume()
+        self.saved = time.monotonic()  # over all epochs, which may be shorter than save_every_seconds
         if self.world.largest(self.step) != -self.world.largest(-self.step):
             raise DataError(
                 f"{self.run}: the processes of this training found different states, expected one; its file system is "
@@ -135,7 +136,7 @@ class Trainer:
             epoch=epoch,
             window_atoms=self.dataset.window_atoms,
         )
-        begun = started = saved = time.monotonic()
+        begun = started = time.monotonic()
         bar = tqdm(
             batches[first:], desc=f"epoch {epoch + 1}/{self.epochs}", leave=False, disable=not sys.stderr.isatty()
         )
@@ -147,10 +148,10 @@ class Trainer:
             now = time.monotonic()
             self.meter.read_if_due(now)
             stopped = self.world.largest(self.stop.number or 0)
-            if stopped or now - saved > self.config.save_every_seconds:
+            if stopped or now - self.saved > self.config.save_every_seconds:
                 self.meter.read(now)
                 self.seconds += now - started
-                started = saved = now
+                started = self.saved = now
                 self._save()
             if stopped:
                 raise TrainingStoppedError(stopped)

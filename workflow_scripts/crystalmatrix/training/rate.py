@@ -182,7 +182,7 @@ def main() -> None:
     arguments = parser.parse_args()
     start = time.time() - psutil.Process().create_time()
     torch.set_num_threads(arguments.threads)
-    device, _lock = claim_device(arguments.device, jobs=arguments.jobs)
+    device, _locks = claim_device(arguments.device, jobs=arguments.jobs)
     settings, graph = TierConfig.from_json(arguments.settings), GraphConfig.from_json(arguments.graph)
     rates = measure(settings, graph, device=device, seconds=arguments.seconds, start_seconds=start)
     print(rates.model_dump_json())

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import atomic
+from crystalmatrix.locks import file_lock, take
 from crystalmatrix.trained.torch_file import read_torch_file, torch_bytes
 
 STATE = "state.pt"
@@ -26,12 +25,10 @@ def run_lock(run: Path) -> Iterator[None]:
     A killed snakemake leaves its trainer alive: the next one waits for it and goes on from the state that it leaves.
     """
     run.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(run / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    lock = file_lock(run / ".lock")
+    if not take(lock):
         print(f"{run}: another trainer works here, left over from a killed run: waiting for its end", flush=True)
-        lock.acquire()
+        take(lock, wait=True)
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ In: the variables that torchrun sets.  Out: World.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -61,6 +61,14 @@ class World:
         numbers = torch.tensor(number)
         distributed.all_reduce(numbers, op=distributed.ReduceOp.MAX)
         return int(numbers)
+
+    def of_the_first(self, numbers: Sequence[int]) -> list[int]:
+        """`size` numbers that process 0 has; what the others give is not looked at."""
+        if self.size == 1:
+            return list(numbers)
+        shared = torch.tensor(numbers if self.leads else [0] * self.size)
+        distributed.broadcast(shared, src=0)
+        return [int(number) for number in shared]
 
 
 ALONE = World()

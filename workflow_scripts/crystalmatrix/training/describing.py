@@ -22,6 +22,7 @@ from crystalmatrix.data.minerals import mineral_structures
 from crystalmatrix.descriptors.describe import describe
 from crystalmatrix.descriptors.potential import Potential, load_potential
 from crystalmatrix.machine import peak_memory_mb
+from crystalmatrix.training.device import claim_device
 
 
 class DescribingRate(Part):
@@ -65,11 +66,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--potential", choices=list(POTENTIALS), required=True)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--jobs", type=int, default=1, help="trials at once, which share the GPUs")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    potential = load_potential(arguments.potential, device=arguments.device)
+    device, _locks = claim_device(arguments.device, jobs=arguments.jobs)
+    potential = load_potential(arguments.potential, device=str(device))
     start = time.time() - psutil.Process().create_time()
     found = iterate(mineral_structures())
     crystals = [item for item in found if isinstance(item, Crystal) and set(item.species) <= potential.elements]
