@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli.plan_text import plan_text
     from crystalmatrix.cli.sizes import sizes_of
     from crystalmatrix.data.parallel import available_cores
+    from crystalmatrix.descriptors.potential import installed_version
     from crystalmatrix.words import counted
 
     for option, least in (("cores", 1), ("threads", 1), ("gpus", 0)):
@@ -67,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     machine = machine_of(cores=cores, threads=arguments.threads, gpus=arguments.gpus, wish=arguments.device)
     left = [tier for tier, tasks in tasks_of.items() if not all((results / tier / f"{t}.pt").exists() for t in tasks)]
     shards = f.shards_to_describe(config, left, results)
+    for name in shards:
+        installed_version(name)  # before minutes are spent on the tiers
     rates, speeds = _measured(config, left, shards, machine)
     rows = [
         f.forecast(config, tier, tasks, sizes=sizes, rates=rates.get(tier), results=results)
