@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crystalmatrix.training.rate import Rates
 
 SECONDS = 3.0  # of steps a tier, or of batches a potential
-TIER_SECONDS, POTENTIAL_SECONDS = 12, 12  # that a trial takes on two idle cores, to say beforehand
+TIER_SECONDS, POTENTIAL_SECONDS = 12, 12  # that a trial takes, roughly: said before the first, corrected after each
 
 
 @dataclass(frozen=True)

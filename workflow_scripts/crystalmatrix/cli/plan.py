@@ -107,7 +107,7 @@ def _measured(
     found = []
     spent = planned = 0.0
     for k, (name, seconds, trial) in enumerate(trials):
-        slower = spent / planned if planned else 1.0  # than two idle cores
+        slower = spent / planned if planned else 1.0  # than was thought
         to_come = slower * sum(more for _, more, _ in trials[k:])
         print(f"{MEASURING} {name}, {k + 1} of {len(trials)}: about {to_come:.0f} s to go", file=sys.stderr, flush=True)
         begun = time.monotonic()
