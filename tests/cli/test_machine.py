@@ -81,18 +81,18 @@ def test_a_potential_is_timed_in_whole_batches_after_one_to_warm_up(monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("cores", "threads", "gpus", "cuda", "wish", "expected"),
+    ("cores", "threads", "gpus", "found", "wish", "expected"),
     [
-        (8, None, 1, True, "auto", (4, 1, "auto")),
-        (8, None, 2, True, "auto", (4, 2, "auto")),
-        (8, 1, 4, True, "auto", (1, 4, "auto")),
-        (4, None, 4, True, "auto", (2, 2, "auto")),  # Snakemake gives each its threads
-        (8, None, 2, False, "auto", (4, 2, "cpu")),  # a driver, and a PyTorch without CUDA
-        (8, None, 0, True, "auto", (4, 2, "cpu")),
-        (8, None, 2, True, "cpu", (4, 2, "cpu")),
-        (2, 1, 1, False, "auto", (1, 2, "cpu")),
-        (2, 4, 1, False, "auto", (2, 1, "cpu")),
-        (8, None, 1, False, "cuda", (4, 1, "cuda")),  # the trial says what is missing
+        (8, None, 1, "cuda", "auto", (4, 1, "auto")),
+        (8, None, 2, "cuda", "auto", (4, 2, "auto")),
+        (8, 1, 4, "cuda", "auto", (1, 4, "auto")),
+        (4, None, 4, "cuda", "auto", (2, 2, "auto")),  # Snakemake gives each its threads
+        (8, 1, 2, "driver", "auto", (1, 2, "cpu")),  # a driver, and a PyTorch without CUDA: jobs still ask for a GPU
+        (8, 1, 0, "cuda", "auto", (1, 8, "cpu")),
+        (8, 1, 2, "cuda", "cpu", (1, 8, "cpu")),
+        (2, 1, 1, "nothing", "auto", (1, 2, "cpu")),
+        (2, 4, 1, "nothing", "auto", (2, 1, "cpu")),
+        (8, None, 1, "nothing", "cuda", (4, 1, "cuda")),  # the trial says what is missing
     ],
 )
 def test_how_a_run_uses_the_machine(
@@ -100,14 +100,14 @@ def test_how_a_run_uses_the_machine(
     cores: int,
     threads: int | None,
     gpus: int,
-    cuda: bool,
+    found: str,
     wish: str,
     expected: tuple[int, int, str],
 ) -> None:
-    monkeypatch.setattr("crystalmatrix.cli.measuring.shutil.which", lambda name: name)
-    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
-    found = machine_of(cores=cores, threads=threads, gpus=gpus, wish=wish)
-    assert (found.threads, found.parallel, found.device) == expected
+    monkeypatch.setattr("crystalmatrix.cli.measuring.shutil.which", lambda name: None if found == "nothing" else name)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: found == "cuda")
+    machine = machine_of(cores=cores, threads=threads, gpus=gpus, wish=wish)
+    assert (machine.threads, machine.parallel, machine.device) == expected
 
 
 def test_the_hint_has_the_options_of_the_run() -> None:

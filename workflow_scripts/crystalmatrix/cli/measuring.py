@@ -42,15 +42,20 @@ def machine_of(*, cores: int, threads: int | None, gpus: int, wish: str) -> Mach
     from crystalmatrix.machine import train_threads
 
     threads = min(threads or train_threads(cores), cores)
-    device = wish if wish == "cuda" or (wish == "auto" and gpus and _has_gpu()) else "cpu"
     parallel = max(1, cores // threads)
-    return Machine(cores, threads, parallel if device == "cpu" else max(1, min(gpus, parallel)), device)
+    wanted = wish == "cuda" or (wish == "auto" and gpus > 0 and _has_driver())
+    if not wanted:
+        return Machine(cores, threads, parallel, "cpu")
+    # A driver may be here without a PyTorch that knows it: trainings then run on the CPU, and as many as on GPUs.
+    return Machine(cores, threads, max(1, min(gpus, parallel)), wish if wish == "cuda" or _torch_sees_gpu() else "cpu")
 
 
-def _has_gpu() -> bool:
-    """A driver may be here without a PyTorch that knows it: trainings then run on the CPU."""
-    if not any(map(shutil.which, ["nvidia-smi", "rocm-smi"])):
-        return False
+def _has_driver() -> bool:
+    """Whether a run lets its trainings ask for a GPU, as rules/common.smk tells."""
+    return any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
+
+
+def _torch_sees_gpu() -> bool:
     import torch
 
     return torch.cuda.is_available()
