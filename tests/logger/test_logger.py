@@ -73,6 +73,12 @@ def test_a_failure_without_a_log_has_its_command(tmp_path: Path) -> None:
     assert "exit 1" in newest.read_text()
 
 
+def test_commands_are_said_where_they_are_asked_for(tmp_path: Path) -> None:
+    said = piped(tmp_path, "--printshellcmds")
+    assert "CalledProcessError" in said
+    assert "echo 'error: found 3, expected 4' > bad.log; exit 1" in said
+
+
 @pytest.mark.parametrize("option", ["--dry-run", "--printshellcmds"])
 def test_reasons_are_said_where_they_are_asked_for(tmp_path: Path, option: str) -> None:
     assert "Missing output files: good.txt" in piped(tmp_path, option)
