@@ -49,6 +49,7 @@ rule train:
     threads: TRAIN_THREADS
     resources:
         gpu=gpus_per_model,
+        nodes=1,  # of several GPUs: torchrun starts its processes on one node
         mem_mb=needs.training_memory_mb,
         runtime=needs.training_minutes,
     params:
