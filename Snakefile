@@ -51,5 +51,6 @@ rule all:
         started,
         expand("{model}.pt", model=MODELS),
         expand("{model}.metrics.json", model=MODELS),
+        CARDS,
         "results/report/comparison.html",
         expand("results/leaderboard/{property}", property=SUBMITTED),

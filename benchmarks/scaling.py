@@ -5,9 +5,12 @@ size, which --out keeps so that the next call goes on; a table of exponents and 
 
 Each stage is its script, as the rules call it, in a process of its own with one thread, after a run that compiles the
 kernels. Jitter strains a copy by up to 5 % along its cell, which keeps its symmetry. Exponents are fitted to what is
-left after the seconds and bytes of the smallest size, which are start-up. A training is measured by its epoch: what it
-costs in all is `crystals_seen`, which does not grow with the data. --splits measures that stage alone, on the records
-of the largest size over and over. Prices are assumptions: pass those of your provider.
+left after the seconds and bytes of the smallest size, which are start-up, at the three largest sizes. A training is
+measured by its epoch: what it costs in all is `crystals_seen`, which does not grow with the data. Descriptors are told
+apart, since only some tiers read them, and measured up to 1,000 crystals. Left out: embeddings and the submission,
+which do not grow with the data set, and the search for the most neighbours, which only `neighbours: null` asks for.
+--splits measures that stage alone, on the records of the largest size over and over. Prices are those of one instance
+of one provider, named below; pass yours.
 
     python benchmarks/scaling.py [--sizes 100 1000 5000 15000] [--data x.json.zip] [--target 5000000]
 """
@@ -25,7 +28,7 @@ from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from math import log
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +44,7 @@ from crystalmatrix.files import read_table, write_table
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow_scripts"
 TIER, TASK = "lite", "formation_energy"
+DESCRIBED, DESCRIBED_UP_TO = "descriptors", 1_000
 STRAIN = 0.05
 
 
@@ -63,8 +67,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="instead of the minerals")
     parser.add_argument("--out", type=Path, help="JSON lines; sizes that it holds are not measured again")
     parser.add_argument("--target", type=int, default=5_000_000, help="crystals to extrapolate to")
-    parser.add_argument("--core-hour", type=float, default=0.04, help="euros")
-    parser.add_argument("--gb-month", type=float, default=0.05, help="euros")
+    parser.add_argument("--core-hour", type=float, default=0.043, help="euros; default: as in docs/performance.md")
+    parser.add_argument("--gb-month", type=float, default=0.072, help="euros; likewise")
     arguments = parser.parse_args()
     sizes = sorted(arguments.sizes)
     found = kept(arguments.out)
@@ -107,7 +111,8 @@ def run(folder: Path, n: int, data: Path | None) -> Iterator[Measured]:
     writer.start()
     writer.join()
     for stage, command, left in commands(folder, source):
-        yield measure(stage, n, command, left)
+        if stage != DESCRIBED or n <= DESCRIBED_UP_TO:
+            yield measure(stage, n, command, left)
 
 
 def write_source(path: Path, n: int, data: Path | None) -> None:
@@ -161,7 +166,8 @@ def measure(stage: str, n: int, command: list[Any], left: list[Path]) -> Measure
     process.stderr.close()
     if process.returncode:
         raise SystemExit(f"{stage}: {said[-2000:]}")
-    disk = sum(path.stat().st_size for path in left) / 1e6
+    files = [path for top in left for path in (top.rglob("*") if top.is_dir() else [top])]
+    disk = sum(path.stat().st_size for path in files if path.is_file()) / 1e6
     cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 2**10  # KiB, on Linux
     return Measured(stage, n, cpu, time.perf_counter() - start, peak, disk)
 
@@ -197,11 +203,15 @@ def commands(folder: Path, source: Path) -> Iterator[tuple[str, list[Any], list[
     settings = tier.model_copy(update={"training": training}).to_json()
     view = View.of(graph, tier.model).to_json()
     raw, meta, records, splits, shard = (
-        folder / name for name in ("raw.json.zip", "raw.meta.json", "records.parquet", "splits.parquet", "s.parquet")
+        folder / name
+        for name in ("raw.json.zip", "raw.meta.json", "records.parquet", "splits.parquet", "shard-0.parquet")
     )
     rest = [folder / name for name in ("quality.json", "dropped.parquet", "outliers.csv", "leakage.parquet", "c.json")]
     features, model, values, scores, plan, part = (
         folder / name for name in ("s.arrow", "m.pt", "p.parquet", "m.json", "_plan.json", "part-0.parquet")
+    )
+    counts, told, base, base_scores = (
+        folder / name for name in ("counts.json", "d.parquet", "base.parquet", "base.json")
     )
     known = ["--records", records, "--splits", splits, "--features", features, "--threads", 1, "--device", "cpu"]
     yield "fetch", ["fetch.py", "--settings", of_fetch, "--out", raw, "--meta", meta], [raw]
@@ -216,63 +226,85 @@ def commands(folder: Path, source: Path) -> Iterator[tuple[str, list[Any], list[
     )
     cut = ["--settings", graph.to_json(), "--records", records, "--shard", 0, "--search", "cpu", "--out", shard]
     yield "graphs", ["graphs.py", *cut], [shard]
+    yield "graph statistics", ["graph_statistics.py", "--graphs", folder, "--shards", 1, "--out", counts], [counts]
+    described = ["--potential", "chgnet", "--shard", shard, "--threads", 1, "--device", "cpu"]
+    yield DESCRIBED, ["descriptors.py", *described, "--out", told], [told]
     yield "features", ["features.py", "--view", view, "--shard", shard, "--out", features], [features]
     fitted = ["--tier", TIER, "--task", TASK, "--settings", settings, "--run", folder / "run", "--out", model]
     yield "epoch", ["train.py", *fitted, *known], [model]
     yield "predict", ["predict.py", "--model", model, *known, "--out", values], [values]
-    judged = ["--records", records, "--splits", splits, "--leakage", rest[3]]
-    settings = config.report.to_json("bootstrap", "confidence")
-    yield (
-        "evaluate",
-        ["evaluate.py", "--predictions", values, *judged, "--settings", settings, "--out", scores],
-        [scores],
-    )
+    of_both = ["--records", records, "--splits", splits]
+    yield "composition", ["composition.py", "--property", TASK, *of_both, "--out", base], [base]
+    judged = [*of_both, "--leakage", rest[3], "--settings", config.report.to_json("bootstrap", "confidence")]
+    yield "evaluate", ["evaluate.py", "--predictions", values, *judged, "--out", scores], [scores]
+    yield "evaluate: composition", ["evaluate.py", "--predictions", base, *judged, "--out", base_scores], [base_scores]
+    shown = ["--metrics", scores, base_scores, "--predictions", values, base, *of_both, "--leakage", rest[3]]
+    shown += ["--quality", rest[0], "--dropped", rest[1], "--outliers", rest[2], "--coverage", rest[4]]
+    page = folder / "report"
+    yield "page", ["compare.py", *shown, "--graphs", counts, "--out-dir", page], [page]
     yield "screen: plan", ["screen_plan.py", records, "--parts", 1, "--out", plan], [plan]
     screened = ["--plan", plan, "--part", 0, "--model", model, "--out", part, "--device", "cpu"]
     yield "screen: part", ["screen_part.py", records, *screened], [part]
+    joined = ["--folder", folder, "--parts", 1, "--structures", records, "--out", folder / "screened.csv"]
+    yield "screen: table", ["screen_table.py", *joined], [folder / "screened.csv"]
 
 
 def table(found: list[Measured], arguments: argparse.Namespace) -> None:
-    """Exponents, and the target by them."""
+    """Milliseconds and exponents, and the target by them."""
     target = arguments.target
-    print(
-        f"{'stage':12s} {'time ~ n^':>9s} {'memory ~ n^':>11s} {'disk ~ n^':>9s}   {target:,}: core hours, GB peak, GB"
-    )
+    print("| stage | start-up, s | ms a crystal | time ~ n^ | memory ~ n^ | core hours | peak, GB | left, GB |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     hours = disk = 0.0
     for stage in dict.fromkeys(one.stage for one in found):
-        mine = [one for one in found if one.stage == stage]
-        if len(mine) < 3:
+        mine = sorted((one for one in found if one.stage == stage), key=lambda one: one.crystals)
+        if len(mine) < 2:
             continue
         sizes = [one.crystals for one in mine]
-        grown = {
-            key: growth(sizes, [getattr(one, key) for one in mine], target) for key in ("cpu_s", "peak_mb", "disk_mb")
-        }
-        (time_power, cpu), (memory_power, peak), (disk_power, left) = grown.values()
-        hours, disk = hours + cpu / 3600, disk + left / 1e3
+        cpu, peak, left = (
+            growth(sizes, [getattr(one, key) for one in mine], target) for key in ("cpu_s", "peak_mb", "disk_mb")
+        )
+        if stage != DESCRIBED:
+            hours, disk = hours + cpu.value / 3600, disk + left.value / 1e3
+        ms = 1e3 * (mine[-1].cpu_s - mine[0].cpu_s) / (sizes[-1] - sizes[0])
         print(
-            f"{stage:12s} {time_power:9.2f} {memory_power:11.2f} {disk_power:9.2f}"
-            f"   {cpu / 3600:14,.1f} {peak / 1e3:12,.1f} {left / 1e3:10,.1f}"
+            f"| {stage} | {mine[0].cpu_s:.1f} | {ms:.2f} | {cpu.exponent} | {peak.exponent} |"
+            f" {cpu.shown(3600)} | {peak.shown(1e3)} | {left.shown(1e3)} |"
         )
     euros = hours * arguments.core_hour + disk * arguments.gb_month
     print(
-        f"in all {hours:,.0f} core hours and {disk:,.0f} GB: {euros:,.0f} euros at {arguments.core_hour} a core hour "
-        f"and {arguments.gb_month} a GB and month"
+        f"\n{target:,} crystals, without {DESCRIBED}: {hours:,.0f} core hours and {disk:,.0f} GB: {euros:,.0f} euros "
+        f"at {arguments.core_hour} a core hour and {arguments.gb_month} a GB and month"
     )
 
 
-def growth(sizes: list[int], values: list[float], target: int) -> tuple[float, float]:
-    """(exponent, value at the target) of what is beyond the value of the smallest size, by least squares in logarithms.
+class Growth(NamedTuple):
+    """What some quantity comes to at the target."""
 
-    Of the sizes at which that is a quarter more or above, since the rest is noise; with fewer than two it counts as
-    flat, with the exponent 0.
+    power: float | None  # None: too little beside the start-up to tell
+    value: float  # then a bound, as if it grew linearly from the smallest size to the largest
+
+    @property
+    def exponent(self) -> str:
+        return "in the noise" if self.power is None else f"{self.power:.2f}"
+
+    def shown(self, unit: float) -> str:
+        return ("≤ " if self.power is None else "") + f"{self.value / unit:,.1f}"
+
+
+def growth(sizes: list[int], values: list[float], target: int) -> Growth:
+    """Of what is beyond the value of the smallest size, by least squares in logarithms at the three largest sizes.
+
+    Of the sizes at which that is a quarter more or above, since the rest is noise; with fewer than two of them, what it
+    is at most if it grows linearly.
     """
     start = values[0]
     beyond = [(n, value - start) for n, value in zip(sizes[1:], values[1:], strict=True) if value > 1.25 * start]
     if len(beyond) < 2:
-        return 0.0, values[-1]
-    x, y = np.log(np.array(beyond)).T
+        slope = max(0.0, values[-1] - start) / (sizes[-1] - sizes[0])
+        return Growth(None, start + slope * (target - sizes[0]))
+    x, y = np.log(np.array(beyond[-3:])).T
     power, offset = np.polyfit(x, y, 1)
-    return float(power), start + float(np.exp(offset + power * log(target)))
+    return Growth(float(power), start + float(np.exp(offset + power * log(target))))
 
 
 if __name__ == "__main__":

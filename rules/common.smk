@@ -26,6 +26,7 @@ VIEW_OF = {tier: View.of(CONFIG.graph, CONFIG.tiers[tier].model).name for tier i
 VIEWS = {name: View.of(CONFIG.graph, CONFIG.tiers[tier].model) for tier, name in VIEW_OF.items()}
 VIEW_TEXT = {name: view.to_json() for name, view in VIEWS.items()}  # once, and not for every shard
 MODELS = expand("results/{tier}/{task}", tier=CONFIG.matrix.tiers, task=CONFIG.tasks)
+CARDS = expand("{model}.md", model=MODELS)
 BASELINES = (
     expand("results/composition/{property}", property=CONFIG.matrix.properties)
     if CONFIG.report.composition_baseline

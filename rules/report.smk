@@ -15,6 +15,7 @@ rule compare:
         outliers="results/data/outliers.csv",
         graphs="results/graphs/statistics.json",
         published=published,
+        linked=ancient(CARDS),
     output:
         report(
             "results/report/comparison.html",

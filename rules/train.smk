@@ -23,10 +23,12 @@ if PRETRAINED:
             released,
         output:
             "results/{tier}/{task}.pt",
+        log:
+            "results/logs/train/{tier}/{task}.log",
         message:
             "Taking {wildcards.tier}/{wildcards.task} from {input}"
         shell:
-            "cp -- {input:q} {output}"
+            "(cp -- {input:q} {output} && printf 'not trained here, but taken from %s\\n' {input:q}) &> {log}"
 
 
 rule train:

@@ -35,6 +35,18 @@ def test_help_loads_nothing_heavy_and_the_list_no_torch() -> None:
     assert loaded_by("plan", "nonsense")  # the control: what is loaded is noticed
 
 
+@pytest.mark.parametrize(
+    "arguments", [("plan",), ("plan", "lite"), ("init", "mine", "--from", "t.csv", "--structures", "s")]
+)
+def test_a_wheel_lacks_what_plan_and_init_read(run: Run, arguments: tuple[str, ...]) -> None:
+    """As after `pip install .`: neither config.yaml nor Snakefile is where the package lies."""
+    ended = run(*arguments)
+    assert ended.code == 2
+    assert ended.err.startswith("error: this command needs the project's folder: found no ")
+    assert ended.err.endswith("install it in place: pip install -e .\n")
+    assert ended.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", [command.name for command in COMMANDS])
 def test_every_command_has_examples_that_parse(run: Run, name: str) -> None:
     ended = run(name, "--help")

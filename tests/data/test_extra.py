@@ -6,8 +6,10 @@ import pytest
 
 from crystalmatrix.config import ConfigError, DataConfig, ExtraConfig
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.data import extra as extra_module
 from crystalmatrix.data.entries import fields_of
-from crystalmatrix.data.extra import SAME_DISTANCES, SAME_GROUP, SAME_ID, check_names, extra_of, own
+from crystalmatrix.data.extra import SAME_DISTANCES, SAME_GROUP, SAME_ID, check_names, own
+from crystalmatrix.data.folds import numbers_of
 from crystalmatrix.data.official import official_folds
 from crystalmatrix.data.records import build_records
 from crystalmatrix.data.splits import coverage, splits_table
@@ -29,6 +31,16 @@ def caesium_chloride(jid, a=4.0, **labels):
 
 def table_of(entries):
     return build_records(entries, id_key="jid", fields=fields_of({}), workers=1).table
+
+
+def fold_numbers(records, folds):
+    """As assign_folds gives them, of {property: {id: fold}}."""
+    jids = own(records, ["more"])[c.JID]
+    return {name: numbers_of(jids, fold_of) for name, fold_of in folds.items()}
+
+
+def extra_of(records, folds, sources):
+    return extra_module.extra_of(records, fold_numbers(records, folds), sources)
 
 
 def extra(offset="none", weight=1.0):
@@ -109,7 +121,7 @@ def test_extra_crystals_are_in_no_fold_but_training_and_counted_apart():
     mine = own(records, ["more"])
     assert mine[c.JID].to_pylist() == [f"{m}{x}" for m, x in HALIDES]
     found = extra_of(records, folds, [extra()])
-    table = splits_table(mine, folds, found)
+    table = splits_table(mine, fold_numbers(records, folds), found)
     rows = table.filter(pa.compute.starts_with(table[c.JID], "more:"))
     assert set(rows[c.FOLD].to_pylist()) == {c.TRAIN}
     assert "more:LiF" not in rows[c.JID].to_pylist()

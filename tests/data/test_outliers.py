@@ -13,7 +13,9 @@ from crystalmatrix.files import sha256
 
 def tables(values, folds, *, name="ehull"):
     jids = [f"JVASP-{i}" for i in range(len(values))]
-    records = pa.table({c.JID: jids, **{p: pa.array([None] * len(values), pa.float64()) for p in other(name)}})
+    records = pa.table(
+        {c.JID: pa.array(jids, pa.string()), **{p: pa.array([None] * len(values), pa.float64()) for p in other(name)}}
+    )
     records = records.append_column(name, pa.array(values, pa.float64()))
     rows = [{c.JID: jid, c.PROPERTY: name, c.FOLD: fold, c.STRICT: True} for jid, fold in zip(jids, folds, strict=True)]
     return records, pa.Table.from_pylist(rows, c.SPLITS)

@@ -1,5 +1,7 @@
 """What mkdocs is given: every page once in the navigation, and the README with links that hold inside docs/."""
 
+import re
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +33,14 @@ def test_the_readme_is_the_first_page_and_leads_on() -> None:
     assert dead(hooks.as_first_page(README), DOCS) == []
     assert "docs/using.md" in dead(README, DOCS), "the control: as it is, its links lead out of docs/"
     assert hooks.on_page_markdown("[a](../README.md#how) [b](cli.md)") == "[a](index.md#how) [b](cli.md)"
+
+
+def test_the_picture_is_of_the_size_that_its_command_gives() -> None:
+    page = (DOCS / "report.md").read_text("utf-8")
+    (command,) = re.findall(r"^chromium .*--window-size=(\d+),(\d+) .*--screenshot=docs/(\S+) ", page, re.MULTILINE)
+    assert f"](docs/{command[2]})" in README
+    header = (DOCS / command[2]).read_bytes()[:24]
+    assert struct.unpack(">II", header[16:]) == (int(command[0]), int(command[1]))
 
 
 def test_a_dead_link_stops_the_site(tmp_path: Any) -> None:

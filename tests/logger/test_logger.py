@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,14 +34,14 @@ rule bad:
 """
 
 
-def command(folder: Path, *arguments: str) -> dict:
-    (folder / "Snakefile").write_text(SNAKEFILE)
+def command(folder: Path, *arguments: str, snakefile: str = SNAKEFILE, cores: int = 2, lines: int = 40) -> dict:
+    (folder / "Snakefile").write_text(snakefile)
     path = os.pathsep.join([str(SCRIPTS), os.environ.get("PYTHONPATH", "")])
-    options = ["--cores", "2", "--keep-going", "--show-failed-logs", "--logger", "matrix", *arguments]
+    options = ["--cores", f"{cores}", "--keep-going", "--show-failed-logs", "--logger", "matrix", *arguments]
     return {
         "args": [sys.executable, "-m", "snakemake", *options],
         "cwd": folder,
-        "env": os.environ | {"PYTHONPATH": path, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+        "env": os.environ | {"PYTHONPATH": path, "TERM": "xterm", "COLUMNS": "120", "LINES": f"{lines}"},
     }
 
 
@@ -67,7 +68,7 @@ def test_reasons_are_said_where_they_are_asked_for(tmp_path: Path, option: str) 
 
 def test_on_a_terminal_there_are_bars_and_what_the_training_says(tmp_path: Path) -> None:
     pytest.importorskip("rich")
-    said = on_terminal(tmp_path)
+    said = _plain(on_terminal(tmp_path))
     assert re.search(r"good +\S*━\S* +0/1", said)
     assert re.search(r"all jobs +\S*━\S* +1/2", said)
     assert re.search(r"Training good\s+epoch 3/9  val_mae 0\.1 eV  eta 2 min", said)
@@ -76,10 +77,56 @@ def test_on_a_terminal_there_are_bars_and_what_the_training_says(tmp_path: Path)
     assert "Reason" not in said
 
 
-def on_terminal(folder: Path) -> str:
-    """What a run writes to a terminal, without colours and movements."""
+MANY = """
+RULES = [f"stage{k:02}" for k in range(14)]
+
+rule all:
+    input: expand("{rule}.txt", rule=RULES), expand("job{k}.txt", k=range(16))
+
+for name in RULES:
+    rule:
+        name: name
+        input: [] if name < "stage04" else "job2.txt"
+        output: f"{name}.txt"
+        priority: 9
+        shell: "touch {output}"
+
+rule many:
+    output: "job{k}.txt"
+    log: "job{k}.log"
+    message: "Training model {wildcards.k}"
+    shell: "echo 'epoch 1/9' > {log}; case {wildcards.k} in 0|1) sleep 1; exit 1;; esac; sleep 4; touch {output}"
+"""
+ANEW = re.compile(r"\r\x1b\[2K((?:\x1b\[1A\x1b\[2K)*)")  # back to the first line of the view
+
+
+def test_a_small_terminal_holds_what_failed_and_as_many_jobs_as_fit(tmp_path: Path) -> None:
+    """24 lines, 15 rules, 16 jobs of which two fail: what has no line is counted."""
+    pytest.importorskip("rich")
+    said = on_terminal(tmp_path, snakefile=MANY, cores=20, lines=24)
+    assert max(moves.count("1A") for moves in ANEW.findall(said)) < 24
+    states = [_plain(state).split("\r\n") for state in ANEW.split(said)[::2]]
+    (state, *_) = (lines for lines in states if _count(lines, "failed: Training model ") == 2)
+    assert _count(state, "done: stage00, stage01, stage02, stage03") == 1
+    assert _count(state, "all jobs ") == 1
+    hidden = re.search(r"^and (\d+) more at work$", "\n".join(state), re.MULTILINE)
+    assert _count(state, "Training model ") + int(hidden[1] if hidden else 0) == 14
+    assert _count(state, "Training model ") >= 7
+    assert "…" not in "".join(state), "cut off by rich itself"
+
+
+def _count(lines: list[str], start: str) -> int:
+    return sum(line.startswith(start) for line in lines)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text)
+
+
+def on_terminal(folder: Path, **kind: Any) -> str:
+    """What a run writes to a terminal."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen(**command(folder), stdout=theirs, stderr=theirs) as process:
+    with subprocess.Popen(**command(folder, **kind), stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         text = io.BytesIO()
         try:
@@ -89,7 +136,7 @@ def on_terminal(folder: Path) -> str:
             pass
         process.wait()
     os.close(ours)
-    return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text.getvalue().decode())
+    return text.getvalue().decode()
 
 
 @pytest.mark.parametrize(

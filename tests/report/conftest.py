@@ -3,7 +3,7 @@
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def published(results: Path) -> Path:
+def publish(results: Path, names: Iterable[str]) -> Path:
     """A folder of published predictions: one complete model, one that covers half of the crystals."""
     folder = results.parent / "published"
     folder.mkdir(exist_ok=True)
-    for name in N_TEST:
+    for name in names:
         fold = read_predictions(results / f"lite/{name}.predictions.parquet").folds[name, "test"]
         noise = np.random.default_rng(0).normal(size=len(fold.jid))
         for model, keep, scale in (("kgcnn_coGN", 1, 0.3), (HOSTILE, 2, 0.1)):
@@ -49,6 +48,23 @@ def published(results: Path) -> Path:
             with zipfile.ZipFile(path, "w") as archive:
                 archive.writestr(path.name.removesuffix(".zip"), text)
     return folder
+
+
+@pytest.fixture(scope="session")
+def published(results: Path) -> Path:
+    """Published predictions of the run's properties."""
+    return publish(results, N_TEST)
+
+
+@pytest.fixture(scope="session")
+def whole_matrix(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a page that compares all properties with published models."""
+    folder = tmp_path_factory.mktemp("whole") / "results"
+    write_results(folder, n_test=dict.fromkeys(PROPERTIES, 24), tiers=("lite", "cgcnn"))
+    for path in sorted(folder.glob("*/*.predictions.parquet")):
+        assert evaluate(folder, path) == 0
+    assert compare(folder, folder.parent / "report", settings=SETTINGS % publish(folder, PROPERTIES)) == 0
+    return (folder.parent / "report/comparison.html").as_uri()
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,12 @@
 """The page for everybody, in a real browser: contrast, narrow screens, keyboard and screen reader."""
 
+import re
 from importlib.resources import files
 from typing import Any
 
 import pytest
+
+from crystalmatrix.properties import PROPERTIES
 
 By = pytest.importorskip("selenium.webdriver.common.by").By
 
@@ -44,12 +47,58 @@ def test_a_narrow_screen_scrolls_only_within_its_tables(browser: Any, width: int
     assert browser.execute_script("return document.getElementById('parity').clientWidth") > 0.4 * width
 
 
+LAPTOP = {"width": 1300, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+
+
+def rows_on(chromium: Any, address: str, screen: dict[str, Any]) -> list[Any]:
+    """The rows of the answer on such a screen."""
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    chromium.get(address)
+    return chromium.find_elements(By.CSS_SELECTOR, "table.answer tbody tr")
+
+
+@pytest.mark.parametrize("screen", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_the_first_screen_shows_every_property(chromium: Any, whole_matrix: str, screen: dict[str, Any]) -> None:
+    rows = rows_on(chromium, whole_matrix, screen)
+    assert len(rows) == len(PROPERTIES)
+    assert [row.text.split("\n")[0] for row in rows if row.rect["y"] + row.rect["height"] > screen["height"]] == []
+    seen = [row.find_element(By.CSS_SELECTOR, part) for row in rows for part in ("th a", ".model b", ".mae b", "i")]
+    assert all(part.is_displayed() for part in seen)
+
+
+def test_a_phone_folds_a_property_to_two_lines(chromium: Any, whole_matrix: str) -> None:
+    rows = rows_on(chromium, whole_matrix, PHONE)
+    line = chromium.execute_script("return parseFloat(getComputedStyle(document.body).lineHeight)")
+    assert all(2 * line < row.rect["height"] < 3 * line for row in rows)
+    button, interval = (rows[0].find_element(By.CSS_SELECTOR, part) for part in (".unfold", ".mae small"))
+    assert (button.get_attribute("aria-expanded"), interval.is_displayed()) == ("false", False)
+    button.click()
+    assert (button.get_attribute("aria-expanded"), interval.is_displayed()) == ("true", True)
+    assert rows[-1].rect["y"] + rows[-1].rect["height"] > PHONE["height"] - 100, "the control: folding is what fits"
+    button.click()
+    assert not interval.is_displayed()
+    rows[1].find_element(By.CSS_SELECTOR, "th a").click()
+    assert rows[1].find_element(By.CSS_SELECTOR, ".mae small").is_displayed(), "its address unfolds it too"
+
+
+def test_a_laptop_folds_nothing(chromium: Any, whole_matrix: str) -> None:
+    (row, *_) = rows_on(chromium, whole_matrix, LAPTOP)
+    assert all(part.is_displayed() for part in row.find_elements(By.CSS_SELECTOR, ".more"))
+    assert not row.find_element(By.CSS_SELECTOR, ".unfold").is_displayed()
+
+
 def test_a_phone_says_what_its_numbers_are(browser: Any) -> None:
     """The headings of the columns are gone there; on a laptop, the control, they say it."""
-    script = "return getComputedStyle(document.querySelector('table.answer tbody td:last-child'), '::before').content"
-    assert browser.execute_script(script) == "none"
-    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    words = browser.find_elements(By.CSS_SELECTOR, ".phone")
+    axis = [text.get_attribute("textContent") for text in browser.find_elements(By.CSS_SELECTOR, "thead .strip text")]
+    assert not any(word.is_displayed() for word in words)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    browser.find_element(By.CSS_SELECTOR, ".unfold").click()
+    above, lines, *_ = (word.text for word in words if word.is_displayed())
+    assert "mean absolute error" in above
+    assert re.findall(r"[\d.]+", lines) == [label.split()[0] for label in axis]
+    script = "return getComputedStyle(document.querySelector('table.answer .ids'), '::before').content"
     assert browser.execute_script(script) == '"test ids "'
 
 

@@ -212,7 +212,7 @@ def test_an_address_opens_the_page_at_a_property(chromium: Any, report: Path) ->
     assert chromium.get_log("browser") == []
 
 
-def test_every_model_leads_to_its_log_and_metrics(browser: Any) -> None:
+def test_every_model_leads_to_its_card_log_and_metrics(browser: Any) -> None:
     browser.execute_script("document.getElementById('models').open = false")
     for link in browser.find_elements(By.CSS_SELECTOR, "table.answer .path a"):
         model = link.text.removeprefix("results/").removesuffix(".pt")
@@ -220,7 +220,9 @@ def test_every_model_leads_to_its_log_and_metrics(browser: Any) -> None:
         row = browser.find_element(By.ID, link.get_attribute("href").partition("#")[2])
         assert row.is_displayed()
         files = [a.get_attribute("href") for a in row.find_elements(By.TAG_NAME, "a")]
-        ends = [] if model.startswith("composition") else [f"/logs/train/{model}.log", f"/{model}.metrics.json"]
+        ends = [f"/{model}.md", f"/logs/train/{model}.log", f"/{model}.metrics.json"]
+        if model.startswith("composition"):
+            ends = [f"/logs/{model}.log", f"/{model}.metrics.json"]
         assert [file.endswith(end) for file, end in zip(files, ends, strict=True)] == [True] * len(ends)
 
 

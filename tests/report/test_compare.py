@@ -16,6 +16,7 @@ from report_run import HOSTILE, N_TEST, SETTINGS, compare, evaluate
 from synthetic_results import write_results
 
 from crystalmatrix.contracts.document import CHECKSUM
+from crystalmatrix.evaluation.bootstrap import FEWEST
 from crystalmatrix.evaluation.predictions import read_predictions
 from crystalmatrix.files import read_json, sha256, write_json, write_text
 from crystalmatrix.report.page import content_security_policy
@@ -54,7 +55,7 @@ def test_the_page_asks_nothing_of_the_network(page: str) -> None:
     links = _Links()
     links.feed(page)
     assert [target for target in links.loads if not target.startswith("data:")] == []
-    own = re.compile(r"#.*|\.\./logs/train/.*\.log|\.\./(?!release/)[^/]+/[^/]+\.metrics\.json")  # every run has them
+    own = re.compile(r"#.*|\.\./logs/.*\.log|\.\./[^/]+/[^/]+\.(metrics\.json|md)")  # every run has them
     assert {target for target in links.leads if not own.fullmatch(target)} == {"comparison.csv", "comparison.json"}
     assert "@import" not in page
     assert not re.search(r"url\(", page)
@@ -289,6 +290,21 @@ def test_the_better_model_of_a_pair_is_named(page: str) -> None:
     words = re.findall(r"</i><b>([^<]+)</b><small>", section)
     assert all(text == "no clear difference" or text.endswith(" better") for text in words)
     assert {"lite better", "no clear difference"} & set(words)
+    assert "too few crystals" not in section
+
+
+def test_nothing_is_said_of_too_few_crystals(tmp_path: Path) -> None:
+    write_results(tmp_path, n_test={"band_gap": 60, "spillage": FEWEST - 1}, tiers=("lite", "cgcnn"))
+    for path in sorted(tmp_path.glob("*/*.predictions.parquet")):
+        assert evaluate(tmp_path, path) == 0
+    assert compare(tmp_path, tmp_path / "report") == 0
+    page = (tmp_path / "report/comparison.html").read_text()
+    section = page.partition('<section id="ablation">')[2].partition("</section>")[0]
+    rows = [row for row in section.split("<tr>") if "Spin-orbit spillage" in row]
+    assert {word for row in rows for word in re.findall(r"</i><b>([^<]+)</b>", row)} == {"too few crystals"}
+    answer = page.partition('<tr id="spillage">')[2].partition("</tr>")[0]
+    assert "too few crystals" in answer
+    assert "not distinguishable" not in answer
 
 
 def test_a_table_of_twins_that_says_nothing_is_a_sentence(

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from crystalmatrix.elements import SYMBOLS, position
 from crystalmatrix.evaluation import breakdown
-from crystalmatrix.evaluation.bootstrap import Difference
+from crystalmatrix.evaluation.bootstrap import FEWEST, Difference
 from crystalmatrix.report import text
+from crystalmatrix.report.answer import lines_of
 from crystalmatrix.report.explorer import encode_floats, encode_integers
 from crystalmatrix.report.svg import Drawing, Scale, tick_label
 
@@ -45,12 +46,22 @@ def test_duration(seconds: float | None, shown: str) -> None:
     assert text.duration(seconds) == shown
 
 
-@given(finite, finite, finite)
-def test_a_difference_is_claimed_only_where_the_interval_excludes_zero(a: float, b: float, c: float) -> None:
+@given(finite, finite, finite, st.integers(1, 20))
+def test_a_difference_is_claimed_only_where_the_interval_excludes_zero(a: float, b: float, c: float, n: int) -> None:
     low, mean, high = sorted((a, b, c))
-    sentence = text.against("coGN", Difference(10, mean, low, high), 4)
-    assert sentence.startswith("not distinguishable") == (low <= 0 <= high)
-    assert sentence.startswith("better") == (high < 0)
+    difference = Difference(n, mean, low, high)
+    few, claimed = n < FEWEST, low > 0 or high < 0
+    said = text.TOO_FEW if few else "not distinguishable" if not claimed else "better" if high < 0 else "worse"
+    assert text.verdict(difference) == said
+    assert bool(text.size(difference, 4)) == (claimed and not few)
+
+
+@pytest.mark.parametrize(
+    ("low", "values"), [(0.02, "3, 10, 30 and 100"), (0.005, "1, 10 and 100"), (0.001, "0.1, 1, 10 and 100")]
+)
+def test_the_lines_of_a_chart_are_named_as_they_are_drawn(low: float, values: str) -> None:
+    scale = Scale(low, 1.3, 0, 100, log=True)
+    assert lines_of(scale) == f"lines: {values}\N{NO-BREAK SPACE}% of the error of the best constant"
 
 
 @given(st.floats(1e-6, 1e6), st.floats(1.05, 1e6), st.booleans())

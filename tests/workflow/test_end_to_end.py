@@ -4,6 +4,7 @@ Each test starts from the finished run and puts back what it changes.
 """
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -83,7 +84,7 @@ def put_back(finished: Path) -> Iterator[None]:
 def test_every_declared_file_is_there(finished: Path) -> None:
     results = finished / "results"
     for task in TASKS:
-        for ending in ("pt", "predictions.parquet", "metrics.json"):
+        for ending in ("pt", "predictions.parquet", "metrics.json", "md"):
             assert (results / f"cgcnn/{task}.{ending}").is_file()
         assert (results / f"benchmarks/train/cgcnn/{task}.tsv").is_file()
     for name in ("comparison.html", "comparison.json", "comparison.csv"):
@@ -93,6 +94,13 @@ def test_every_declared_file_is_there(finished: Path) -> None:
         assert list((results / "leaderboard" / name).glob("*.csv.zip"))
         assert (results / f"composition/{name}.metrics.json").is_file()
     assert not list(finished.rglob("*.part"))
+
+
+def test_every_link_of_the_page_leads_to_a_file(finished: Path) -> None:
+    page = finished / "results/report/comparison.html"
+    files = [link for link in re.findall(r'<a href="([^"]+)"', page.read_text()) if not link.startswith("#")]
+    assert len(files) > 3 * len(TASKS), "the control: card, log and metrics of each model are linked"
+    assert [link for link in files if not (page.parent / link).is_file()] == []
 
 
 def test_what_the_environment_holds_is_in_no_file(finished: Path) -> None:
@@ -148,9 +156,9 @@ def test_only_the_page_is_stale(finished: Path) -> None:
     [
         ("report/templates/style.css", {"compare"}),
         ("report/matrix.py", {"compare"}),
-        ("evaluation/metrics.py", {"evaluate", "compare", "leaderboard"}),
+        ("evaluation/metrics.py", {"evaluate", "cards", "compare", "leaderboard"}),
         ("training/loop.py", set()),
-        ("models/cgcnn.py", set()),
+        ("models/cgcnn.py", {"cards"}),
     ],
 )
 def test_change_of_the_code_behind_the_page_makes_it_again(finished: Path, file: str, stale: set[str]) -> None:
@@ -285,6 +293,8 @@ def test_release_and_taking_it_up_again(finished: Path, tmp_path: Path) -> None:
     assert jobs(result.stdout) == {"pretrained": 1, "total": 1}
     taken = (tmp_path / "results/cgcnn/multitask.pt").read_bytes()
     assert taken == (finished / "results/cgcnn/multitask.pt").read_bytes()
+    log = (tmp_path / "results/logs/train/cgcnn/multitask.log").read_text()
+    assert log == f"not trained here, but taken from {release}/cgcnn/multitask.pt\n"
 
 
 def test_snakemakes_own_report_holds_the_page(finished: Path) -> None:

@@ -25,12 +25,13 @@ class DiskError(UserError):
     """No room to write to."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'? (known: x, y, z)`, for the end of an error about an unknown name."""
+def nearest(name: str, known: Iterable[str], *, most: int | None = None) -> str:
+    """`; did you mean 'x'? (known: x, y, z)`, for the end of an error about an unknown name; `most`: names listed."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{hint} (known: {', '.join(known) or 'none'})"
+    more = ", ..." if len(known[:most]) < len(known) else ""
+    return f"{hint} (known: {', '.join(known[:most]) or 'none'}{more})"
 
 
 def one_line(text: str) -> str:

@@ -1,6 +1,6 @@
-"""The models that come with the project: models/<task>.pt here, else in the folder that the package is installed from.
+"""What comes with the project: models/<task>.pt here, else in the folder that the package is installed from; files.
 
-In: properties.  Out: paths.
+In: properties, names.  Out: paths.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,16 @@ from crystalmatrix.properties import MULTITASK, PROPERTIES
 T = TypeVar("T")
 MODELS = "models"
 PROJECT = Path(__file__).parents[2]
+
+
+def project_file(name: str) -> Path:
+    """A file of the project that no wheel holds, such as its config.yaml. Raises DataError."""
+    if not (path := PROJECT / name).is_file():
+        raise DataError(
+            f"this command needs the project's folder: found no {name} in {PROJECT}; "
+            "get a clone and install it in place: pip install -e ."
+        )
+    return path
 
 
 def shipped_folder(folder: Path | None = None) -> Path | None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from crystalmatrix.crystals.formats import LABELLED, file_kind, labelled_files, stem
 from crystalmatrix.data.entries import MISSING, read_number
@@ -90,7 +91,7 @@ def find_id_column(table: OwnTable, structures: Path) -> str:
         name = table.values(best)[known[best].index(False)]
         raise DataError(
             f"{table.path}, column {best!r}: {name!r} is no structure file in {structures}"
-            f"{nearest(name, sorted(names)[:20])}; add the file or leave out the row"
+            f"{nearest(name, names, most=20)}; add the file or leave out the row"
         )
     return best
 
@@ -109,19 +110,22 @@ def choose_columns(table: OwnTable, identity: str, said: list[str], *, ask: Ask 
     """What the user says, then what names say. Raises ConfigError, DataError."""
     numbers = [name for name in numbers_in(table) if name != identity]
     chosen = [_as_said(text, table, numbers) for text in said]
-    for name in [] if said else numbers:
+    for name in [] if said else table.columns:
         bare, unit = _split_unit(name)
-        if (found := _property_named(bare)) is not None:
-            chosen.append(_with_unit(table, name, found, unit, ask))
+        found = _property_named(bare)
+        if name == identity or found is None or set(table.values(name)) <= set(MISSING):
+            continue
+        _check_numbers(table, name, numbers)
+        chosen.append(_with_unit(table, name, found, unit, ask))
     for column in chosen:
         twice = [other.column for other in chosen if other.quantity == column.quantity]
         if len(twice) > 1:
             raise ConfigError(
                 f"{table.path}: columns {', '.join(map(repr, twice))} would all be {column.quantity}, expected one; "
-                f"say which: --property {twice[0]}={column.quantity}"
+                f"say which: --property {quote(f'{twice[0]}={column.quantity}')}"
             )
     if not chosen:
-        example = f"--property {numbers[0]}=band_gap" if numbers else "a column of numbers"
+        example = f"--property {quote(f'{numbers[0]}=band_gap')}" if numbers else "a column of numbers"
         raise DataError(
             f"{table.path}: no column has the name of a property (known: {', '.join(PROPERTIES)}); found "
             f"{', '.join(table.columns)}; expected {example}"
@@ -138,12 +142,21 @@ def _as_said(text: str, table: OwnTable, numbers: list[str]) -> Column:
         raise ConfigError(f"--property {text}: {table.path} has no column {column!r}{nearest(column, table.columns)}")
     if name not in PROPERTIES:
         raise ConfigError(f"--property {text}: unknown property {name!r}{nearest(name, PROPERTIES)}")
-    if column not in numbers:
-        bad = next((value for value in table.values(column) if value not in MISSING and read_number(value) is None), "")
-        raise DataError(f"{table.path}, column {column!r}: found {bad!r}, expected numbers or empty fields")
+    _check_numbers(table, column, numbers)
     if unit is None:
         return _with_unit(table, column, name, _split_unit(column)[1], None)
     return Column(column, name, _known_unit(unit, name, where=f"--property {text}"))
+
+
+def _check_numbers(table: OwnTable, column: str, numbers: list[str]) -> None:
+    """Raise DataError for a column that is none of `numbers`, with the first field that is no number."""
+    if column in numbers:
+        return
+    bad = next((value for value in table.values(column) if value not in MISSING and read_number(value) is None), "")
+    raise DataError(
+        f"{table.path}, column {column!r}: found {bad!r}, expected numbers or empty fields; correct it, or say by "
+        "--property which columns hold what"
+    )
 
 
 def _with_unit(table: OwnTable, column: str, name: str, unit: str, ask: Ask | None) -> Column:

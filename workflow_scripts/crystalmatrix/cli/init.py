@@ -4,6 +4,7 @@ In: a .csv table, a folder.  Out: NAME/config.yaml and NAME/data.json.zip, the c
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -33,35 +34,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from crystalmatrix.cli.columns import choose_columns, find_id_column, numbers_in
-    from crystalmatrix.cli.configuration import choose_splits, config_text
-    from crystalmatrix.cli.own_data import check_place, labelled_entries, read_own_table, write_own
-    from crystalmatrix.shipped import PROJECT
-    from crystalmatrix.words import counted
+    from crystalmatrix.cli.columns import choose_columns, find_id_column
+    from crystalmatrix.cli.configuration import config_text
+    from crystalmatrix.cli.own_data import (
+        check_place,
+        labelled_entries,
+        read_own_table,
+        records_of,
+        without_row,
+        write_own,
+    )
+    from crystalmatrix.cli.own_splits import choose_splits, count_labels
+    from crystalmatrix.contracts.columns import JID
+    from crystalmatrix.shipped import project_file
+    from crystalmatrix.words import counted, named
 
+    snakefile = project_file("Snakefile")
     check_place(arguments.name, table=arguments.table, structures=arguments.structures)
     table = read_own_table(arguments.table)
     identity = find_id_column(table, arguments.structures)
     chosen = choose_columns(table, identity, arguments.property, ask=_ask if sys.stdin.isatty() else None)
     entries = labelled_entries(table, identity, chosen, arguments.structures)
-    splits = choose_splits(entries, [column.quantity for column in chosen])
+    records = records_of(entries)
+    splits = choose_splits(records.table, [column.quantity for column in chosen])
+    unused = [name for name in table.columns if name not in {identity, *(column.column for column in chosen)}]
     text = config_text(
         (arguments.name / "data.json.zip").resolve(),
         chosen,
         splits,
-        entries,
+        records,
         origin=f"{arguments.table} and {arguments.structures}",
-        unused=[name for name in numbers_in(table) if name not in {identity, *(column.column for column in chosen)}],
+        unused=unused,
     )
     write_own(arguments.name, entries, text)
+    labels = count_labels(records.table, [column.quantity for column in chosen])
     for column in chosen:
-        print(
-            f"column {column.column!r}: {column.quantity} in {column.unit}" + (column.remark and f" ({column.remark})")
-        )
+        remark = column.remark and f" ({column.remark})"
+        n = counted(labels[column.quantity], "label")
+        print(f"column {column.column!r}: {column.quantity} in {column.unit}{remark}, {n}")
+    if unused:
+        print(f"not used, unless --property says what they hold: {', '.join(map(repr, unused))}")
+    if files := without_row(entries):
+        print(f"{counted(len(files), 'structure')} without a row in {arguments.table}: {named(files)}")
+    if dropped := records.dropped.num_rows:
+        print(f"{counted(dropped, 'structure')} that cannot be read: {named(records.dropped[JID].to_pylist())}")
     print(f"splits: {splits.scheme}, {splits.reason}")
-    print(f"wrote {arguments.name / 'config.yaml'}: {counted(len(entries), 'crystal')}. Train and compare:")
-    snakefile = "" if Path("Snakefile").exists() else f"--snakefile {PROJECT / 'Snakefile'} "
-    print(f"  snakemake {snakefile}--directory {arguments.name} --configfile {arguments.name}/config.yaml --cores all")
+    print(f"wrote {arguments.name / 'config.yaml'}: {counted(records.table.num_rows, 'crystal')}. Train and compare:")
+    name = shlex.quote(str(arguments.name))
+    where = "" if Path("Snakefile").exists() else f"--snakefile {shlex.quote(str(snakefile))} "
+    config = shlex.quote(f"{arguments.name}/config.yaml")
+    print(f"  snakemake {where}--directory {name} --configfile {config} --cores all")
     return 0
 
 

@@ -10,13 +10,17 @@ from typing import Any
 
 from crystalmatrix.cli.columns import Column, OwnTable
 from crystalmatrix.data.archive import write_entries
-from crystalmatrix.data.entries import read_number
+from crystalmatrix.data.entries import fields_of, read_number
 from crystalmatrix.data.folder import folder_entries
 from crystalmatrix.data.labels_table import read_rows
+from crystalmatrix.data.parallel import WORTH_WORKERS, available_cores
+from crystalmatrix.data.records import Records, build_records
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import write_text
+from crystalmatrix.properties import PROPERTIES
 
 ID_KEY = "jid"
+EXCEL = (".xlsx", ".xls", ".xlsm", ".ods")
 DATA, CONFIG = "data.json.zip", "config.yaml"
 
 
@@ -38,6 +42,8 @@ def check_place(name: Path, *, table: Path, structures: Path) -> None:
 
 def read_own_table(path: Path) -> OwnTable:
     """Raises DataError."""
+    if path.suffix.lower() in EXCEL:
+        raise DataError(f"--from {path}: an Excel file, expected a .csv table; save it as .csv")
     columns, rows = read_rows(path)
     table = OwnTable(path, columns, list(rows))
     if not table.rows:
@@ -59,6 +65,17 @@ def labelled_entries(table: OwnTable, identity: str, chosen: list[Column], struc
             return list(folder_entries(structures, id_key=ID_KEY, table=ours))
         except DataError as error:
             raise DataError(str(error).replace(str(ours), str(table.path))) from None
+
+
+def records_of(entries: list[dict[str, Any]]) -> Records:
+    """The crystals as the data stage will check them."""
+    workers = available_cores() if len(entries) > WORTH_WORKERS else 1
+    return build_records(entries, id_key=ID_KEY, fields=fields_of({}), workers=workers)
+
+
+def without_row(entries: list[dict[str, Any]]) -> list[str]:
+    """The ids of crystals that no row of the table names."""
+    return [entry[ID_KEY] for entry in entries if not set(PROPERTIES) & entry.keys()]
 
 
 def write_own(name: Path, entries: list[dict[str, Any]], config: str) -> None:

@@ -100,16 +100,17 @@ def configuration(overlay: Path | None) -> "Config":
     import yaml
 
     from crystalmatrix.config import load
-    from crystalmatrix.shipped import PROJECT
+    from crystalmatrix.shipped import project_file
 
+    base = project_file("config.yaml")
     if overlay is None:
-        return load(PROJECT / "config.yaml")
+        return load(base)
     if not overlay.is_file():
         what = "a folder" if overlay.is_dir() else "not found"
         raise DataError(f"--configfile {overlay}: {what}, expected a YAML file laid over config.yaml")
     try:
         content = yaml.safe_load(overlay.read_text(encoding="utf-8"))
-        return load(PROJECT / "config.yaml", content)
+        return load(base, content)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{overlay}: not valid YAML: {' '.join(str(error).split())}") from None
     except ConfigError as error:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from crystalmatrix.config import ExtraConfig
 from crystalmatrix.contracts import columns as c
+from crystalmatrix.data.folds import TRAINS, FoldNumbers, Folds, held_out
 from crystalmatrix.data.leakage import Signatures
 from crystalmatrix.data.nearest import Nearest
 from crystalmatrix.data.official import official_folds, official_properties
@@ -54,8 +55,10 @@ def own(records: pa.Table, names: Sequence[str]) -> pa.Table:
     return records.filter(pa.array([not _is_extra(jid, names) for jid in records[c.JID].to_pylist()]))
 
 
-def extra_of(records: pa.Table, folds: dict[str, dict[str, str]], sources: Sequence[ExtraConfig]) -> Extra:
-    """See the head of this file. `folds`: {property: {id: fold}} of the crystals of data.source."""
+def extra_of(records: pa.Table, folds: Folds, sources: Sequence[ExtraConfig]) -> Extra:
+    """See the head of this file. `folds`: of the crystals of data.source, with which the records begin."""
+    if not sources:
+        return Extra([], [], {})
     jids: list[str] = records[c.JID].to_pylist()
     names = [source.name for source in sources]
     candidates = [row for row, jid in enumerate(jids) if _is_extra(jid, names)]
@@ -71,7 +74,7 @@ def extra_of(records: pa.Table, folds: dict[str, dict[str, str]], sources: Seque
             rows = [row for row in of_source if not np.isnan(values[row])]
             offset = np.zeros(len(rows))
             if source.offset != "none" and rows:
-                twin = _twins_in_training(rows, jids, groups, folds[name])
+                twin = _twins_in_training(rows, groups, folds[name])
                 offset, n_pairs = _offset(records, values, rows, twin, by_composition=source.offset == "composition")
                 found.pairs[source.name][name] = n_pairs
             found.rows.extend((jids[row], name, source.weight, o) for row, o in zip(rows, offset.tolist(), strict=True))
@@ -96,23 +99,23 @@ def _removed(
     jids: list[str],
     groups: list[tuple[str, int | None]],
     candidates: list[int],
-    folds: dict[str, dict[str, str]],
+    folds: Folds,
 ) -> list[Removed]:
-    held_out = {jid for fold_of in folds.values() for jid, fold in fold_of.items() if fold != c.TRAIN}
+    held_out_rows = np.flatnonzero(held_out(folds)).tolist()
+    held_out_ids = {jids[row] for row in held_out_rows}
     official = {jid for name in official_properties() for jid, fold in official_folds(name).items() if fold != c.TRAIN}
     of_formula: dict[str, list[int]] = defaultdict(list)
     of_group: dict[tuple[str, int | None], int] = {}
-    for row, jid in enumerate(jids):
-        if jid in held_out:
-            of_formula[groups[row][0]].append(row)
-            of_group.setdefault(groups[row], row)
+    for row in held_out_rows:
+        of_formula[groups[row][0]].append(row)
+        of_group.setdefault(groups[row], row)
     near_ones: dict[str, Nearest] = {}  # by formula
     signatures = Signatures(records)
     removed = []
     for row in candidates:
         identity = jids[row].partition(SEPARATOR)[2]
         formula = groups[row][0]
-        if identity in held_out or identity in official:
+        if identity in held_out_ids or identity in official:
             removed.append(Removed(jids[row], identity, SAME_ID))
         elif groups[row] in of_group:
             removed.append(Removed(jids[row], jids[of_group[groups[row]]], SAME_GROUP))
@@ -126,11 +129,9 @@ def _removed(
     return removed
 
 
-def _twins_in_training(
-    rows: list[int], jids: list[str], groups: list[tuple[str, int | None]], fold_of: dict[str, str]
-) -> list[int | None]:
+def _twins_in_training(rows: list[int], groups: list[tuple[str, int | None]], fold: FoldNumbers) -> list[int | None]:
     """For each row a training crystal with its composition and space group, or None."""
-    training = {groups[row]: row for row, jid in enumerate(jids) if fold_of.get(jid) == c.TRAIN}
+    training = {groups[row]: row for row in np.flatnonzero(fold == TRAINS).tolist()}
     return [training.get(groups[row]) for row in rows]
 
 

@@ -29,8 +29,8 @@ from crystalmatrix.data.entries import READER_NOTES
 from crystalmatrix.data.labels_table import Row, read_labels
 from crystalmatrix.elements import SYMBOLS
 from crystalmatrix.errors import DataError, one_line
+from crystalmatrix.words import named
 
-NAMED = 5  # files passed over that are named in a message
 _PLACE = re.compile(r"(.*)@(\d{1,9})")
 
 Rows = dict[int | None, Row]  # of one file: the labels of its k-th crystal, or of its only one under None
@@ -59,8 +59,9 @@ def folder_entries(folder: Path, *, id_key: str, table: Path | None = None) -> I
 def _say_passed_over(folder: Path, used: list[Path]) -> None:
     others = [one_line(printable(Path(path.name))) for path in sorted(folder.iterdir()) if path not in used]
     if others:
-        named = ", ".join(others[:NAMED]) + (" ..." if len(others) > NAMED else "")
-        print(f"{folder}: passed over {len(others)}, neither structures nor the table: {named}", file=sys.stderr)
+        print(
+            f"{folder}: passed over {len(others)}, neither structures nor the table: {named(others)}", file=sys.stderr
+        )
 
 
 def _rows_of_files(table: Path, files: list[Path]) -> dict[Path, Rows]:

@@ -38,14 +38,14 @@ def read_outliers(path: Path, splits: SplitsMetadata) -> "pd.DataFrame":
 def find_outliers(records: pa.Table, splits: pa.Table) -> list[tuple[str, str, float, float]]:
     """Training labels whose robust score exceeds the threshold."""
     found = []
-    row_of = {jid: row for row, jid in enumerate(records[c.JID].to_pylist())}
     for name, row in PROPERTIES.items():
-        training = splits.filter((pc.field(c.PROPERTY) == name) & (pc.field(c.FOLD) == c.TRAIN))[c.JID].to_pylist()
-        rows = pa.array([row_of[jid] for jid in training], pa.int64())
-        values = records[name].take(rows).to_numpy()
+        training = splits.filter((pc.field(c.PROPERTY) == name) & (pc.field(c.FOLD) == c.TRAIN))[c.JID]
+        values = records[name].take(pc.index_in(training, value_set=records[c.JID])).to_numpy()
         scores = robust_scores(values, transform=row.transform)
         order = np.argsort(-np.abs(scores), kind="stable")
-        found += [(training[i], name, float(values[i]), float(scores[i])) for i in order if abs(scores[i]) > THRESHOLD]
+        order = order[: np.count_nonzero(np.abs(scores) > THRESHOLD)]
+        listed = training.take(order).to_pylist()
+        found += [(jid, name, float(values[i]), float(scores[i])) for jid, i in zip(listed, order, strict=True)]
     return found
 
 

@@ -9,7 +9,6 @@ grouped:  as random, but crystals of one composition and space group stay togeth
 """
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,31 +18,31 @@ from crystalmatrix.config import DataConfig
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.contracts.coverage import Coverage, FoldCounts, PropertyCoverage
 from crystalmatrix.data.extra import Extra
+from crystalmatrix.data.folds import FOLDS, NONE, TRAINS, FoldNumbers, Folds, held_out, numbers_of
 from crystalmatrix.data.leakage import group_numbers
 from crystalmatrix.data.official import most_held_out, official_folds, official_properties
 from crystalmatrix.errors import DataError
 from crystalmatrix.properties import PROPERTIES
 
-FOLDS = (c.TRAIN, c.VAL, c.TEST)
-Folds = dict[str, dict[str, str]]  # property: {jid: fold}, only labelled crystals
-
 
 def assign_folds(records: pa.Table, config: DataConfig) -> Folds:
     """Folds by the configured scheme. Raises DataError where no crystal is in any official fold."""
-    labelled = {name: _labelled(records, name) for name in PROPERTIES}
     if config.splits != "official":
-        fold_of = _drawn(records, config)
-        _check_none_empty(fold_of, config)
-        return {name: _restrict(fold_of, labelled[name]) for name in PROPERTIES}
-    folds = {name: _restrict(official_folds(name), labelled[name]) for name in PROPERTIES}
-    if not any(folds.values()):
+        fold = _drawn(records, config)
+        _check_none_empty(fold, config)
+        return {name: _labelled(records, name, fold) for name in PROPERTIES}
+    jids = records[c.JID]
+    folds = {name: _labelled(records, name, numbers_of(jids, official_folds(name))) for name in PROPERTIES}
+    if all((fold == NONE).all() for fold in folds.values()):
         raise DataError(
             f"data.splits: official, but none of the {records.num_rows} crystals is in a JARVIS-Leaderboard fold; "
             "expected ids like JVASP-1002; set data.splits to random or grouped"
         )
-    if lacking := [name for name in PROPERTIES if name not in official_properties() and labelled[name]]:
-        fold_of = _drawn(records, config) | _held_out_anywhere()
-        folds |= {name: _restrict(fold_of, labelled[name]) for name in lacking}
+    lacking = [name for name in PROPERTIES if name not in official_properties()]
+    if lacking := [name for name in lacking if records[name].null_count < records.num_rows]:
+        anywhere = numbers_of(jids, _held_out_anywhere())
+        fold = np.where(anywhere == NONE, _drawn(records, config), anywhere)
+        folds |= {name: _labelled(records, name, fold) for name in lacking}
     return folds
 
 
@@ -59,17 +58,18 @@ def _held_out_anywhere() -> dict[str, str]:
     return {jid: most_held_out(folds) for jid, folds in folds_of.items()}
 
 
-def _drawn(records: pa.Table, config: DataConfig) -> dict[str, str]:
-    """{id: fold}, drawn once over all crystals."""
+def _drawn(records: pa.Table, config: DataConfig) -> FoldNumbers:
+    """Drawn once over all crystals."""
     groups = group_numbers(records) if config.splits == "grouped" else np.arange(records.num_rows)
     drawn = draw_folds(groups, fractions=config.split_fractions, seed=config.split_seed)
-    return dict(zip(records[c.JID].to_pylist(), drawn.tolist(), strict=True))
+    return np.select([drawn == fold for fold in FOLDS], range(len(FOLDS))).astype(np.int8)
 
 
-def _check_none_empty(fold_of: dict[str, str], config: DataConfig) -> None:
-    if missing := set(FOLDS) - set(fold_of.values()):
+def _check_none_empty(fold: FoldNumbers, config: DataConfig) -> None:
+    held = [name for number, name in enumerate(FOLDS) if (fold == number).any()]
+    if missing := set(FOLDS) - set(held):
         raise DataError(
-            f"data.split_fractions: {len(fold_of)} crystals, split {config.splits}, leave no {min(missing)} fold at "
+            f"data.split_fractions: {len(fold)} crystals, split {config.splits}, leave no {min(missing)} fold at "
             f"{config.split_fractions}; expected a few in each: use more crystals or other fractions"
         )
 
@@ -92,24 +92,27 @@ def draw_folds(groups: NDArray[np.int64], *, fractions: tuple[float, float, floa
 
 def splits_table(records: pa.Table, folds: Folds, extra: Extra | None = None) -> pa.Table:
     """Long format, property by property in the order of the records, with the `strict` flag; then extra crystals."""
-    held_out = {jid for fold_of in folds.values() for jid, fold in fold_of.items() if fold != c.TRAIN}
-    rows: dict[str, list[Any]] = {name: [] for name in c.SPLITS.names}
-    for name, fold_of in folds.items():
-        jids = [jid for jid in records[c.JID].to_pylist() if jid in fold_of]
-        rows[c.JID] += jids
-        rows[c.PROPERTY] += [name] * len(jids)
-        rows[c.FOLD] += [fold_of[jid] for jid in jids]
-        rows[c.STRICT] += [fold_of[jid] != c.TRAIN or jid not in held_out for jid in jids]
-        rows[c.WEIGHT] += [None] * len(jids)
-        rows[c.OFFSET] += [None] * len(jids)
-    table = pa.table(rows, c.SPLITS)
-    if extra is None:
-        return table
-    more = [
-        {c.JID: jid, c.PROPERTY: name, c.FOLD: c.TRAIN, c.STRICT: True, c.WEIGHT: weight, c.OFFSET: offset}
-        for jid, name, weight, offset in extra.rows
-    ]
-    return pa.concat_tables([table, pa.Table.from_pylist(more, c.SPLITS)]).combine_chunks()
+    elsewhere = held_out(folds)
+    tables = []
+    for name, fold in folds.items():
+        rows = np.flatnonzero(fold != NONE)
+        number = fold[rows]
+        columns = {
+            c.JID: records[c.JID].take(rows),
+            c.PROPERTY: pa.repeat(name, len(rows)),
+            c.FOLD: pa.array(FOLDS).take(pa.array(number)),
+            c.STRICT: pa.array((number != TRAINS) | ~elsewhere[rows]),
+            c.WEIGHT: pa.nulls(len(rows), pa.float64()),
+            c.OFFSET: pa.nulls(len(rows), pa.float64()),
+        }
+        tables.append(pa.table(columns, c.SPLITS))
+    if extra is not None:
+        more = [
+            {c.JID: jid, c.PROPERTY: name, c.FOLD: c.TRAIN, c.STRICT: True, c.WEIGHT: weight, c.OFFSET: offset}
+            for jid, name, weight, offset in extra.rows
+        ]
+        tables.append(pa.Table.from_pylist(more, c.SPLITS))
+    return pa.concat_tables(tables).combine_chunks()
 
 
 def coverage(records: pa.Table, splits: pa.Table, *, scheme: str, extra: Extra | None = None) -> Coverage:
@@ -117,13 +120,15 @@ def coverage(records: pa.Table, splits: pa.Table, *, scheme: str, extra: Extra |
     held: dict[str, Counter[str]] = {name: Counter() for name in PROPERTIES}
     strict: Counter[str] = Counter()
     more: Counter[str] = Counter()
-    columns = (splits[name].to_pylist() for name in (c.PROPERTY, c.FOLD, c.STRICT, c.WEIGHT))
-    for name, fold, is_strict, weight in zip(*columns, strict=True):
-        if weight is not None:
-            more[name] += 1
-            continue
-        held[name][fold] += 1
-        strict[name] += fold == c.TRAIN and is_strict
+    kinds = splits.append_column("ours", splits[c.WEIGHT].is_null())
+    kinds = kinds.group_by([c.PROPERTY, c.FOLD, c.STRICT, "ours"]).aggregate([([], "count_all")])
+    for kind in kinds.to_pylist():
+        name, fold, n = kind[c.PROPERTY], kind[c.FOLD], kind["count_all"]
+        if kind["ours"]:
+            held[name][fold] += n
+            strict[name] += n * (fold == c.TRAIN and kind[c.STRICT])
+        else:
+            more[name] += n
     official = {
         name: Counter(official_folds(name).values()) if scheme == "official" else Counter() for name in PROPERTIES
     }
@@ -147,9 +152,6 @@ def _counts(folds: Counter[str]) -> FoldCounts:
     return FoldCounts(**{fold: folds[fold] for fold in FOLDS})
 
 
-def _labelled(records: pa.Table, name: str) -> list[str]:
-    return records[c.JID].filter(records[name].is_valid()).to_pylist()
-
-
-def _restrict(fold_of: dict[str, str], jids: list[str]) -> dict[str, str]:
-    return {jid: fold_of[jid] for jid in jids if jid in fold_of}
+def _labelled(records: pa.Table, name: str, fold: FoldNumbers) -> FoldNumbers:
+    """NONE where there is no label."""
+    return np.where(records[name].is_valid().to_numpy(), fold, np.int8(NONE))

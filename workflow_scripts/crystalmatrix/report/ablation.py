@@ -5,6 +5,7 @@ In: Inputs.  Out: what ablation.html.j2 shows: differences in percent of the sec
 
 from typing import Any
 
+from crystalmatrix.evaluation.bootstrap import FEWEST, Difference
 from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board, model_label
 from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
@@ -24,7 +25,7 @@ def ablation(inputs: Inputs) -> dict[str, Any]:
         ("tiers", "Tier against tier, single-task models", ladder),
         ("baselines", "Networks against the baselines, single-task models", against),
     ]
-    return {"tables": [_table(inputs, *table) for table in tables if table[2]]}
+    return {"fewest": FEWEST, "tables": [_table(inputs, *table) for table in tables if table[2]]}
 
 
 def _table(inputs: Inputs, name: str, title: str, pairs: list[tuple[str, str]]) -> dict[str, Any]:
@@ -44,6 +45,13 @@ def _short(key: str) -> str:
     return {CONSTANT: "the constant", COMPOSITION: "composition"}.get(key, model_label(key))
 
 
+def _words(difference: Difference, first: str, second: str) -> str:
+    """Which of the two is better; of too few crystals that they are too few."""
+    if difference.n < FEWEST:
+        return text.TOO_FEW
+    return _WORDS[difference.verdict].format(first=_short(first), second=_short(second))
+
+
 def _cell(board: Board, first: str, second: str) -> dict[str, Any] | None:
     if first not in board.errors or second not in board.errors or board.mae(second) == 0:
         return None
@@ -55,7 +63,7 @@ def _cell(board: Board, first: str, second: str) -> dict[str, Any] | None:
         "percent": ("+" if difference.mean > 0 else "") + text.percent(difference.mean / reference, places),
         "interval": text.interval(low, high, places),
         "verdict": difference.verdict,
-        "words": _WORDS[difference.verdict].format(first=_short(first), second=_short(second)),
+        "words": _words(difference, first, second),
         "mark": text.VERDICT_MARKS[difference.verdict],
         "sort": difference.mean / reference,
     }

@@ -8,14 +8,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crystalmatrix.evaluation.bootstrap import FEWEST, Difference
+from crystalmatrix.evaluation.bootstrap import FEWEST
 from crystalmatrix.evaluation.comparison import COMPOSITION, CONSTANT, Board, model_label
 from crystalmatrix.report import text
 from crystalmatrix.report.inputs import Inputs
-from crystalmatrix.report.svg import Drawing, Scale
+from crystalmatrix.report.svg import Drawing, Scale, tick_label
 from crystalmatrix.words import counted
 
 _WIDTH, _HEIGHT = 230, 26
+_TICKS = 4
 
 
 def answer(inputs: Inputs) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def answer(inputs: Inputs) -> dict[str, Any]:
     return {
         "rows": [_row(inputs, name, board, scale) for name, board in inputs.boards.items()],
         "axis": _axis(scale),
+        "lines": lines_of(scale),
         "verdicts": verdicts,
         "reference": "the best published model" if verdicts["n"] else "the best constant",
         "source": Path(inputs.source.source).name,
@@ -42,10 +44,10 @@ def _row(inputs: Inputs, name: str, board: Board, scale: Scale) -> dict[str, Any
     places = row_decimals(board)
     common = board.common
     best = common.best_published
-    against_best = _claim(board.label(best), common.difference(key, best), places) if best else None
-    baselines = {"the best constant": _claim("the best constant", board.difference(key, CONSTANT), places)}
+    baselines = {"constant": board.difference(key, CONSTANT)}
     if COMPOSITION in board.ours and key != COMPOSITION:
-        baselines["the composition alone"] = _claim("the composition", board.difference(key, COMPOSITION), places)
+        baselines["composition"] = board.difference(key, COMPOSITION)
+    against = common.difference(key, best) if best else baselines["constant"]
     path = key if "/" in key else f"{key}/{name}"
     return {
         "name": name,
@@ -58,9 +60,15 @@ def _row(inputs: Inputs, name: str, board: Board, scale: Scale) -> dict[str, Any
         "mae": text.number(board.mae(key), places),
         "interval": text.interval(low, high, places),
         "strip": _strip(board, scale),
-        "claim": against_best or baselines["the best constant"],
+        "claim": {
+            "verdict": against.verdict,
+            "mark": text.VERDICT_MARKS[against.verdict],
+            "word": text.verdict(against),
+            "published": best is not None,
+            "size": text.size(against, places),
+        },
         "references": _references(board, places),
-        "unbeaten": ", ".join(name for name, claim in baselines.items() if claim["verdict"] != "better"),
+        "unbeaten": " or ".join(name for name, found in baselines.items() if found.verdict != "better"),
         "ids": text.count(board.n),
         "official": text.count(inputs.n_official(name)) if inputs.n_official(name) else None,
         "complete": inputs.n_official(name) == board.n,
@@ -83,14 +91,6 @@ def _references(board: Board, places: int) -> str:
 def row_decimals(board: Board) -> int:
     """Decimals for every error of a property: three significant digits of its smallest."""
     return text.decimals([board.mae(key) for key in [*board.ours, *board.published]])
-
-
-def _claim(reference: str, difference: Difference, places: int) -> dict[str, str]:
-    return {
-        "verdict": difference.verdict,
-        "mark": text.VERDICT_MARKS[difference.verdict],
-        "sentence": text.against(reference, difference, places),
-    }
 
 
 def _count_verdicts(inputs: Inputs) -> dict[str, int]:
@@ -164,7 +164,7 @@ def _strip(board: Board, scale: Scale) -> Markup:
     label = f"MAE of {model_label(key)} is {text.percent(board.mae(key) / constant)} of the best constant's"
     drawing = Drawing(_WIDTH, _HEIGHT, label)
     middle = _HEIGHT / 2
-    for value in scale.ticks(4):
+    for value in scale.ticks(_TICKS):
         drawing.line(scale(value), 0, scale(value), _HEIGHT, "grid")
     drawing.line(scale(1), 0, scale(1), _HEIGHT, "constant")
     for other in board.ours:
@@ -181,6 +181,13 @@ def _strip(board: Board, scale: Scale) -> Markup:
 
 def _axis(scale: Scale) -> Markup:
     drawing = Drawing(_WIDTH, 16, "scale: share of the best constant's error")
-    for value in scale.ticks(4):
-        drawing.text(scale(value), 12, text.percent(value), "tick", "middle")
+    for value in scale.ticks(_TICKS):
+        drawing.text(scale(value), 12, f"{tick_label(100 * value)}\N{NO-BREAK SPACE}%", "tick", "middle")
     return drawing.markup("chart strip")
+
+
+def lines_of(scale: Scale) -> str:
+    """What the lines of the charts stand for, where no axis is drawn: `3, 10, 30 and 100 % of the error of ...`."""
+    *others, last = (tick_label(100 * value) for value in scale.ticks(_TICKS))
+    values = f"{', '.join(others)} and {last}" if others else last
+    return f"lines: {values}\N{NO-BREAK SPACE}% of the error of the best constant"

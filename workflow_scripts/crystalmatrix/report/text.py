@@ -6,7 +6,7 @@ In: numbers in physical units.  Out: text with as many digits as the numbers car
 import math
 from collections.abc import Iterable
 
-from crystalmatrix.evaluation.bootstrap import Difference
+from crystalmatrix.evaluation.bootstrap import FEWEST, Difference
 
 JOULES_PER_KWH = 3.6e6
 MINUS = "\N{MINUS SIGN}"
@@ -71,12 +71,19 @@ def interval(low: float, high: float, places: int) -> str:
 
 
 VERDICT_MARKS = {"better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}", "tied": "≈"}
+TOO_FEW = "too few crystals"
 
 
-def against(reference: str, difference: Difference, places: int) -> str:
-    """One sentence, which claims a difference only where the paired interval excludes zero."""
+def verdict(difference: Difference) -> str:
+    """`better` or `worse` only where the paired interval excludes zero; of fewer than FEWEST crystals nothing."""
+    if difference.n < FEWEST:
+        return TOO_FEW
+    return "not distinguishable" if difference.verdict == "tied" else difference.verdict
+
+
+def size(difference: Difference, places: int) -> str:
+    """`0.0045 (0.0020 to 0.0070)`; nothing where no difference is claimed."""
     if difference.verdict == "tied":
-        return f"not distinguishable from {reference}"
-    size = f"{number(abs(difference.mean), places)}"
+        return ""
     smallest, largest = sorted((abs(difference.low), abs(difference.high)))
-    return f"{difference.verdict} than {reference} by {size} ({interval(smallest, largest, places)})"
+    return f"{number(abs(difference.mean), places)} ({interval(smallest, largest, places)})"

@@ -91,7 +91,7 @@ def _cost(inputs: Inputs, model: ModelPredictions) -> dict[str, Any]:
     return {
         "tier": model.tier,
         "path": f"{model.tier}/{model.task}",
-        "trained": model.tier != COMPOSITION,
+        "files": _files(model),
         "task": "all properties" if model.is_multitask else inputs.boards[model.task].quantity.label,
         "architecture": facts.architecture,
         "parameters": facts.n_parameters,
@@ -105,6 +105,14 @@ def _cost(inputs: Inputs, model: ModelPredictions) -> dict[str, Any]:
         "device": facts.device,
         "ratio": _mean_ratio(inputs, model),
     }
+
+
+def _files(model: ModelPredictions) -> dict[str, str]:
+    """What lies around the page for a model, by its address from there; the composition baseline is no file."""
+    path = f"{model.tier}/{model.task}"
+    if model.tier == COMPOSITION:
+        return {"log": f"../logs/{path}.log", "metrics": f"../{path}.metrics.json"}
+    return {"card": f"../{path}.md", "log": f"../logs/train/{path}.log", "metrics": f"../{path}.metrics.json"}
 
 
 def _mean_ratio(inputs: Inputs, model: ModelPredictions) -> float:

@@ -65,6 +65,32 @@ for (const input of document.querySelectorAll(".modes input")) {
   });
 }
 
+// a phone shows two lines of each row of the answer; the rest unfolds by a button, or by the property's address
+const answers = document.querySelector("table.answer");
+
+function unfold(row, open) {
+  row.classList.toggle("open", open);
+  row.querySelector(".unfold").setAttribute("aria-expanded", open);
+}
+
+function unfoldNamed() {
+  const row = document.getElementById(location.hash.slice(1));
+  if (row && row.matches("table.answer tbody tr")) unfold(row, true);
+}
+
+for (const row of answers.tBodies[0].rows) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "unfold";
+  button.setAttribute("aria-label", "More on " + row.cells[0].querySelector("a").textContent);
+  button.addEventListener("click", () => unfold(row, !row.classList.contains("open")));
+  row.querySelector(".against").append(button);
+  unfold(row, false);
+}
+answers.classList.add("folding");
+addEventListener("hashchange", unfoldNamed);
+unfoldNamed();
+
 // tables wider than the screen scroll by the arrow keys too; those that fit are no stop of the tab key
 const scrolled = new ResizeObserver((entries) => {
   for (const { target } of entries) {
