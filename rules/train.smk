@@ -61,8 +61,9 @@ rule train:
         init=lambda wildcards, input: f"--init {quote(str(input.init))}" if input.init else "",
     message:
         "Training {wildcards.tier}/{wildcards.task} (a line an epoch: {log})"
+    # exec: no shell that a signal ends at once, before the trainer has saved its state, and with it a job of a cluster.
     shell:
-        "env $ALLOCATOR python"
+        "exec env $ALLOCATOR python"
         " $([ {resources.gpu} -gt 1 ] && echo -m torch.distributed.run --standalone --nproc-per-node {resources.gpu} --)"
         ' "$SCRIPTS"/train.py --tier {wildcards.tier} --task {wildcards.task} --settings {params.settings:q}'
         " --records {input.records} --splits {input.splits} --outliers {input.outliers} --features {input.features}"
