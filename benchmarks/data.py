@@ -26,7 +26,7 @@ from crystals import RAW, default_source
 ROOT = Path(__file__).parents[1]
 # Of files that do not name their columns as JARVIS does.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "megnet_part.json.zip": {"id_key": "id", "fields": {"formation_energy": "e_form", "band_gap": "gap pbe"}},
+    "megnet.json.zip": {"id_key": "id", "fields": {"formation_energy": "e_form", "band_gap": "gap pbe"}},
 }
 
 PANDAS = """

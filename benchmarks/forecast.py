@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from crystalmatrix.cli import forecast, plan
+from crystalmatrix.cli.measuring import machine_of, measured
 from crystalmatrix.cli.sizes import sizes_of
 from crystalmatrix.errors import run
 from crystalmatrix.training.rate import Rates
+
+ONE_CORE = machine_of(cores=1, threads=1, gpus=0, wish="cpu")
 
 
 def main() -> None:
@@ -34,11 +37,11 @@ def main() -> None:
     sizes = sizes_of(config, results)
     load = os.getloadavg()[0]
     print("measuring before the trainings, and after them", file=sys.stderr, flush=True)
-    before = {tier: plan.measured(config.tiers[tier], config, "cpu", cores=1, parallel=1) for tier in tasks_of}
+    before = {tier: measured(config.tiers[tier], config, ONE_CORE) for tier in tasks_of}
     train(arguments.models, arguments.directory, arguments.configfile)
     rows: list[dict[str, Any]] = []
     for tier, tasks in tasks_of.items():
-        rates = Rates.mean([before[tier], plan.measured(config.tiers[tier], config, "cpu", cores=1, parallel=1)])
+        rates = Rates.mean([before[tier], measured(config.tiers[tier], config, ONE_CORE)])
         for task in tasks:
             seen, seconds = forecast.training(config.tiers[tier], task, sizes=sizes, rates=rates)
             path = results / f"benchmarks/train/{tier}/{task}.tsv"

@@ -1,4 +1,4 @@
-"""Time, memory and size of the comparison page for the whole matrix: 40 models on the full official test folds.
+"""Time, memory and size of the comparison page for a matrix of four tiers, on the full official test folds.
 
 In: nothing; synthetic predictions of the right number.  Out: a table, and one JSON object as the last line.
 

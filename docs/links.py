@@ -5,19 +5,31 @@ In: README.md, docs/, models/ and the other pages.  Out: a line for each dead li
     python docs/links.py
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+KINDS = ("*.md", "*.ipynb")
 FOLDERS = (".", "docs", "models", "results", "tests")
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 CODE = re.compile(r"```.*?```", re.DOTALL)
 
 
 def pages(root: Path) -> list[Path]:
-    return sorted(page for folder in FOLDERS for page in (root / folder).glob("*.md"))
+    """Markdown files and notebooks."""
+    return sorted(page for folder in FOLDERS for kind in KINDS for page in (root / folder).glob(kind))
+
+
+def text_of(page: Path) -> str:
+    """Markdown; of a notebook its cells of words."""
+    text = page.read_text("utf-8")
+    if page.suffix != ".ipynb":
+        return text
+    cells = json.loads(text)["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
 
 def anchors(page: str) -> set[str]:
@@ -34,7 +46,7 @@ def dead(page: str, folder: Path) -> list[str]:
         if "://" in link:
             continue
         target = folder / path if path else None
-        content = target.read_text("utf-8") if target and target.suffix == ".md" and target.exists() else page
+        content = text_of(target) if target and target.suffix in (".md", ".ipynb") and target.exists() else page
         if (target and not target.exists()) or (anchor and anchor not in anchors(content)):
             found.append(link)
     return found
@@ -43,7 +55,7 @@ def dead(page: str, folder: Path) -> list[str]:
 def complaints(root: Path) -> Iterator[str]:
     """One line a dead link."""
     for page in pages(root):
-        for link in dead(page.read_text("utf-8"), page.parent):
+        for link in dead(text_of(page), page.parent):
             yield f"{page.relative_to(root)}: ({link}) leads to no file or heading here"
 
 

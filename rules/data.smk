@@ -62,6 +62,9 @@ rule records:
     conda:
         "../envs/data.yaml"
     threads: 4
+    resources:
+        mem_mb=needs.memory_mb("records"),
+        runtime=minutes("records"),
     params:
         version=[columns.RECORDS_VERSION, versions.QUALITY_VERSION],
         settings=CONFIG.data.to_json("source", "id_key", "ids", "extra", "fields", "max_drop_rate"),
@@ -86,6 +89,9 @@ rule splits:
         "results/logs/splits.log",
     conda:
         "../envs/data.yaml"
+    resources:
+        mem_mb=needs.memory_mb("splits"),
+        runtime=minutes("splits"),
     params:
         version=[columns.SPLITS_VERSION, versions.COVERAGE_VERSION],
         settings=CONFIG.data.to_json("source", "extra", "splits", "split_fractions", "split_seed"),

@@ -15,6 +15,9 @@ rule composition:
         "results/logs/composition/{property}.log",
     conda:
         "../envs/report.yaml"
+    resources:
+        mem_mb=needs.memory_mb("composition"),
+        runtime=minutes("composition"),
     params:
         version=[columns.PREDICTIONS_VERSION, versions.COMPOSITION_VERSION],
         property=declared_property,
@@ -38,6 +41,9 @@ rule evaluate:
         "results/logs/evaluate/{tier}/{task}.log",
     conda:
         "../envs/report.yaml"
+    resources:
+        mem_mb=needs.memory_mb("evaluate"),
+        runtime=minutes("evaluate"),
     params:
         code=digest(SCRIPTS / "evaluate.py"),
         settings=CONFIG.report.to_json("bootstrap", "confidence"),

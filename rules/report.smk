@@ -69,6 +69,9 @@ rule leaderboard:
         "results/logs/leaderboard/{property}.log",
     conda:
         "../envs/report.yaml"
+    resources:
+        mem_mb=needs.memory_mb("leaderboard"),
+        runtime=minutes("leaderboard"),
     params:
         code=digest(SCRIPTS / "leaderboard.py"),
         tier=LEADERBOARD_TIER,

@@ -8,7 +8,9 @@ import re
 from snakemake.exceptions import ResourceConversionError, WorkflowError
 
 from crystalmatrix.cli.damaged import damaged, set_aside
-from crystalmatrix.cli.plan import HINT, at_start
+from crystalmatrix.cli.plan import at_start, hint
+from crystalmatrix.data.reach import unreachable
+from crystalmatrix.data.sources import addresses
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.files import unreadable
 from crystalmatrix.run_folder import claim
@@ -52,15 +54,28 @@ def started(wildcards):
 
 
 def foresee():
-    """On a terminal, before the first job of a run with many trainings: what they will take on this machine."""
-    wanted = [job.wildcards for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]
-    if not sys.stderr.isatty() or len(wanted) < FEWEST_FORESEEN:
-        print(HINT, file=sys.stderr)
+    """Before the first job of a run that trains: on which device, and on a terminal what many trainings will take."""
+    to_do = list(workflow.dag.needrun_jobs())
+    wanted = [job for job in to_do if job.rule.name == "train"]
+    if not wanted:
         return
-    print("measuring for some seconds how long this takes on this machine", file=sys.stderr)
-    models = sorted(f"{wildcards.tier}/{wildcards.task}" for wildcards in wanted)
-    device = "auto" if int(os.environ[GPU_JOBS]) else "cpu"
-    print(at_start(models, OVERLAY, cores=workflow.cores, device=device), file=sys.stderr)
+    if not has_gpus():
+        print("no GPU found: models train on the CPU, side by side where there are cores for it", file=sys.stderr)
+    said = None
+    if sys.stderr.isatty() and len(wanted) >= FEWEST_FORESEEN and not without_network(to_do):
+        models = sorted(f"{job.wildcards.tier}/{job.wildcards.task}" for job in wanted)
+        gpus = os.environ[GPU_JOBS]
+        options = ["--cores", workflow.cores, "--threads", max(job.threads for job in wanted), "--gpus", gpus]
+        said = at_start(models, OVERLAY, *map(str, options))
+    said = said or hint(workflow.overwrite_configfiles, workflow.config_settings.config, workflow.overwrite_workdir)
+    if said:
+        print(said, file=sys.stderr)
+
+
+def without_network(to_do):
+    """Whether the data must be fetched and no address answers within a second: `fetch` will say so, with no delay."""
+    urls = addresses(CONFIG.data) if any(job.rule.name == "fetch" for job in to_do) else ()
+    return bool(urls) and set(unreachable(urls, patience=1.0)) == set(urls)
 
 
 def check_profile():

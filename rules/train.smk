@@ -5,9 +5,6 @@ onstart:
     if workflow.local_exec:
         limit = workflow.global_resources.get("gpu")
         os.environ[GPU_JOBS] = str(limit.value if limit else 1)
-    if workflow.local_exec and not has_gpus():
-        sys.stderr.write("no GPU found: models train on the CPU, side by side where there are cores for it\n")
-    if workflow.local_exec:
         foresee()
     elif on_slurm() and workflow.exec_mode.name == "DEFAULT":
         or_exit(check_jobs)

@@ -154,12 +154,25 @@ def test_a_rule_that_does_not_exist_is_named_with_the_key(key):
         check_rules(RULES, {"groups": ["predict"], key: ["train", "trian"]})
 
 
-def test_memory_grows_with_each_try_and_the_time_of_a_training_does_not():
+def test_memory_grows_with_each_try():
     lite, unknown = SimpleNamespace(tier="lite"), SimpleNamespace(tier="mine")
     first, second = (needs.training_memory_mb(lite, attempt) for attempt in (1, 2))
     assert second == 2 * first
     assert needs.training_memory_mb(unknown, 1) == max(need.memory_mb for need in needs.TRAINING.values())
     assert needs.memory_mb("predict")(None, 3) == 3 * needs.RULES["predict"].memory_mb
+
+
+def test_memory_grows_with_the_files_that_are_read():
+    records = needs.RULES["records"]
+    asked = needs.memory_mb("records")
+    small, large = (asked(None, SimpleNamespace(size_mb=size), 1) for size in (0.0, 2_500.0))
+    assert small == records.memory_mb
+    assert large == records.memory_mb + 2_500 * records.per_input_mb
+    assert asked(None, SimpleNamespace(size_mb=2_500.0), 2) == 2 * large
+
+
+def test_the_time_of_a_training_does_not_grow():
+    lite = SimpleNamespace(tier="lite")
     assert needs.training_minutes(lite) == needs.TRAINING["lite"].minutes
 
 

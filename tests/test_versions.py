@@ -1,6 +1,6 @@
 """What the costly stages write, held against tests/versions.json: another content asks for another version.
 
-Rules do not watch the code of these stages (a comment would train forty models again): they have versions. A change of
+Rules do not watch the code of these stages (a comment would train all models again): they have versions. A change of
 meaning without a new version would leave old results in place, and this is where it is noticed.
 """
 

@@ -147,7 +147,7 @@ def test_distinct_compositions_are_drawn_at_random(run: Run, own: Path) -> None:
         (["--from", "unit.csv"], "column 'Kv (GPa)': found '5 GPa', expected numbers or empty fields"),
         (["--from", "typo.csv"], "'c29x.vasp' is no structure file in structures; did you mean 'c29.vasp'?"),
         (["--from", "unnamed.csv"], "expected --property 'odd name (eV)=band_gap'"),
-        (["--from", "book.xlsx"], "book.xlsx: an Excel file, expected a .csv table; save it as .csv"),
+        (["--from", "book.xlsx"], "book.xlsx: a spreadsheet, expected a .csv table; save it as .csv"),
     ],
 )
 def test_mistakes_are_one_line_and_make_nothing(run: Run, own: Path, arguments: list[str], said: str) -> None:

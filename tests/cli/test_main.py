@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from crystalmatrix.cli.completion import subcommands
 from crystalmatrix.cli.main import COMMANDS, build_parser
+from crystalmatrix.properties import MULTITASK, PROPERTIES
 
 from ..workflow.running import ROOT
 from .conftest import Run
@@ -71,9 +73,27 @@ def test_completion_knows_every_command_option_and_choice(run: Run) -> None:
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("pre", ["predict"]), ("predict --mo", ["--model"]), ("predict --device c", ["cpu", "cuda"]), ("x", [])],
+    [
+        ("pre", ["predict"]),
+        ("predict --mo", ["--model"]),
+        ("predict --device c", ["cpu", "cuda"]),
+        ("x", []),
+        ("predict a.cif --properties ba", ["band_gap", "band_gap_mbj"]),
+        ("predict a.cif --properties ehull bu", ["bulk_modulus"]),
+        ("predict a.cif --properties ehull --o", ["--out"]),
+        ("predict a.cif --model mod", ["models/spillage"]),
+        ("features a.cif --model ch", ["chgnet"]),
+        ("features a.cif --model l", ["lite/ehull"]),
+        ("models st", ["std/band_gap"]),
+        ("models zz", []),
+        ("plan li", ["lite", *(f"lite/{name}" for name in (*PROPERTIES, MULTITASK))]),
+        ("plan std/band_gap pro/mu", ["pro/multitask"]),
+    ],
 )
 def test_bash_completes(run: Run, typed: str, offered: list[str]) -> None:
+    for model in ("project/models/spillage", "results/lite/ehull", "results/release/std/band_gap"):
+        Path(model).parent.mkdir(parents=True)
+        Path(f"{model}.pt").touch()
     script = run("completion", "bash").out
     words = ["crystalmatrix", *typed.split()]
     script += f"\nCOMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _crystalmatrix\n"

@@ -112,10 +112,17 @@ def test_another_version_is_named(run: Run, trained: Trained) -> None:
 
 @pytest.mark.parametrize(
     ("paths", "said"),
-    [(["none"], "none: not found"), (["empty"], "empty: found no file"), ([], "found neither models/ nor results/")],
+    [
+        (["none"], "none: not found"),
+        (["empty"], "empty: found no file"),
+        ([], "found neither models/ nor results/"),
+        (["NaCl.cif"], "NaCl.cif: not a kind of file that can be verified (*.pt, *.parquet"),
+    ],
 )
 def test_nothing_to_verify_is_a_mistake(run: Run, tmp_path: Path, paths: list[str], said: str) -> None:
     (tmp_path / "empty").mkdir()
+    (tmp_path / "NaCl.cif").write_text("data_NaCl\n")
     ended = run("verify", *paths)
     assert ended.code == 2
+    assert ended.err.count("\n") == 1
     assert said in ended.err

@@ -1,6 +1,8 @@
 """`crystalmatrix plan`: how many crystals a training sees, and how measured rates become hours."""
 
 import json
+import re
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -121,17 +123,37 @@ def test_targets_bring_the_model_they_start_from() -> None:
         wanted_tasks(config, ["lit"])
 
 
+SMALL = {"data": {"source": "minerals"}, "graph": {"shards": 1}, "tiers": {"lite": {"model": BLEND}}}
+
+
 def test_the_table_is_measured_on_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crystalmatrix.shipped.PROJECT", ROOT)
-    monkeypatch.setattr("crystalmatrix.cli.plan.SECONDS", 0.2)
-    Path("small.yaml").write_text(json.dumps({"data": {"source": "minerals"}, "tiers": {"lite": {"model": BLEND}}}))
+    monkeypatch.setattr("crystalmatrix.cli.measuring.SECONDS", 0.2)
+    Path("small.yaml").write_text(json.dumps(SMALL))
     ended = run("plan", "lite", "--configfile", "small.yaml", "--device", "cpu", "--cores", "2")
     assert ended.code == 0, ended.err
-    lite, total = (line.split() for line in ended.out.splitlines()[2:4])
+    lite, described, total = (line.split() for line in ended.out.splitlines()[2:5])
     assert lite[:3] == ["lite", "10", "0"]
     assert total[:3] == ["all", "10", "0"]
     assert float(lite[4].replace(",", "")) > 1
-    assert "Not in it: the descriptors of chgnet" in ended.out
+    assert described[:5] == ["descriptors:", "chgnet", "0", "of", "1"]
+    assert float(described[6]) > 1
+    assert re.match(r"measuring lite, 1 of 2: about 24 s to go\nmeasuring chgnet, 2 of 2: about \d+ s", ended.err)
+
+
+def test_a_potential_that_is_not_installed_is_said_before_anything_is_measured(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr("crystalmatrix.shipped.PROJECT", ROOT)
+    monkeypatch.setattr("crystalmatrix.descriptors.potential.version", version)
+    Path("small.yaml").write_text(json.dumps(SMALL))
+    ended = run("plan", "lite", "--configfile", "small.yaml")
+    assert ended.code == 2
+    assert ended.err.startswith("error: potential chgnet: the package chgnet is not installed; install it with: pip ")
+    assert ended.err.count("\n") == 1
 
 
 def test_every_member_of_a_blend_has_its_own_epochs() -> None:
@@ -202,6 +224,8 @@ def test_processes_side_by_side_are_averaged() -> None:
         (["--configfile", "broken.yaml"], "broken.yaml: not valid YAML"),
         (["--directory", "nowhere"], "--directory nowhere: not found, expected a run's folder"),
         (["--cores", "0"], "--cores: found 0, expected at least 1"),
+        (["--threads", "0"], "--threads: found 0, expected at least 1"),
+        (["--gpus", "-1"], "--gpus: found -1, expected at least 0"),
         (["--configfile", "odd.yaml"], "unknown key 'tires'; did you mean 'tiers'?"),
         (["--configfile", "own.yaml"], "run the data stage first"),
     ],

@@ -14,6 +14,7 @@ from crystalmatrix.crystals import ase_db, formats, survey
 from crystalmatrix.crystals.crystal import Crystal, Failure
 from crystalmatrix.crystals.files import read_file, structure_files
 from crystalmatrix.crystals.formats import BYTES_A_PART, MOST_PARTS, parts_by_size
+from crystalmatrix.crystals.parquet_rows import rows
 from crystalmatrix.crystals.survey import cut, estimated_count
 from crystalmatrix.crystals.survey import survey as stretches
 from crystalmatrix.errors import DataError
@@ -234,6 +235,27 @@ def test_numbers_of_a_row_are_those_of_ase(tmp_path: Path) -> None:
         assert isinstance(item, Crystal)
         assert item.species.tolist() == row.numbers.tolist()
         np.testing.assert_allclose(item.fractional @ item.lattice, row.positions, atol=1e-12)
+
+
+def test_one_row_group_is_read_piece_by_piece(tmp_path: Path) -> None:
+    """As pandas writes a table: of its 24 MB, a few stand in memory at once."""
+    n_rows, n_atoms = 50_000, 20
+
+    def lists(values: np.ndarray) -> pa.Array:
+        return pa.ListArray.from_arrays(np.arange(n_rows + 1, dtype=np.int32) * (len(values) // n_rows), values)
+
+    fractional = lists(np.random.default_rng(0).random(n_rows * 3 * n_atoms))
+    numbers, cell = lists(np.tile([11, 17], n_rows * n_atoms // 2)), lists(np.tile(np.eye(3).ravel() * 30, n_rows))
+    path = tmp_path / "one.parquet"
+    pq.write_table(pa.table({"species": numbers, "fractional": fractional, "lattice": cell}), path)
+    assert (pq.read_metadata(path).num_row_groups, path.stat().st_size > 23e6) == (1, True)
+    pool = pa.default_memory_pool()
+    before, held = pool.bytes_allocated(), []
+    for number, _ in rows(path, Start()):
+        held.append(pool.bytes_allocated() - before)
+        if number == 2_000:
+            break
+    assert max(held) < 10e6
 
 
 @pytest.mark.parametrize("in_use", [False, True])

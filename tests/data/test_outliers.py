@@ -79,3 +79,11 @@ def test_a_list_that_is_not_the_one_of_the_splits_is_refused(tmp_path):
     path.unlink()
     with pytest.raises(DataError, match=r"outliers.csv: not found"):
         read_outliers(path, about)
+
+
+def test_a_list_without_outliers_has_its_types(tmp_path):
+    """Pages ask for the largest scores, also of none."""
+    path = tmp_path / "outliers.csv"
+    path.write_text("id,property,value,score\n")
+    about = SplitsMetadata(scheme="random", seed=0, source="a", records_digest="b", lists={path.name: sha256(path)})
+    assert read_outliers(path, about).nlargest(3, "score").empty

@@ -1,5 +1,6 @@
 """Links within README.md, docs/ and the other Markdown files lead to files and headings that exist."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,20 @@ def test_a_dead_link_is_noticed() -> None:
     """The control."""
     text = "# A heading, so\n[a](none.md) [b](#no-heading) [c](#a-heading-so) [d](https://x.org/none.md)"
     assert links.dead(text, ROOT) == ["none.md", "#no-heading"]
+
+
+def test_a_notebook_is_read_too(tmp_path: Path) -> None:
+    """Its words, not its code."""
+    assert DOCS / "tutorial.ipynb" in links.pages(ROOT)
+    (tmp_path / "docs").mkdir()
+    words = {"cell_type": "markdown", "source": ["# Here\n", "[a](none.md) [b](a.md#there)"]}
+    code = {"cell_type": "code", "source": ["x = [f](y)"]}
+    (tmp_path / "docs/n.ipynb").write_text(json.dumps({"cells": [words, code]}))
+    (tmp_path / "docs/a.md").write_text("# There\n[n](n.ipynb#here) [m](n.ipynb#there)\n")
+    assert [line.split(":")[0] + line.partition("(")[2].partition(")")[0] for line in links.complaints(tmp_path)] == [
+        "docs/a.mdn.ipynb#there",
+        "docs/n.ipynbnone.md",
+    ]
 
 
 def test_a_dead_link_stops_make_check(tmp_path: Path) -> None:

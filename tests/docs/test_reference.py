@@ -42,6 +42,12 @@ def test_every_key_is_there(reference: Any) -> None:
     assert {key for key in keys if f"| `{key}` |" not in page} == set()
 
 
+def test_every_key_has_a_meaning(reference: Any) -> None:
+    rows = [line for line in reference.keys_page().splitlines() if line.startswith("| `")]
+    assert len(rows) > 90
+    assert [row for row in rows if row.endswith("|  |")] == []
+
+
 def test_comments_are_those_beside_and_above(reference: Any) -> None:
     source = "# not this\na = 1\n# above\nb = [  # beside\n    2,  # inside\n]\nc = 3  # not this\n"
     assert reference.comments(source, 4, 6) == "above beside inside"

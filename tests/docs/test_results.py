@@ -69,15 +69,6 @@ def test_a_table_names_a_command_of_this_repository(results: Any, path: Path) ->
     assert not re.search(r"(^|\s)/\w", command), "no path of one machine"
 
 
-OURS_ALONE = re.compile(r"shared/data|beside the project|<the part>")
-
-
-def test_no_page_or_benchmark_rests_on_a_file_that_readers_lack() -> None:
-    assert OURS_ALONE.search("the part beside the project"), "the control"
-    texts = [*DOCS.glob("*.md"), DOCS.parent / "README.md", *(DOCS.parent / "benchmarks").glob("*.*")]
-    assert [path.name for path in texts if OURS_ALONE.search(path.read_text("utf-8"))] == []
-
-
 def test_the_readme_repeats_the_kept_runs() -> None:
     """Its columns n, constant, `lite` and `transfer`, to three digits; `lite` has its band gap from an older run."""
     readme = (DOCS.parent / "README.md").read_text("utf-8")

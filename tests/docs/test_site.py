@@ -11,7 +11,8 @@ import yaml
 from .modules import DOCS, load
 
 ROOT = DOCS.parent
-dead = load("links").dead
+links = load("links")
+dead = links.dead
 README = (ROOT / "README.md").read_text("utf-8")
 
 
@@ -26,6 +27,14 @@ def pages(nav: Any) -> Iterator[str]:
 def test_every_page_is_in_the_navigation_once() -> None:
     found = sorted(pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
     assert found == sorted(["index.md", *(path.name for path in DOCS.glob("*.md"))])
+
+
+def test_the_page_of_the_notebook_names_its_parts() -> None:
+    notebook = links.text_of(DOCS / "tutorial.ipynb")
+    page = (DOCS / "tutorial.md").read_text("utf-8")
+    assert "](tutorial.ipynb)" in page
+    parts = re.findall(r"^## (.+)$", notebook, re.MULTILINE)
+    assert re.findall(r"^\| ([A-Z][^|]+) \|", page, re.MULTILINE) == parts
 
 
 def test_the_readme_is_the_first_page_and_leads_on() -> None:

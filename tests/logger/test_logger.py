@@ -45,8 +45,8 @@ def command(folder: Path, *arguments: str, snakefile: str = SNAKEFILE, cores: in
     }
 
 
-def piped(folder: Path, *arguments: str) -> str:
-    call = command(folder, *arguments)
+def piped(folder: Path, *arguments: str, **kind: Any) -> str:
+    call = command(folder, *arguments, **kind)
     kept = {"cwd": call["cwd"], "environment": call["env"]}
     return preloaded.run(call["args"], preload=preloaded.SNAKEMAKE, merged=True, **kept).stdout
 
@@ -56,9 +56,27 @@ def test_in_a_file_a_job_is_two_short_lines_and_a_failure_has_its_log(tmp_path: 
     assert "Reason" not in said
     assert re.search(r"^\d\d:\d\d:\d\d  Training good$", said, re.MULTILINE)
     assert re.search(r"^\d\d:\d\d:\d\d  1 of 2 done: Training good, \d s$", said, re.MULTILINE)
-    assert "error: found 3, expected 4" in said
+    assert said.count("error: found 3, expected 4") == 1
+    assert "Error in rule bad:" in said
+    for command in ("exit 1", "CalledProcessError", "message: None"):
+        assert command not in said
     for chatter in ("Select jobs", "Execute 1 jobs", "Finished jobid", "\x1b"):
         assert chatter not in said
+
+
+def test_a_failure_without_a_log_has_its_command(tmp_path: Path) -> None:
+    """The control; and Snakemake's own log always has it."""
+    without = SNAKEFILE.replace('    log: "bad.log"\n', "").replace("{log}; exit 1", "/dev/null; exit 1")
+    assert "exit 1" in piped(tmp_path, snakefile=without)
+    piped(tmp_path)
+    newest = max((tmp_path / ".snakemake/log").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    assert "exit 1" in newest.read_text()
+
+
+def test_commands_are_said_where_they_are_asked_for(tmp_path: Path) -> None:
+    said = piped(tmp_path, "--printshellcmds")
+    assert "CalledProcessError" in said
+    assert "echo 'error: found 3, expected 4' > bad.log; exit 1" in said
 
 
 @pytest.mark.parametrize("option", ["--dry-run", "--printshellcmds"])

@@ -1,5 +1,7 @@
 """The page in a real browser: sorting, hover, themes, addresses, and a silent console (`browser` of conftest.py)."""
 
+import base64
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -173,6 +175,33 @@ def test_a_formula_is_found_in_any_order_and_case(browser: Any) -> None:
     assert {drawn(text) for text in (alphabetical, bracketed, written.lower(), alphabetical.lower())} == {found}
     for other in (f"{written}X", "(", "xyz", f"{written}O99"):  # the control
         assert drawn(other) == drawn("")
+
+
+def test_the_search_says_how_many_crystals_it_found(browser: Any) -> None:
+    found, find = browser.find_element(By.ID, "found"), browser.find_element(By.ID, "find")
+    assert (found.text, found.get_attribute("aria-live")) == ("", "polite")
+    ids = column(browser, "#worst", 0)
+    for text, said in ((ids[0], "1 test crystal of this property"), ("Xx", "no test crystals of this property")):
+        find.clear()
+        find.send_keys(text)
+        assert found.text == said
+    payload = json.loads(browser.find_element(By.ID, "payload").get_attribute("textContent"))
+    formula = column(browser, "#worst", 1)[0]
+    property_ = next(row for row in payload["properties"] if row["name"] == next(iter(N_TEST)))
+    rows = numbers(property_["crystals"])
+    n = [payload["formulas"].split("\n")[row] for row in rows].count(formula)
+    find.clear()
+    find.send_keys(formula)
+    assert found.text.split()[0] == str(n)
+    find.clear()
+    find.send_keys(" ")
+    assert found.text == ""
+
+
+def numbers(text: str) -> list[int]:
+    """What the page's encoding of integers holds: three bytes each."""
+    content = base64.b64decode(text)
+    return [int.from_bytes(content[k : k + 3], "little") for k in range(0, len(content), 3)]
 
 
 def test_the_theme_button_goes_round_and_is_remembered(browser: Any) -> None:

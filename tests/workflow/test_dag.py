@@ -43,6 +43,7 @@ def test_the_whole_matrix(tmp_path: Path) -> None:
         "composition": n_properties,
         "evaluate": n_models + n_properties,
         "leaderboard": len(official_properties()),
+        "cards": 1,
         "compare": 1,
         "all": 1,
     }

@@ -1,7 +1,7 @@
 """The code behind a script: itself and all modules of ours that it imports, directly or through others.
 
 In: a script.  Out: its files; their digest, which cheap stages take as a parameter, so that no number on the page is of
-older code. Stages that cost hours have versions instead (contracts/): a comment must not train forty models again.
+older code. Stages that cost hours have versions instead (contracts/): a comment must not train all models again.
 """
 
 import functools

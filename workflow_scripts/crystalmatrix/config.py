@@ -28,7 +28,7 @@ class SourceConfig(Section):
     source: str  # `minerals`, a JARVIS release, a URL, a file or a folder
     mirrors: tuple[str, ...] = ()  # URLs tried before the release's own link
     sha256: str | None = None  # of the raw file; recorded on first use when not given
-    id_key: str = "jid"
+    id_key: str = "jid"  # key of the crystal's id in the data set
     fields: dict[str, str] = Field({})  # property: key in the data set, where it differs from JARVIS's
     max_drop_rate: float = Field(0.01, ge=0, le=1)  # share of invalid rows above which the run stops
 
@@ -64,9 +64,9 @@ class DataConfig(SourceConfig):
     source: str = "dft_3d_2021"
     ids: str | None = None  # only these crystals: `part` (bundled), or a file with an id a line
     extra: tuple[ExtraConfig, ...] = ()  # sources of more training crystals
-    splits: Literal["official", "random", "grouped"] = "official"
+    splits: Literal["official", "random", "grouped"] = "official"  # the JARVIS-Leaderboard's; drawn; or whole groups
     split_fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # train, val, test; random and grouped only
-    split_seed: int = 0
+    split_seed: int = 0  # of the draw
 
     @field_validator("extra")
     @classmethod
@@ -103,7 +103,7 @@ class GraphConfig(Section):
     three_body_cutoff: float = Field(4.0, gt=0)  # Å, angles between edges shorter than this
     min_neighbours: int = 13  # isolated atoms get so many, whatever their distance
     max_neighbours: int | None = None  # cap, widened to whole shells so that ties break no symmetry
-    shards: int = Field(8, ge=1)
+    shards: int = Field(8, ge=1)  # files of graphs, a job each
     max_angles: int = Field(50_000_000, ge=1)  # and edges of one crystal, as its density lets expect; more are refused
     search: Literal["cpu", "torch-cluster"] = CPU  # the same graphs, on a GPU where there is one
 
@@ -135,9 +135,9 @@ class MatrixConfig(Section):
     """Which models `rule all` builds and the page compares."""
 
     where: ClassVar[str] = "matrix"
-    tiers: tuple[str, ...] = Field(("lite", "std", "pro", "transfer", "cgcnn"), min_length=1)
-    properties: tuple[str, ...] = Field(tuple(PROPERTIES), min_length=1)
-    multitask: bool = True
+    tiers: tuple[str, ...] = Field(("lite", "std", "pro", "transfer", "cgcnn"), min_length=1)  # rows of the matrix
+    properties: tuple[str, ...] = Field(tuple(PROPERTIES), min_length=1)  # its columns
+    multitask: bool = True  # a model of all properties beside those of one
 
     @field_validator("tiers", "properties")
     @classmethod
@@ -160,10 +160,10 @@ class SubmissionConfig(Section):
     """Who submits results/leaderboard/<property>/ to the JARVIS-Leaderboard: what no run can know."""
 
     where: ClassVar[str] = "report.submission"
-    model_name: str = "crystalmatrix"
-    team_name: str = ""
-    author_email: str = ""
-    project_url: str = ""
+    model_name: str = "crystalmatrix"  # as it stands on the board
+    team_name: str = ""  # must be given to hand in
+    author_email: str = ""  # the same
+    project_url: str = ""  # the same
     date_submitted: str = ""  # month-day-year, as the leaderboard writes it
 
 
@@ -174,7 +174,7 @@ class ReportConfig(Section):
     published: str | None = None  # folder with <model>/AI-SinglePropertyPrediction-<field>-dft_3d-test-mae.csv.zip
     composition_baseline: bool = True  # gradient boosting on the composition
     bootstrap: int = Field(2000, ge=100)  # resamples of the intervals and of the paired comparisons
-    confidence: float = Field(0.95, gt=0.5, lt=1)
+    confidence: float = Field(0.95, gt=0.5, lt=1)  # of the intervals on the page
     submission: SubmissionConfig = SubmissionConfig()
 
 
@@ -183,7 +183,7 @@ class ScreenConfig(Section):
 
     where: ClassVar[str] = "screen.*"
     structures: str  # file or folder: what crystals/formats.py tells apart
-    model: str = "results/lite/multitask.pt"
+    model: str = "results/lite/multitask.pt"  # a checkpoint
     parts: int | None = Field(None, ge=1)  # jobs; null: by the size of the files
 
     _expand_home = field_validator("structures", "model")(lambda path: str(Path(path).expanduser()))

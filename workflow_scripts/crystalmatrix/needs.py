@@ -8,6 +8,7 @@ In: rule, tier, number of the try.  Out: MiB and minutes, as Snakemake's resourc
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 
@@ -17,17 +18,23 @@ class Need:
 
     memory_mb: int
     minutes: int
+    per_input_mb: float = 0.0  # memory that grows with the files that the rule reads, MiB a MB
 
 
 # What is not here makes do with `default-resources` of the profile: of thousands of shards each would be asked.
 RULES = {
+    "records": Need(2_000, 120, 10),
+    "splits": Need(2_000, 60, 15),
+    "composition": Need(2_000, 60, 40),
+    "evaluate": Need(2_000, 60, 20),
+    "leaderboard": Need(2_000, 60, 20),
     "graph_statistics": Need(6_000, 60),  # reads all shards
     "descriptors": Need(8_000, 600),
     "predict": Need(6_000, 60),
     "screen_plan": Need(4_000, 120),
     "screen_part": Need(8_000, 240),
     "embeddings": Need(8_000, 240),
-    "compare": Need(4_000, 60),
+    "compare": Need(4_000, 60, 20),
 }
 TRAINING = {
     "lite": Need(4_000, 120),
@@ -43,7 +50,10 @@ Resource = Callable[..., int]
 
 def memory_mb(rule: str) -> Resource:
     """For `mem_mb` of a rule."""
-    return lambda wildcards, attempt: RULES[rule].memory_mb * attempt
+    need = RULES[rule]
+    if not need.per_input_mb:
+        return lambda wildcards, attempt: need.memory_mb * attempt
+    return lambda wildcards, input, attempt: ceil(need.memory_mb + need.per_input_mb * input.size_mb) * attempt
 
 
 def minutes(rule: str, *, longest: Callable[[str], int]) -> Resource:

@@ -64,14 +64,14 @@ class EquivariantConfig(ModelSection):
 
     architecture: Literal["equivariant"]
     edge_channels: int = Field(32, ge=1, le=MOST_CHANNELS)  # width of the invariant edge branch
-    layers: int = Field(2, ge=1, le=MOST_LAYERS)
+    layers: int = Field(2, ge=1, le=MOST_LAYERS)  # of message passing
     l_max: int = Field(1, ge=0, le=4)  # highest degree of the spherical harmonics
     n_radial: int = Field(8, ge=2, le=MOST_CHANNELS)  # functions of the distance
     descriptors_enter: Literal["early", "late", "both"] = "both"  # before the layers, after them (where there are any)
     angle_radial: int = Field(
         3, ge=0, le=MOST_CHANNELS
     )  # radial x angular basis of the 3-body fingerprint; 0: no angles (ablation)
-    angle_angular: int = Field(6, ge=1, le=MOST_CHANNELS)
+    angle_angular: int = Field(6, ge=1, le=MOST_CHANNELS)  # functions of the angle
 
     @property
     def angular_basis(self) -> tuple[int, int]:
@@ -83,8 +83,8 @@ class CGCNNConfig(ModelSection):
 
     architecture: Literal["cgcnn"]
     channels: int = Field(64, ge=1, le=MOST_CHANNELS)
-    layers: int = Field(3, ge=1, le=MOST_LAYERS)
-    n_radial: int = Field(41, ge=2, le=MOST_CHANNELS)
+    layers: int = Field(3, ge=1, le=MOST_LAYERS)  # of convolution
+    n_radial: int = Field(41, ge=2, le=MOST_CHANNELS)  # functions of the distance
 
 
 class ReadoutConfig(ModelSection):
@@ -126,7 +126,7 @@ class BlendConfig(Section):
 
     where: ClassVar[str] = "tiers.*.model"
     architecture: Literal["blend"]
-    members: tuple[AMember, ...] = Field(min_length=2)
+    members: tuple[AMember, ...] = Field(min_length=2)  # sections like `model`
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -184,7 +184,7 @@ class TrainingConfig(Section):
     learning_rate: float = Field(2e-3, gt=0)  # peak; linear warm-up, then cosine to zero
     warmup: float = Field(0.05, ge=0, lt=1)  # share of the steps
     optimiser: Literal["adamw", "muon"] = "adamw"  # muon: of the matrices, embeddings and heads stay with AdamW
-    weight_decay: float = Field(1e-5, ge=0)
+    weight_decay: float = Field(1e-5, ge=0)  # of the optimiser, apart from the gradient
     gradient_clip: float = Field(1.0, gt=0)  # norm
     ema_decay: float = Field(0.99, ge=0, lt=1)  # weights that are evaluated and kept: moving average; 0: none
     loss: Literal["l1", "huber", "mse"] = "l1"  # on the transformed target
@@ -200,10 +200,10 @@ class TrainingConfig(Section):
     auxiliary: bool = True  # multi-task: also learn epsx, epsy, epsz, which JARVIS gives for free
     hold_out: Literal["strict", "masked"] = "strict"  # multi-task: drop, or only mask, structures held out elsewhere
     outliers: Literal["ignore", "report", "drop"] = "report"  # extreme training labels: see results/data/outliers.csv
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # of a training step; all else is float32
     compile: bool = False  # torch.compile: worth its minutes of warm-up in long runs only
     window_gb: float = Field(8, gt=0)  # GB of features in use at a time; larger sets are shuffled in windows of it
-    save_every_seconds: float = Field(60, gt=0)
+    save_every_seconds: float = Field(60, gt=0)  # between states that a stopped training goes on from
     gpus_per_model: int = Field(1, ge=1, exclude=True)  # what a training asks the machine for; no part of the model
 
     @field_validator("init")

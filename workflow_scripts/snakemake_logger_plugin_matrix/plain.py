@@ -19,6 +19,8 @@ _SILENT = (
     *(LogEvent.RESOURCES_INFO, LogEvent.SHELLCMD, LogEvent.RULEGRAPH),
 )
 
+_COMMAND_FAILED = "CalledProcessError in file"
+
 
 class PlainFormatter(logging.Formatter):
     """Its own line for starts and ends; Snakemake's own text for the table of jobs, errors and messages."""
@@ -38,9 +40,18 @@ class PlainFormatter(logging.Formatter):
             job = self.run.ended.get(record.__dict__["job_id"])
             count = f"{self.run.n_done} of {self.run.n_total} done"
             return f"{_clock()}  {count}: {job.name}, {duration(job.seconds)}" if job and job.rule != TARGETS else ""
+        if event == LogEvent.JOB_ERROR and record.__dict__["log"]:
+            return self.default.format(_without_command(record)).strip("\n")
+        if event == LogEvent.ERROR and _COMMAND_FAILED in str(record.msg):
+            return ""  # the job has said so, with its log
         if record.levelno == logging.INFO and str(record.msg).strip().startswith(_CHATTER) and event is None:
             return ""
         return self.default.format(record).strip("\n")
+
+
+def _without_command(record: logging.LogRecord) -> logging.LogRecord:
+    """A failure with its log says enough; the command, a screen long, is in Snakemake's own log."""
+    return logging.makeLogRecord(record.__dict__ | {"shellcmd": None, "msg": ""})
 
 
 def _clock() -> str:

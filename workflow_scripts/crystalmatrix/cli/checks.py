@@ -35,6 +35,7 @@ _TABLES = {
     SPLITS: columns.SPLITS_VERSION,
     "leakage.parquet": columns.SPLITS_VERSION,
 }
+KINDS = f"*.pt, *.parquet, *.arrow, *.json, {RAW}"
 _UNDER_NAMES = (".parquet", ".pt", ".arrow", ".json", ".csv", ".html", ".svg", ".zip", ".sh")  # no folder is
 _DOCUMENTS: dict[str, type[Document]] = {
     ORIGIN: Origin,
@@ -64,7 +65,9 @@ def files_to_check(paths: list[Path]) -> list[Path]:
             check_listed(path)
         inside = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if _check_of(file)]
         if not inside:
-            raise DataError(f"{path}: found no file in it that can be verified (*.pt, *.parquet, *.arrow, *.json)")
+            raise DataError(f"{path}: found no file in it that can be verified ({KINDS})")
+        if path.is_file() and _check_of(path) is None:
+            raise DataError(f"{path}: not a kind of file that can be verified ({KINDS}); name models or results")
         found |= dict.fromkeys(inside)
     return list(found)
 
@@ -86,7 +89,7 @@ def complaint(path: Path) -> str | None:
         return f"{path}: a link to nowhere"
     check = _check_of(path)
     if check is None:
-        return f"{path}: not a kind of file that can be verified (*.pt, *.parquet, *.arrow, *.json, {RAW})"
+        return f"{path}: not a kind of file that can be verified ({KINDS})"
     try:
         check(path)
     except UserError as error:

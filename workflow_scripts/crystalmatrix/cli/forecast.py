@@ -14,6 +14,7 @@ from crystalmatrix.contracts.view import View
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK
 from crystalmatrix.tiers import KernelConfig, TierConfig
+from crystalmatrix.training.describing import DescribingRate
 from crystalmatrix.training.rate import Rates
 from crystalmatrix.training.support import CACHE_MB
 
@@ -42,6 +43,21 @@ class Forecast:
     disk_gb: float
     evaluation_seconds: float  # of what comes after these trainings
     on_gpu: bool
+
+
+@dataclass(frozen=True)
+class Describing:
+    """Of the descriptors of a potential, once for all crystals, before the first training that reads them."""
+
+    potential: str
+    shards: int
+    done: int
+    crystals: int  # to come
+    crystals_per_second: float  # of a process
+    seconds: float  # of all that is to come, side by side
+    parallel: int
+    memory_gb: float  # of a process
+    disk_gb: float  # of what is to come
 
 
 def wanted_tasks(config: Config, wanted: list[str]) -> dict[str, list[str]]:
@@ -91,22 +107,50 @@ def forecast(
     )
 
 
+def shards_to_describe(config: Config, tiers: list[str], results: Path) -> dict[str, int]:
+    """{potential that these tiers read: its shards to come}."""
+    potentials = sorted({name for tier in tiers for name in config.tiers[tier].model.descriptors})
+    return {
+        name: sum(not (results / f"descriptors/{name}/shard-{k}.parquet").exists() for k in range(config.graph.shards))
+        for name in potentials
+    }
+
+
+def describing(
+    name: str, left: int, config: Config, *, sizes: Sizes, rate: DescribingRate | None, parallel: int
+) -> Describing:
+    """`left`: shards to come; `rate`: None where there are none."""
+    share = left / config.graph.shards
+    crystals = round(share * sizes.n_crystals)
+    of_shard = sizes.n_crystals * sizes.mean_atoms / config.graph.shards * rate.atom_seconds if rate else 0.0
+    kept = HALF_BYTES * POTENTIALS[name].width + BYTES_PER_WEIGHT  # of an atom
+    return Describing(
+        potential=name,
+        shards=config.graph.shards,
+        done=config.graph.shards - left,
+        crystals=crystals,
+        crystals_per_second=1 / (sizes.mean_atoms * rate.atom_seconds) if rate else 0.0,
+        seconds=math.ceil(left / parallel) * (rate.start_seconds + of_shard) if rate else 0.0,
+        parallel=parallel,
+        memory_gb=rate.memory_mb * 2**20 / 1e9 if rate else 0.0,
+        disk_gb=crystals * sizes.mean_atoms * kept / 1e9,
+    )
+
+
 def wall_seconds(seconds: list[float], *, parallel: int) -> float:
     """Of trainings side by side, the longest first."""
     return max([sum(seconds) / parallel, *seconds], default=0.0)
 
 
 def features_gb(config: Config, tiers: list[str], sizes: Sizes, rates: dict[str, Rates]) -> float:
-    """Graphs once, the descriptors of each potential once, and the features of each view once."""
+    """Graphs once, and the features of each view once."""
     n_atoms = sizes.n_crystals * sizes.mean_atoms
     views = {
         View.of(config.graph, config.tiers[tier].model).name: rates[tier].bytes_per_atom
         for tier in tiers
         if tier in rates
     }
-    potentials = {name for tier in rates for name in config.tiers[tier].model.descriptors}
-    described = sum(HALF_BYTES * POTENTIALS[name].width + BYTES_PER_WEIGHT for name in potentials)
-    return n_atoms * (GRAPH_BYTES_PER_ATOM + described + sum(views.values())) / 1e9
+    return n_atoms * (GRAPH_BYTES_PER_ATOM + sum(views.values())) / 1e9
 
 
 def training(settings: TierConfig, task: str, *, sizes: Sizes, rates: Rates) -> tuple[int, float]:

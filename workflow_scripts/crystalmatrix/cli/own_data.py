@@ -20,7 +20,7 @@ from crystalmatrix.files import write_text
 from crystalmatrix.properties import PROPERTIES
 
 ID_KEY = "jid"
-EXCEL = (".xlsx", ".xls", ".xlsm", ".ods")
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 DATA, CONFIG = "data.json.zip", "config.yaml"
 
 
@@ -42,8 +42,8 @@ def check_place(name: Path, *, table: Path, structures: Path) -> None:
 
 def read_own_table(path: Path) -> OwnTable:
     """Raises DataError."""
-    if path.suffix.lower() in EXCEL:
-        raise DataError(f"--from {path}: an Excel file, expected a .csv table; save it as .csv")
+    if path.suffix.lower() in SPREADSHEETS:
+        raise DataError(f"--from {path}: a spreadsheet, expected a .csv table; save it as .csv")
     columns, rows = read_rows(path)
     table = OwnTable(path, columns, list(rows))
     if not table.rows:

@@ -5,29 +5,29 @@ In: the configuration; this machine, for a few seconds a tier.  Out: a table.
 
 import argparse
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shlex import quote
+from typing import TYPE_CHECKING, Any
 
 from crystalmatrix.cli.command import Command
 from crystalmatrix.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from crystalmatrix.cli.forecast import Forecast
+    from crystalmatrix.cli.measuring import Machine
     from crystalmatrix.config import Config
-    from crystalmatrix.tiers import TierConfig
+    from crystalmatrix.training.describing import DescribingRate
     from crystalmatrix.training.rate import Rates
 
-SECONDS = 3.0  # of steps a tier
 EXAMPLES = """crystalmatrix plan
 crystalmatrix plan lite std/band_gap
 crystalmatrix plan --configfile mine/config.yaml --directory mine"""
-HINT = "how long this takes on this machine: crystalmatrix plan"
-HEADER = ("tier", "trainings", "done", "crystals seen", "crystals/s", "time", "memory", "disk")
+MEASURING = "measuring"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,17 +39,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--directory", type=Path, default=Path(), metavar="FOLDER", help="where results/ lies (default: here)"
     )
     parser.add_argument("--cores", type=int, help="as for snakemake (default: all)")
+    parser.add_argument("--threads", type=int, help="of a training, as snakemake's --set-threads train=N")
+    parser.add_argument("--gpus", type=int, default=1, help="as snakemake's --resources gpu=N (default: 1)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: auto, a free GPU")
 
 
 def run(arguments: argparse.Namespace) -> int:
     from crystalmatrix.cli import forecast as f
+    from crystalmatrix.cli.measuring import machine_of
+    from crystalmatrix.cli.plan_text import plan_text
     from crystalmatrix.cli.sizes import sizes_of
     from crystalmatrix.data.parallel import available_cores
+    from crystalmatrix.descriptors.potential import installed_version
     from crystalmatrix.words import counted
 
-    if arguments.cores is not None and arguments.cores < 1:
-        raise ConfigError(f"--cores: found {arguments.cores}, expected at least 1")
+    for option, least in (("cores", 1), ("threads", 1), ("gpus", 0)):
+        if (found := getattr(arguments, option)) is not None and found < least:
+            raise ConfigError(f"--{option}: found {found}, expected at least {least}")
     if not arguments.directory.is_dir():
         raise DataError(
             f"--directory {arguments.directory}: not found, expected a run's folder; leave it away before there is one"
@@ -59,41 +65,88 @@ def run(arguments: argparse.Namespace) -> int:
     results = arguments.directory / "results"
     sizes = sizes_of(config, results)
     cores = arguments.cores or available_cores()
-    on_gpu = arguments.device != "cpu" and any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
-    parallel = 1 if on_gpu else max(1, cores // _threads(cores))
-    rates = {}
-    for tier, tasks in tasks_of.items():
-        if all((results / tier / f"{task}.pt").exists() for task in tasks):
-            continue
-        print(f"measuring {tier} ...", file=sys.stderr, flush=True)
-        rates[tier] = measured(config.tiers[tier], config, arguments.device, cores=cores, parallel=parallel)
+    machine = machine_of(cores=cores, threads=arguments.threads, gpus=arguments.gpus, wish=arguments.device)
+    left = [tier for tier, tasks in tasks_of.items() if not all((results / tier / f"{t}.pt").exists() for t in tasks)]
+    shards = f.shards_to_describe(config, left, results)
+    for name in shards:
+        installed_version(name)  # before minutes are spent on the tiers
+    rates, speeds = _measured(config, left, shards, machine)
     rows = [
         f.forecast(config, tier, tasks, sizes=sizes, rates=rates.get(tier), results=results)
         for tier, tasks in tasks_of.items()
     ]
-    evaluation = sum(row.evaluation_seconds for row in rows) / parallel
-    print(
-        _text(
-            rows, parallel=parallel, evaluation=evaluation, features=f.features_gb(config, list(tasks_of), sizes, rates)
-        )
-    )
-    how = "on the GPU, one at a time" if any(row.on_gpu for row in rows) else f"on the CPU, {parallel} side by side"
+    describing = [
+        f.describing(name, n, config, sizes=sizes, rate=speeds.get(name), parallel=_at_once(machine, n))
+        for name, n in shards.items()
+    ]
+    evaluation = sum(row.evaluation_seconds for row in rows) / machine.parallel
+    features = f.features_gb(config, list(tasks_of), sizes, rates)
+    print(plan_text(rows, describing, parallel=machine.parallel, evaluation=evaluation, features=features))
+    how = "one at a time" if machine.parallel == 1 else f"{machine.parallel} side by side"
+    how = f"on the {'GPU' if machine.on_gpu else 'CPU'}, {how}"
     print(f"\n{counted(sizes.n_crystals, 'crystal')} of {sizes.mean_atoms:.1f} atoms, {sizes.origin}; trainings {how}.")
     print("To the last epoch of each: patience may end it sooner, other work on the machine later.")
-    if read := sorted({name for tier in rates for name in config.tiers[tier].model.descriptors}):
-        print(f"Not in it: the descriptors of {', '.join(read)}, once for all crystals, before the first training.")
+    print("Not in it: reading, graphs and features, a few milliseconds a crystal, once.")
     return 0
 
 
-def at_start(models: list[str], overlay: dict[str, object], *, cores: int, device: str) -> str:
-    """What `plan` prints of these trainings of a run that starts here; where it cannot, how to ask it later."""
+def _measured(
+    config: "Config", tiers: list[str], shards: dict[str, int], machine: "Machine"
+) -> "tuple[dict[str, Rates], dict[str, DescribingRate]]":
+    """The rates of tiers with something left, and of potentials with shards left; on stderr how long it will take."""
+    from crystalmatrix.cli import measuring as m
+
+    names = [name for name, n in shards.items() if n]
+    trials: list[tuple[str, float, Callable[[], Any]]] = [
+        *((tier, m.TIER_SECONDS, partial(m.measured, config.tiers[tier], config, machine)) for tier in tiers),
+        *(
+            (name, m.POTENTIAL_SECONDS, partial(m.measured_potential, name, machine, _at_once(machine, shards[name])))
+            for name in names
+        ),
+    ]
+    found = []
+    spent = planned = 0.0
+    for k, (name, seconds, trial) in enumerate(trials):
+        slower = spent / planned if planned else 1.0  # than was thought
+        to_come = slower * sum(more for _, more, _ in trials[k:])
+        print(f"{MEASURING} {name}, {k + 1} of {len(trials)}: about {to_come:.0f} s to go", file=sys.stderr, flush=True)
+        begun = time.monotonic()
+        found.append(trial())
+        spent, planned = spent + time.monotonic() - begun, planned + seconds
+    return dict(zip(tiers, found, strict=False)), dict(zip(names, found[len(tiers) :], strict=True))
+
+
+def _at_once(machine: "Machine", shards: int) -> int:
+    """Jobs that describe atoms: one a shard, of one thread each, or those that share the GPUs."""
+    return max(1, min(machine.parallel if machine.on_gpu else machine.cores, shards))
+
+
+def at_start(models: list[str], overlay: dict[str, object], *options: str) -> str | None:
+    """What `plan` prints of these trainings of a run that starts here; None where it cannot."""
+    from crystalmatrix.cli.measuring import environment
+
     with tempfile.TemporaryDirectory() as folder:
         configfile = Path(folder) / "config.json"  # which is YAML too
         configfile.write_text(json.dumps(overlay), encoding="utf-8")
         command = [sys.executable, "-c", "from crystalmatrix.cli.main import main; main()", "plan", *models]
-        command += ["--configfile", str(configfile), "--cores", str(cores), "--device", device]
-        ended = subprocess.run(command, env=_environment(), capture_output=True, text=True)
-    return HINT if ended.returncode else ended.stdout.rstrip()
+        command += ["--configfile", str(configfile), *options]
+        with subprocess.Popen(
+            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            for line in process.stderr or ():
+                if line.startswith(MEASURING):  # and no mistake: the run itself will say it
+                    print(line, end="", file=sys.stderr, flush=True)
+            said = process.stdout.read() if process.stdout else ""
+    return None if process.returncode else said.rstrip()
+
+
+def hint(chosen: Sequence[Path], config: Mapping[str, object], directory: Path | None) -> str:
+    """How to ask for what `at_start` does not say, of a run with these options; empty where `plan` lacks one."""
+    if len(chosen) > 1 or config:
+        return ""
+    options = [("--configfile", path) for path in chosen] + ([("--directory", directory)] if directory else [])
+    command = " ".join(["crystalmatrix plan", *(f"{name} {quote(str(path))}" for name, path in options)])
+    return f"how long this takes on this machine: {command}"
 
 
 def configuration(overlay: Path | None) -> "Config":
@@ -115,78 +168,6 @@ def configuration(overlay: Path | None) -> "Config":
         raise ConfigError(f"{overlay}: not valid YAML: {' '.join(str(error).split())}") from None
     except ConfigError as error:
         raise ConfigError(f"{overlay}: {error}") from None
-
-
-def _threads(cores: int) -> int:
-    from crystalmatrix.machine import train_threads
-
-    return train_threads(cores)
-
-
-def measured(settings: "TierConfig", config: "Config", device: str, *, cores: int, parallel: int) -> "Rates":
-    """As trainings will run: so many processes at once, which share what the machine has."""
-    from crystalmatrix.machine import ALLOCATOR
-    from crystalmatrix.training.rate import Rates
-
-    command = [sys.executable, "-m", "crystalmatrix.training.rate", "--settings", settings.to_json()]
-    command += ["--graph", config.graph.to_json(), "--device", device if parallel == 1 else "cpu"]
-    command += ["--threads", str(_threads(cores)), "--seconds", str(SECONDS)]
-    running = [
-        subprocess.Popen(
-            command, env=_environment() | ALLOCATOR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(parallel)
-    ]
-    ended = [process.communicate() for process in running]
-    for process, (_, said) in zip(running, ended, strict=True):
-        if process.returncode:
-            last = (said.strip().splitlines() or ["no reason given"])[-1]
-            if last.startswith("error: "):
-                raise DataError(last.removeprefix("error: "))
-            raise DataError(
-                f"the trial training ended with code {process.returncode}; too little memory, or a defect of ours: "
-                "try fewer --cores, or report it"
-            )
-    return Rates.mean([Rates.model_validate_json(out) for out, _ in ended])
-
-
-def _environment() -> dict[str, str]:
-    """In which another process finds this very package."""
-    package = str(Path(__file__).parents[2])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])}
-
-
-def _text(rows: "list[Forecast]", *, parallel: int, evaluation: float, features: float) -> str:
-    from crystalmatrix.cli.forecast import wall_seconds
-    from crystalmatrix.cli.text import file_size, table_text
-
-    cells = []
-    for row in rows:
-        wall = wall_seconds(row.seconds, parallel=parallel)
-        numbers = [
-            f"{row.trainings}",
-            f"{row.done}",
-            f"{row.crystals:,}",
-            f"{row.crystals_per_second:,.0f}" if row.crystals_per_second else "",
-        ]
-        if not row.seconds:
-            cells.append([row.tier, *numbers[:2], "0", "", "nothing left", "", ""])
-            continue
-        cells.append([row.tier, *numbers, _time(wall), file_size(row.memory_gb * 1e9), file_size(row.disk_gb * 1e9)])
-    every = [second for row in rows for second in row.seconds]
-    total = wall_seconds(every, parallel=parallel) + evaluation
-    memory = parallel * max((row.memory_gb for row in rows), default=0.0)
-    disk = features + sum(row.disk_gb for row in rows)
-    summed = [sum(row.trainings for row in rows), sum(row.done for row in rows), sum(row.crystals for row in rows)]
-    sizes = [file_size(memory * 1e9), file_size(disk * 1e9)] if every else ["", ""]
-    cells.append(["all", *(f"{n:,}" for n in summed), "", _time(total) if every else "nothing left", *sizes])
-    return table_text(HEADER, cells, right=range(1, len(HEADER)))
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 COMMAND = Command("plan", "measure how long the matrix will take on this machine", EXAMPLES, add_arguments, run)

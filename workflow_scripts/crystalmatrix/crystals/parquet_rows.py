@@ -20,6 +20,7 @@ from crystalmatrix.crystals.crystal import NO_STRUCTURE, UNREADABLE, InvalidCrys
 from crystalmatrix.crystals.entry import IDS, KEYS, is_entry
 
 _ROWS = 256  # at once
+_BUFFER = 1 << 20  # bytes of each column read at once
 
 
 def rows(path: Path, start: Start) -> Iterator[tuple[int, Any]]:
@@ -60,7 +61,8 @@ def _group_of(metadata: pq.FileMetaData, crystal: int) -> tuple[int, int]:
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     try:
-        with pq.ParquetFile(path) as file:
+        # otherwise a row group is fetched whole, and pandas puts up to 1,048,576 rows into one
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as file:
             yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError):  # the last of a damaged name of a column
         raise InvalidCrystalError(UNREADABLE, "the Parquet table is damaged or cut short; fetch it again") from None

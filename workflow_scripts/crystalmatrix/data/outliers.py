@@ -32,7 +32,8 @@ def read_outliers(path: Path, splits: SplitsMetadata) -> "pd.DataFrame":
         raise DataError(f"{path}: not found, damaged or edited (checksum); delete it and run again")
     import pandas as pd  # not above: the data stage does without
 
-    return pd.read_csv(path, dtype={"id": str}, keep_default_na=False)
+    types = dict(zip(COLUMNS, (str, str, float, float), strict=True))  # said, since a list may be empty
+    return pd.read_csv(path, dtype=types, keep_default_na=False)
 
 
 def find_outliers(records: pa.Table, splits: pa.Table) -> list[tuple[str, str, float, float]]:

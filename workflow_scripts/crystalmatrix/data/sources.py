@@ -17,7 +17,7 @@ from crystalmatrix.data.archive import pack, read_entries, write_entries
 from crystalmatrix.data.download import Remote, fetch_remote
 from crystalmatrix.data.minerals import mineral_entries
 from crystalmatrix.data.progress import tracked
-from crystalmatrix.data.releases import find_release
+from crystalmatrix.data.releases import PINNED, find_release
 from crystalmatrix.errors import DataError
 from crystalmatrix.files import sha256
 
@@ -55,13 +55,21 @@ def fetch(config: SourceConfig, out: Path) -> Origin:
     )
 
 
+def addresses(config: SourceConfig) -> tuple[str, ...]:
+    """Where `fetch` would ask for the source, as far as that is known without a long look; none where it lies here."""
+    if "://" in config.source:
+        return (*config.mirrors, config.source)
+    pinned = PINNED.get(config.source)
+    return (*config.mirrors, pinned.url) if pinned and not Path(config.source).expanduser().exists() else ()
+
+
 def _from_minerals(config: SourceConfig, out: Path) -> dict[str, Any]:
     return {"origin": "jarvis-tools", "n_entries": write_entries(out, mineral_entries())}
 
 
 def _from_url(config: SourceConfig, out: Path) -> dict[str, Any]:
     name = Path(unquote(urlsplit(config.source).path)).name or "data.json.zip"
-    remote = Remote((*config.mirrors, config.source), name, sha256=config.sha256)
+    remote = Remote(addresses(config), name, sha256=config.sha256)
     return {"origin": config.source, "n_entries": fetch_remote(remote, out)}
 
 

@@ -136,11 +136,9 @@
       pen.fill();
     }
     pen.globalAlpha = 1;
-    const wanted = $("find").value.trim();
-    if (wanted) {
-      const isWanted = finder(wanted);
-      state.points.forEach((point, i) => { if (isWanted(i)) ring(pen, point, 5); });
-    }
+    const found = wantedCrystals();
+    for (const i of found) ring(pen, state.points[i], 5);
+    sayFound(found.length);
     if (state.current >= 0) ring(pen, state.points[state.current], 6);
     $("parity-title").textContent = `${property.label}, ${model.label}: MAE ${withUnit(format(model.mae))}, n = ${property.target.length.toLocaleString("en-US")}`;
   }
@@ -158,6 +156,18 @@
     pen.beginPath();
     pen.arc(x, y, radius, 0, 2 * Math.PI);
     pen.stroke();
+  }
+
+  function wantedCrystals() {
+    const wanted = $("find").value.trim();
+    return wanted ? [...state.property.row.keys()].filter(finder(wanted)) : [];
+  }
+
+  // only where it says something else: a screen reader reads every change
+  function sayFound(n) {
+    const wanted = $("find").value.trim();
+    const text = !wanted ? "" : `${n || "no"} test crystal${n === 1 ? "" : "s"} of this property`;
+    if ($("found").textContent !== text) $("found").textContent = text;
   }
 
   // atoms in alphabetical order, in lowest terms, whatever the order and brackets of the text; null for no formula
