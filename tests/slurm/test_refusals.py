@@ -74,9 +74,10 @@ def test_a_cluster_without_gpus_says_so(node: str, tmp_path: Path) -> None:
     """An sinfo of such a one, whose nodes are too small besides, so that the run ends there."""
     (tmp_path / "sinfo").write_text("#!/bin/sh\necho 'cpu*|(null)|1:00:00|100'\n")
     (tmp_path / "sinfo").chmod(0o755)
-    result = snakemake(tmp_path, *TARGET, PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    target = ("results/graphs/shard-0.parquet", "--workflow-profile", "slurm")
+    result = snakemake(tmp_path, *target, PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert "no GPU on this cluster: models train on processors\n" in result.stdout
-    line = "records: mem_mb: found 2,000, but partition 'cpu' has no node of more than 100 MB; set records: "
+    line = "graph_shard: mem_mb: found 2,000, but partition 'cpu' has no node of more than 100 MB; set graph_shard: "
     assert result.stdout.splitlines()[-1].startswith(f"error: profiles/slurm/profile.yaml: {line}")
 
 
