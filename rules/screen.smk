@@ -55,7 +55,7 @@ rule screen_part:
     message:
         "Screening {wildcards.name}, part {wildcards.part}, with {input.model}"
     shell:
-        'env $ALLOCATOR python "$SCRIPTS"/screen_part.py --plan {input.plan} --part {wildcards.part}'
+        'exec env $ALLOCATOR python "$SCRIPTS"/screen_part.py --plan {input.plan} --part {wildcards.part}'
         " --model={input.model:q} --out {output}"
         " --device $([ {resources.gpu} = 0 ] && echo cpu || echo auto) -- {params.structures:q} &> {log}"
 

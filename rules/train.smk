@@ -48,6 +48,7 @@ rule train:
     threads: TRAIN_THREADS
     resources:
         gpu=gpus_per_model,
+        nodes=1,  # of several GPUs: torchrun starts its processes on one node
         mem_mb=needs.training_memory_mb,
         runtime=needs.training_minutes,
     params:
@@ -57,8 +58,9 @@ rule train:
         init=lambda wildcards, input: f"--init {quote(str(input.init))}" if input.init else "",
     message:
         "Training {wildcards.tier}/{wildcards.task} (a line an epoch: {log})"
+    # exec: no shell that a signal ends at once, before the trainer has saved its state, and with it a job of a cluster.
     shell:
-        "env $ALLOCATOR python"
+        "exec env $ALLOCATOR python"
         " $([ {resources.gpu} -gt 1 ] && echo -m torch.distributed.run --standalone --nproc-per-node {resources.gpu} --)"
         ' "$SCRIPTS"/train.py --tier {wildcards.tier} --task {wildcards.task} --settings {params.settings:q}'
         " --records {input.records} --splits {input.splits} --outliers {input.outliers} --features {input.features}"

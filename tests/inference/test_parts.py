@@ -3,8 +3,11 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -154,27 +157,44 @@ def test_the_scripts_as_the_rules_call_them(trained: Trained, structures: Path, 
     assert len(pd.read_csv(table)) == 42
 
 
-def test_a_part_that_a_left_over_job_writes_is_waited_for(
-    trained: Trained, predictor: Predictor, structures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """As after kill -9 of snakemake: the job lives on, and the next run starts the same part."""
-    out = tmp_path / "part-0.parquet"
-    out.touch()
+@contextmanager
+def left_over_job(out: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """One that holds the rows of a part until its input ends, as after kill -9 of snakemake."""
     code = "from crystalmatrix.inference.output import PartialTable; import sys\nfrom pathlib import Path\n"
     code += f"with PartialTable(Path({str(out.with_suffix('.rows'))!r}), made_from='x', wait=True):\n"
     code += "    print(flush=True); sys.stdin.read(); sys.exit(1)"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as left_over:
-        left_over.stdout.readline()  # type: ignore[union-attr]
-        arguments = (predictor, [structures], planned(structures, 1), 0, out)
-        screening = threading.Thread(target=partial(screen_part, *arguments, model=trained.model))
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as job:
+        job.stdout.readline()  # type: ignore[union-attr]
+        yield job
+
+
+@pytest.mark.parametrize("finishes", [False, True])
+def test_a_part_that_a_left_over_job_writes_is_waited_for(
+    trained: Trained,
+    predictor: Predictor,
+    structures: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    finishes: bool,
+) -> None:
+    """The next run starts the same part; what the other has finished by then is taken and nothing is predicted."""
+    out, whole = tmp_path / "part-0.parquet", tmp_path / "whole.parquet"
+    arguments = ([structures], planned(structures, 1), 0)
+    screen_part(predictor, *arguments, whole, model=trained.model)
+    mine = SimpleNamespace(units={}, batch_size=predictor.batch_size) if finishes else predictor
+    with left_over_job(out) as job:
+        screening = threading.Thread(target=partial(screen_part, mine, *arguments, out, model=trained.model))
         screening.start()
         screening.join(1)
         assert screening.is_alive()
-        assert out.stat().st_size == 0
-        left_over.stdin.close()  # type: ignore[union-attr]
+        if finishes:
+            whole.replace(out)
+        assert out.exists() == finishes
+        job.stdin.close()  # type: ignore[union-attr]
         screening.join()
     assert "left over from a killed run: waiting for its end" in capfd.readouterr().err
     assert pq.read_table(out).num_rows == 41
+    assert not out.with_suffix(".rows").exists()
 
 
 def test_a_file_that_is_waited_for_keeps_its_lock(tmp_path: Path) -> None:

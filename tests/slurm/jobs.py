@@ -60,16 +60,15 @@ class Controller:
         return self.process.wait(LONGEST)
 
     def trainer(self, task: str, *, after: int = 1) -> psutil.Process:
-        """The trainer of a task, stopped once so many epochs are in its log, and a state to go on from is there."""
-        run = self.folder / f"results/runs/cgcnn/{task}/seed-0"
-        log, state = run / "log.jsonl", run / "state.pt"
+        """The trainer of a task, suspended once so many epochs are in its log."""
+        log = self.folder / f"results/runs/cgcnn/{task}/seed-0/log.jsonl"
 
         def training() -> psutil.Process | None:
             assert self.process.is_running(), self.said
             return _trainer(self.folder, task)
 
         def has_learned() -> bool:
-            return not found.is_running() or (state.exists() and log.read_text().count("\n") >= after)
+            return not found.is_running() or (log.exists() and log.read_text().count("\n") >= after)
 
         found = wait_until(training, f"the trainer of {task}", LONGEST)
         # From here on only the log is looked at, and often: its next epochs take a tenth of a second each.
@@ -123,6 +122,11 @@ def _jobs(folder: Path) -> list[dict[str, str]]:
     known = [dict(word.partition("=")[::2] for word in job) for job in jobs]
     mine = [job for job in known if job.get("WorkDir") == str(folder)]
     return sorted(mine, key=lambda job: int(job["JobId"]))
+
+
+def state(folder: Path, task: str) -> Path:
+    """What a training goes on from."""
+    return folder / f"results/runs/cgcnn/{task}/seed-0/state.pt"
 
 
 def model(task: str) -> str:

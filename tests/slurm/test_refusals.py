@@ -1,5 +1,6 @@
 """What the user sees of a profile that does not fit, before anything is submitted: its last line says what to do."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,17 @@ def test_trainings_in_a_default_partition_without_gpus(node: str, tmp_path: Path
     line = "error: profiles/slurm/profile.yaml: train: partition 'cpu' has no GPU, 'gpu' has: set gpu_partition, "
     assert result.stdout.splitlines()[-1].startswith(line)
     assert not (tmp_path / "results").exists()
+
+
+def test_a_cluster_without_gpus_says_so(node: str, tmp_path: Path) -> None:
+    """An sinfo of such a one, whose nodes are too small besides, so that the run ends there."""
+    (tmp_path / "sinfo").write_text("#!/bin/sh\necho 'cpu*|(null)|1:00:00|100'\n")
+    (tmp_path / "sinfo").chmod(0o755)
+    target = ("results/graphs/shard-0.parquet", "--workflow-profile", "slurm")
+    result = snakemake(tmp_path, *target, PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert "no GPU on this cluster: models train on processors\n" in result.stdout
+    line = "graph_shard: mem_mb: found 2,000, but partition 'cpu' has no node of more than 100 MB; set graph_shard: "
+    assert result.stdout.splitlines()[-1].startswith(f"error: profiles/slurm/profile.yaml: {line}")
 
 
 @pytest.mark.parametrize("hidden", ["snakemake_executor_plugin_slurm", "no such module"], ids=["missing", "there"])

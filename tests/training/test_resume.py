@@ -19,7 +19,7 @@ import torch
 from crystalmatrix.training import loop, members
 from crystalmatrix.training.members import weights_digest
 from crystalmatrix.training.state import PREVIOUS, STATE, run_lock
-from crystalmatrix.training.stop import TrainingStoppedError
+from crystalmatrix.training.stop import StopRequest, TrainingStoppedError
 
 from .cases import SETTINGS, training_data, with_training
 from .fitting import EAGER, assert_same_weights, fit, terminated_at_step
@@ -171,3 +171,23 @@ def test_states_are_written_where_epochs_are_short(tmp_path: Path, monkeypatch: 
     assert epoch < 30
     assert len(steps) > 2, "the last is that of the end"
     assert np.diff(steps).max() <= 30
+
+
+def test_a_scheduler_that_signals_again_is_not_obeyed_twice() -> None:
+    """Slurm does at a time limit, from several places, while the state is being written; Ctrl-C twice means it."""
+    ended: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: ended.append(number))
+    try:
+        stop = StopRequest()
+        with stop.listening():
+            for _ in range(3):
+                os.kill(os.getpid(), signal.SIGTERM)
+            assert (stop.number, ended) == (signal.SIGTERM, [])
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.number == signal.SIGINT
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert ended == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -75,6 +75,19 @@ def kill(process: psutil.Process) -> None:
     process.wait()
 
 
+def test_a_signal_to_all_ends_the_trainer_before_its_job(folder: Path) -> None:
+    """As from Slurm at a time limit: when the process that it started has ended, it kills what is left of the job."""
+    runner, trainer = start(folder)
+    trainer.suspend()  # as if its state took long to write
+    for process in (*runner.children(recursive=True), runner):
+        process.send_signal(signal.SIGTERM)
+    time.sleep(3)
+    assert runner.poll() is None, "the job waits for its trainer"
+    trainer.resume()
+    runner.wait(60)
+    assert not trainer.is_running()
+
+
 def test_after_a_power_cut_the_same_command_goes_on(folder: Path) -> None:
     runner, trainer = start(folder)
     kill(runner)

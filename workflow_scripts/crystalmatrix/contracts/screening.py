@@ -48,3 +48,4 @@ class ScreenMetadata(Document):
     failed: int  # of the rows: lacking values, all or some
     noted: int  # of the rows: with a note
     outside: int  # of the rows: outside the training domain
+    made_from: str = ""  # digests of the model and the structures; nothing for a table of several parts

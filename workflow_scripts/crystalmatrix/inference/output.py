@@ -59,8 +59,9 @@ class PartialTable:
         self.journal = out.with_name(out.name + ".part.journal")
         self.progress = Progress()
         self._lock = file_lock(out.with_name(f".{out.name}.part.lock"))
+        self.waited = False
         self._wait = wait
-        self._made_from = made_from
+        self.made_from = made_from
 
     def __enter__(self) -> Self:
         check_writable(self.out)
@@ -110,6 +111,7 @@ class PartialTable:
             raise DataError(f"{self.path}: another run writes it; wait for that one, or choose another --out")
         _say(f"{self.path}: another job writes it, left over from a killed run: waiting for its end")
         take(self._lock, wait=True)
+        self.waited = True
 
     def _open(self) -> None:
         """Go on after the rows that are there, or start afresh."""
@@ -117,7 +119,7 @@ class PartialTable:
         self.journal.touch()
         self._rows = self.path.open("r+b", buffering=0)
         self._lines = self.journal.open("r+b", buffering=0)
-        header = _line({"made_from": self._made_from})
+        header = _line({"made_from": self.made_from})
         lines = self._lines.read().splitlines(keepends=True)
         good = [header]
         if lines and lines[0] == header:

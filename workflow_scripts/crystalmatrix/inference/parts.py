@@ -65,11 +65,22 @@ def screen_part(
     begin, end = plan.parts[part], plan.parts[part + 1] if part + 1 < len(plan.parts) else None
     source = f"{made_from([model], str(predictor.batch_size))} {plan.files_digest} {part} of {len(plan.parts)}"
     with PartialTable(out.with_suffix(".rows"), made_from=source, wait=True) as table:
-        reading = Reading(found, file=table.progress.file, crystal=table.progress.crystal, part=begin, end=end)
-        append_rows(predictor, reading, table, total=begin.n_crystals, encode=as_messages)
-        metadata = to_parquet(table, out, units=predictor.units)
+        metadata = _finished(out, source) if table.waited else None
+        if metadata is None:
+            reading = Reading(found, file=table.progress.file, crystal=table.progress.crystal, part=begin, end=end)
+            append_rows(predictor, reading, table, total=begin.n_crystals, encode=as_messages)
+            metadata = to_parquet(table, out, units=predictor.units)
     table.out.unlink()
     return metadata
+
+
+def _finished(out: Path, source: str) -> ScreenMetadata | None:
+    """What the job that was waited for says of the part, if it has finished this one."""
+    try:
+        metadata = ScreenMetadata.of_table(out)
+    except DataError:
+        return None
+    return metadata if metadata.made_from == source else None
 
 
 def write_csv(parts: Sequence[Path], out: Path) -> ScreenMetadata:
@@ -90,7 +101,14 @@ def write_csv(parts: Sequence[Path], out: Path) -> ScreenMetadata:
 def to_parquet(table: PartialTable, out: Path, *, units: dict[str, str]) -> ScreenMetadata:
     """The rows that `as_messages` made, in row groups of a size that readers like, a group in memory at once."""
     done = table.progress
-    said = ScreenMetadata(units=units, rows=done.rows, failed=done.failed, noted=done.noted, outside=done.outside)
+    said = ScreenMetadata(
+        units=units,
+        rows=done.rows,
+        failed=done.failed,
+        noted=done.noted,
+        outside=done.outside,
+        made_from=table.made_from,
+    )
     with files.table_writer(out, schema_of(units), version=SCREEN_VERSION, metadata=said.to_dict()) as writer:
         for batches in _groups(table.path):
             writer.write_table(pa.Table.from_batches(batches))

@@ -25,12 +25,13 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Catch the first SIGTERM or SIGINT; a second one ends the process as usual."""
+        """Catch every SIGTERM, since a scheduler sends several, and the first SIGINT: a second one ends the process."""
         previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
         def remember(number: int, frame: FrameType | None) -> None:
             self.number = number
-            signal.signal(number, previous[signal.Signals(number)])
+            if number == signal.SIGINT:
+                signal.signal(number, previous[signal.SIGINT])
 
         for number in previous:
             signal.signal(number, remember)
