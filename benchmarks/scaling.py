@@ -252,8 +252,11 @@ def commands(folder: Path, source: Path) -> Iterator[tuple[str, list[Any], list[
 def table(found: list[Measured], arguments: argparse.Namespace) -> None:
     """Milliseconds and exponents, and the target by them."""
     target = arguments.target
-    print("| stage | start-up, s | ms a crystal | time ~ n^ | memory ~ n^ | core hours | peak, GB | left, GB |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(
+        "| stage | start-up, s | largest size | s | peak, MB | left, MB | ms a crystal | time ~ n^ | memory ~ n^ "
+        f"| core hours at {target:,} | peak, GB | left, GB |"
+    )
+    print("|" + " --- |" * 12)
     hours = disk = 0.0
     for stage in dict.fromkeys(one.stage for one in found):
         mine = sorted((one for one in found if one.stage == stage), key=lambda one: one.crystals)
@@ -267,8 +270,9 @@ def table(found: list[Measured], arguments: argparse.Namespace) -> None:
             hours, disk = hours + cpu.value / 3600, disk + left.value / 1e3
         ms = 1e3 * (mine[-1].cpu_s - mine[0].cpu_s) / (sizes[-1] - sizes[0])
         print(
-            f"| {stage} | {mine[0].cpu_s:.1f} | {ms:.2f} | {cpu.exponent} | {peak.exponent} |"
-            f" {cpu.shown(3600)} | {peak.shown(1e3)} | {left.shown(1e3)} |"
+            f"| {stage} | {mine[0].cpu_s:.1f} | {sizes[-1]:,} | {mine[-1].cpu_s:.1f} | {mine[-1].peak_mb:,.0f} "
+            f"| {mine[-1].disk_mb:,.1f} | {ms:.2f} | {cpu.exponent} | {peak.exponent} "
+            f"| {cpu.shown(3600)} | {peak.shown(1e3)} | {left.shown(1e3)} |"
         )
     euros = hours * arguments.core_hour + disk * arguments.gb_month
     print(
