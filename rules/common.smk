@@ -191,7 +191,7 @@ def on_slurm():
 
 @functools.cache
 def longest_minutes(rule):
-    """What a job of the rule may take where it goes to: more would wait for ever."""
+    """What a job of the rule may take where it goes to; more would wait for ever."""
     partition = workflow.get_rule(rule).resources.get("slurm_partition")
     return cluster.longest_minutes(partition and partition.raw) if on_slurm() else cluster.LONGEST
 
