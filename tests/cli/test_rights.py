@@ -1,11 +1,14 @@
 """What a command may not read or write is one line, before any work is done; root is held to the rights as well."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ..rights import rights_hold
 from .conftest import Run
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -17,6 +20,9 @@ def places(tmp_path: Path, crystals: Path) -> Path:
         (tmp_path / name).write_text("{}")
         (tmp_path / name).chmod(0)
     (tmp_path / "closed").mkdir(mode=0)
+    (tmp_path / "project").mkdir()  # as far as `init` and `plan` look
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(ROOT / name, tmp_path / "project")
     return tmp_path
 
 

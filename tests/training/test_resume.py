@@ -177,6 +177,7 @@ def test_a_scheduler_that_signals_again_is_not_obeyed_twice() -> None:
     """Slurm does at a time limit, from several places, while the state is being written; Ctrl-C twice means it."""
     ended: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: ended.append(number))
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started us aside
     try:
         stop = StopRequest()
         with stop.listening():
@@ -191,3 +192,4 @@ def test_a_scheduler_that_signals_again_is_not_obeyed_twice() -> None:
         assert ended == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupted)

@@ -32,8 +32,9 @@ def end(tmp_path_factory: pytest.TempPathFactory) -> str:
         )
         (results / tier).mkdir(parents=True)
         scores.write(results / tier / "ehull.metrics.json")
-    planned = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    lines = planned.splitlines()
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # of `make test`
+    planned = subprocess.run(["make", "-n", "demo"], cwd=ROOT, env=outside, capture_output=True, text=True, check=True)
+    lines = planned.stdout.splitlines()
     first = next(number for number, line in enumerate(lines) if "summary.py" in line)
     assert any("snakemake --directory demo" in line for line in lines[:first]), "the control: before that it trains"
     commands = "\n".join(lines[first:]).replace("demo/results\n", f"{results}\n")
