@@ -4,7 +4,6 @@ A mistake of the user ends here, before any job starts, with one line that lists
 """
 
 import functools
-import shutil
 
 from crystalmatrix import cluster, needs
 from crystalmatrix.code import digest
@@ -15,7 +14,7 @@ from crystalmatrix.config import load
 from crystalmatrix.crystals.formats import labelled_files, parts_by_size, structure_files
 from crystalmatrix.data.official import official_properties
 from crystalmatrix.errors import or_exit
-from crystalmatrix.machine import ALLOCATOR, GPU_JOBS, train_threads
+from crystalmatrix.machine import ALLOCATOR, GPU_JOBS, has_gpu_driver, train_threads
 from crystalmatrix.properties import MULTITASK, PROPERTIES, as_read
 from crystalmatrix.tiers import SCRATCH
 
@@ -203,7 +202,7 @@ minutes = functools.partial(needs.minutes, longest=longest_minutes)
 def has_gpus():
     """Whether this machine, or the cluster that jobs are sent to, has GPUs. Jobs of a cluster inherit the answer."""
     if "HAS_GPUS" not in os.environ:
-        found = cluster.has_gpus() if on_slurm() else any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
+        found = cluster.has_gpus() if on_slurm() else has_gpu_driver()
         os.environ.update(HAS_GPUS=str(int(found)))
     return os.environ.get("HAS_GPUS") == "1"
 

@@ -104,7 +104,7 @@ def test_how_a_run_uses_the_machine(
     wish: str,
     expected: tuple[int, int, str],
 ) -> None:
-    monkeypatch.setattr("crystalmatrix.cli.measuring.shutil.which", lambda name: None if found == "nothing" else name)
+    monkeypatch.setattr("crystalmatrix.machine.shutil.which", lambda name: None if found == "nothing" else name)
     monkeypatch.setattr("torch.cuda.is_available", lambda: found == "cuda")
     machine = machine_of(cores=cores, threads=threads, gpus=gpus, wish=wish)
     assert (machine.threads, machine.parallel, machine.device) == expected

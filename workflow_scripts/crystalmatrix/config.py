@@ -135,8 +135,8 @@ class MatrixConfig(Section):
     """Which models `rule all` builds and the page compares."""
 
     where: ClassVar[str] = "matrix"
-    tiers: tuple[str, ...] = Field(("lite", "std", "pro", "transfer", "cgcnn"), min_length=1)  # rows of the matrix
-    properties: tuple[str, ...] = Field(tuple(PROPERTIES), min_length=1)  # its columns
+    tiers: tuple[str, ...] = Field(("lite", "std", "pro", "transfer", "cgcnn"), min_length=1)  # columns of the matrix
+    properties: tuple[str, ...] = Field(tuple(PROPERTIES), min_length=1)  # its rows
     multitask: bool = True  # a model of all properties beside those of one
 
     @field_validator("tiers", "properties")

@@ -6,6 +6,7 @@ In: nothing.  Out: plain values.
 import ctypes
 import getpass
 import os
+import shutil
 import sys
 
 import psutil
@@ -24,6 +25,11 @@ ALLOCATOR = {
 _MALLOPT = {-4: 0, -1: 2_000_000_000, -2: 67_108_864}  # the same three, by glibc's numbers for mallopt
 MOST_THREADS = 4
 GPU_JOBS = "GPU_JOBS"
+
+
+def has_gpu_driver() -> bool:
+    """Whether an NVIDIA or AMD driver is installed, as far as its commands tell: torch would take seconds to ask."""
+    return any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
 
 
 def spare_the_cpu() -> None:

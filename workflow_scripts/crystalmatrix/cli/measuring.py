@@ -4,7 +4,6 @@ In: settings; Machine.  Out: Rates of a tier, DescribingRate of a potential; Dat
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -39,20 +38,15 @@ class Machine:
 
 def machine_of(*, cores: int, threads: int | None, gpus: int, wish: str) -> Machine:
     """`wish`: auto, cpu or cuda; `gpus`: jobs that may use a GPU at once; `threads`: None for those of a run."""
-    from crystalmatrix.machine import train_threads
+    from crystalmatrix.machine import has_gpu_driver, train_threads
 
     threads = min(threads or train_threads(cores), cores)
     parallel = max(1, cores // threads)
-    wanted = wish == "cuda" or (wish == "auto" and gpus > 0 and _has_driver())
+    wanted = wish == "cuda" or (wish == "auto" and gpus > 0 and has_gpu_driver())
     if not wanted:
         return Machine(cores, threads, parallel, "cpu")
     # A driver may be here without a PyTorch that knows it: trainings then run on the CPU, and as many as on GPUs.
     return Machine(cores, threads, max(1, min(gpus, parallel)), wish if wish == "cuda" or _torch_sees_gpu() else "cpu")
-
-
-def _has_driver() -> bool:
-    """Whether a run lets its trainings ask for a GPU, as rules/common.smk tells."""
-    return any(map(shutil.which, ["nvidia-smi", "rocm-smi"]))
 
 
 def _torch_sees_gpu() -> bool:

@@ -32,9 +32,7 @@ HAS_INVERSION = "has_inversion"
 RECORDS = pa.schema(
     [
         pa.field(JID, pa.string(), nullable=False),
-        pa.field(
-            FORMULA, pa.string(), nullable=False
-        ),  # reduced, Hill order: "O3SrTi", where predictions have "SrTiO3"
+        pa.field(FORMULA, pa.string(), nullable=False),  # reduced, Hill order: "O3SrTi"; predictions have "SrTiO3"
         pa.field(N_ATOMS, pa.int32(), nullable=False),
         pa.field(SPECIES, pa.list_(pa.uint8()), nullable=False),  # [n_atoms] atomic number Z
         pa.field(FRACTIONAL, pa.list_(pa.float64()), nullable=False),  # [n_atoms * 3] row-major, wrapped into [0, 1)

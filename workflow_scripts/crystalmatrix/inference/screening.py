@@ -27,11 +27,10 @@ from crystalmatrix.inference.output import Output, PartialTable, Progress
 from crystalmatrix.inference.predictor import Predictor
 from crystalmatrix.inference.prepare import chunked
 from crystalmatrix.inference.reading import Reading
-from crystalmatrix.words import counted
+from crystalmatrix.words import counted, named
 
 Encode = Callable[[pd.DataFrame, dict[str, str], bool], bytes]  # of a table, units, whether it is the first
 SECONDS_BETWEEN_LINES = 10.0
-SHOWN = 3  # names of files that were passed over
 
 
 def as_csv(table: pd.DataFrame, units: dict[str, str], header: bool) -> bytes:
@@ -94,8 +93,8 @@ def summary(done: Progress | ScreenMetadata, passed: list[Path]) -> str:
         f"{done.outside:,} outside the training domain (column {IN_DOMAIN})",
     ]
     if passed:
-        named = ", ".join(one_line(str(path)) for path in passed[:SHOWN]) + (" ..." if len(passed) > SHOWN else "")
-        parts.append(f"{counted(len(passed), 'file')} of other kinds passed over ({named})")
+        others = named([one_line(str(path)) for path in passed])
+        parts.append(f"{counted(len(passed), 'file')} of other kinds passed over ({others})")
     return ", ".join(parts).encode("utf-8", errors="backslashreplace").decode()
 
 
