@@ -20,7 +20,7 @@ from crystalmatrix.cli import forecast, plan
 from crystalmatrix.cli.measuring import machine_of, measured
 from crystalmatrix.cli.sizes import sizes_of
 from crystalmatrix.errors import run
-from crystalmatrix.training.rate import Rates
+from crystalmatrix.training.rates import Rates
 
 ONE_CORE = machine_of(cores=1, threads=1, gpus=0, wish="cpu")
 

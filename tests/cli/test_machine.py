@@ -1,18 +1,23 @@
 """`crystalmatrix plan`: how a run uses this machine, and what describing atoms takes; how a run says where to ask."""
 
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from crystalmatrix.cli.forecast import describing, shards_to_describe
-from crystalmatrix.cli.measuring import machine_of
+from crystalmatrix.cli.measuring import Machine, machine_of, side_by_side
 from crystalmatrix.cli.plan import hint
 from crystalmatrix.cli.plan_text import plan_text
 from crystalmatrix.config import load
 from crystalmatrix.crystals.crystal import Crystal
 from crystalmatrix.descriptors.potential import Batch
-from crystalmatrix.training.describing import DescribingRate, measure
+from crystalmatrix.errors import ConfigError, DataError
+from crystalmatrix.training.describing import describing_seconds
+from crystalmatrix.training.rates import DescribingRate
 
 from ..workflow.running import ROOT
 from .test_plan import BLEND, SIZES
@@ -76,7 +81,7 @@ class Minute:
 def test_a_potential_is_timed_in_whole_batches_after_one_to_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
     salt = Crystal("salt", np.array([11, 17], np.uint8), np.array([[0, 0, 0], [0.5, 0.5, 0.5]]), 4.0 * np.eye(3))
     potential = Minute(monkeypatch)
-    assert measure(potential, [salt] * 5, width=2, seconds=10.0) == pytest.approx(1.0)
+    assert describing_seconds(potential, [salt] * 5, width=2, seconds=10.0) == pytest.approx(1.0)
     assert potential.batches == [4, 4, 2, 4]  # the first is not timed; ten seconds are over after three more
 
 
@@ -108,6 +113,36 @@ def test_how_a_run_uses_the_machine(
     monkeypatch.setattr("torch.cuda.is_available", lambda: found == "cuda")
     machine = machine_of(cores=cores, threads=threads, gpus=gpus, wish=wish)
     assert (machine.threads, machine.parallel, machine.device) == expected
+
+
+def dying(**how: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refusing(**how: object) -> None:
+    raise ConfigError(f"found {how['device']}, expected a GPU")
+
+
+def full(**how: object) -> None:
+    raise MemoryError
+
+
+def broken(**how: object) -> None:
+    raise ZeroDivisionError("ours")
+
+
+@pytest.mark.parametrize(
+    ("trial", "error", "said"),
+    [
+        (dying, DataError, "the trial of lite died, as where memory runs out; try fewer --cores"),
+        (full, DataError, "the trial of lite died"),
+        (refusing, ConfigError, "found cpu, expected a GPU"),
+        (broken, ZeroDivisionError, "ours"),  # a defect of ours keeps its traceback
+    ],
+)
+def test_a_trial_that_fails_says_why(trial: Callable[..., None], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        side_by_side(trial, Machine(2, 1, 2, "cpu"), n=2, threads=1, what="lite")
 
 
 def test_the_hint_has_the_options_of_the_run() -> None:

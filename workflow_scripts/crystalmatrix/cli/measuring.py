@@ -3,23 +3,24 @@
 In: settings; Machine.  Out: Rates of a tier, DescribingRate of a potential; DataError where a trial fails.
 """
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import partial
+from multiprocessing import get_all_start_methods, get_context
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from crystalmatrix.errors import DataError
+from crystalmatrix.errors import DataError, is_out_of_memory
+from crystalmatrix.training.rates import DescribingRate, Rates
 
 if TYPE_CHECKING:
     from crystalmatrix.config import Config
     from crystalmatrix.tiers import TierConfig
-    from crystalmatrix.training.describing import DescribingRate
-    from crystalmatrix.training.rate import Rates
 
-SECONDS = 3.0  # of steps a tier, or of batches a potential
-TIER_SECONDS, POTENTIAL_SECONDS = 12, 12  # that a trial takes, roughly: said before the first, corrected after each
+T = TypeVar("T")
+SECONDS = 2.0  # of steps a tier, or of batches a potential
+TIER_SECONDS, POTENTIAL_SECONDS = 8, 8  # that a trial takes, roughly: said before the first, corrected after each
 
 
 @dataclass(frozen=True)
@@ -55,52 +56,38 @@ def _torch_sees_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def measured(settings: "TierConfig", config: "Config", machine: Machine) -> "Rates":
+def measured(settings: "TierConfig", config: "Config", machine: Machine) -> Rates:
     """Of trainings of a tier."""
-    from crystalmatrix.training.rate import Rates
-
-    command = ["crystalmatrix.training.rate", "--settings", settings.to_json(), "--graph", config.graph.to_json()]
-    command += ["--device", machine.device, "--jobs", str(machine.parallel)]
-    said = _side_by_side([*command, "--threads", str(machine.threads)], n=machine.parallel, what="training")
-    return Rates.mean([Rates.model_validate_json(out) for out in said])
+    trial = partial(_tier, settings.to_json(), config.graph.to_json())
+    return Rates.mean(side_by_side(trial, machine, n=machine.parallel, threads=machine.threads, what="training"))
 
 
-def measured_potential(name: str, machine: Machine, parallel: int) -> "DescribingRate":
+def measured_potential(name: str, machine: Machine, parallel: int) -> DescribingRate:
     """Of jobs that describe atoms, of one thread each."""
-    from crystalmatrix.training.describing import DescribingRate
-
-    command = ["crystalmatrix.training.describing", "--potential", name, "--device", machine.device]
-    command += ["--jobs", str(parallel), "--threads", "1"]
-    return DescribingRate.mean(
-        [DescribingRate.model_validate_json(out) for out in _side_by_side(command, n=parallel, what=name)]
-    )
+    return DescribingRate.mean(side_by_side(partial(_potential, name), machine, n=parallel, threads=1, what=name))
 
 
-def environment() -> dict[str, str]:
-    """In which another process finds this very package."""
-    package = str(Path(__file__).parents[2])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])}
+def _tier(settings: str, graph: str, **how: Any) -> Rates:
+    from crystalmatrix.training.trials import of_tier
+
+    return of_tier(settings, graph, **how)
 
 
-def _side_by_side(module: list[str], *, n: int, what: str) -> list[str]:
-    """What `n` processes of a module print. Raises DataError."""
-    from crystalmatrix.machine import ALLOCATOR
+def _potential(name: str, **how: Any) -> DescribingRate:
+    from crystalmatrix.training.trials import of_potential
 
-    command = [sys.executable, "-m", *module, "--seconds", str(SECONDS)]
-    running = [
-        subprocess.Popen(
-            command, env=environment() | ALLOCATOR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(n)
-    ]
-    ended = [process.communicate() for process in running]
-    for process, (_, said) in zip(running, ended, strict=True):
-        if process.returncode:
-            last = (said.strip().splitlines() or ["no reason given"])[-1]
-            if last.startswith("error: "):
-                raise DataError(last.removeprefix("error: "))
-            raise DataError(
-                f"the trial of {what} ended with code {process.returncode}; too little memory, or a defect of ours: "
-                "try fewer --cores, or report it"
-            )
-    return [out.splitlines()[-1] for out, _ in ended]
+    return of_potential(name, **how)
+
+
+def side_by_side(trial: Callable[..., T], machine: Machine, *, n: int, threads: int, what: str) -> list[T]:
+    """What `n` processes find, each a fork of one that has loaded the packages. Raises DataError."""
+    context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+    context.set_forkserver_preload(["crystalmatrix.training.trials"])
+    how = {"device": machine.device, "jobs": n, "threads": threads, "seconds": SECONDS}
+    try:
+        with ProcessPoolExecutor(n, mp_context=context, max_tasks_per_child=1) as pool:
+            return [trial.result() for trial in [pool.submit(trial, **how) for _ in range(n)]]
+    except (BrokenProcessPool, MemoryError, RuntimeError) as error:
+        if not isinstance(error, BrokenProcessPool) and not is_out_of_memory(error):
+            raise
+        raise DataError(f"the trial of {what} died, as where memory runs out; try fewer --cores") from None

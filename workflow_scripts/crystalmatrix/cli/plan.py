@@ -5,6 +5,7 @@ In: the configuration; this machine, for a few seconds a tier.  Out: a table.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,7 @@ from crystalmatrix.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from crystalmatrix.cli.measuring import Machine
     from crystalmatrix.config import Config
-    from crystalmatrix.training.describing import DescribingRate
-    from crystalmatrix.training.rate import Rates
+    from crystalmatrix.training.rates import DescribingRate, Rates
 
 EXAMPLES = """crystalmatrix plan
 crystalmatrix plan lite std/band_gap
@@ -123,21 +123,25 @@ def _at_once(machine: "Machine", shards: int) -> int:
 
 def at_start(models: list[str], overlay: dict[str, object], *options: str) -> str | None:
     """What `plan` prints of these trainings of a run that starts here; None where it cannot."""
-    from crystalmatrix.cli.measuring import environment
-
     with tempfile.TemporaryDirectory() as folder:
         configfile = Path(folder) / "config.json"  # which is YAML too
         configfile.write_text(json.dumps(overlay), encoding="utf-8")
         command = [sys.executable, "-c", "from crystalmatrix.cli.main import main; main()", "plan", *models]
         command += ["--configfile", str(configfile), *options]
         with subprocess.Popen(
-            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             for line in process.stderr or ():
                 if line.startswith(MEASURING):  # and no mistake: the run itself will say it
                     print(line, end="", file=sys.stderr, flush=True)
             said = process.stdout.read() if process.stdout else ""
     return None if process.returncode else said.rstrip()
+
+
+def _environment() -> dict[str, str]:
+    """In which another process finds this very package."""
+    package = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])}
 
 
 def hint(chosen: Sequence[Path], config: Mapping[str, object], directory: Path | None) -> str:

@@ -1,10 +1,8 @@
 """How fast this machine trains a tier: its own steps on the bundled minerals, for a few seconds.
 
-In: a tier's settings, the graph's, how long.  Out: Rates; as a program one line of JSON, so that several can be timed
-side by side, as trainings run.
+In: a tier's settings, the graph's, how long.  Out: Rates.
 """
 
-import argparse
 import itertools
 import tempfile
 import time
@@ -12,13 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import psutil
 import torch
 from numpy.typing import NDArray
 
-from crystalmatrix import errors
 from crystalmatrix.config import GraphConfig
-from crystalmatrix.contracts.document import Part
 from crystalmatrix.contracts.features import SEEN_BY_NETWORKS
 from crystalmatrix.contracts.view import View
 from crystalmatrix.crystals.formula import reduced_formulas
@@ -29,8 +24,8 @@ from crystalmatrix.tiers import KernelConfig, TierConfig
 from crystalmatrix.trained.checkpoint import build_model
 from crystalmatrix.trained.prediction import raw_outputs
 from crystalmatrix.training.descriptors import fit_inputs
-from crystalmatrix.training.device import claim_device, flush_denormals
 from crystalmatrix.training.loop import Trainer
+from crystalmatrix.training.rates import MemberRates, Rates
 from crystalmatrix.training.run import fit_targets
 from crystalmatrix.training.stop import StopRequest
 from crystalmatrix.training.trial import minerals, seconds_of_kernel
@@ -38,36 +33,6 @@ from crystalmatrix.training.world import ALONE
 
 WARM_UP = 4  # steps
 SMALLER = 4  # a batch over one of the small ones that tell what a step costs beside its atoms
-
-
-class MemberRates(Part):
-    """Of a network, or of a kernel: what the one does the other does not, and takes no time."""
-
-    step_seconds: float = 0.0  # of a training step, whatever is in it
-    atom_seconds: float = 0.0  # and of each atom in it
-    validation_seconds: float = 0.0  # of an atom
-    kernel_seconds: float = 0.0  # of fitting a kernel to a property, over the square of its training crystals
-
-
-class Rates(Part):
-    """Of one process."""
-
-    members: list[MemberRates]  # in the order of the tier's kinds of members
-    start_seconds: float  # of such a process before its first line of work: loading Python and its packages
-    memory_mb: float  # of the process, or of the GPU where there is one
-    bytes_per_atom: int  # of its features
-    n_parameters: int
-    device: str
-
-    @classmethod
-    def mean(cls, of: "list[Rates]") -> "Rates":
-        """Of processes of one tier that ran side by side."""
-        start, memory = (sum(getattr(one, name) for one in of) / len(of) for name in ("start_seconds", "memory_mb"))
-        members = [
-            MemberRates(**{name: sum(getattr(m, name) for m in alike) / len(of) for name in MemberRates.model_fields})
-            for alike in zip(*(one.members for one in of), strict=True)
-        ]
-        return of[0].model_copy(update={"members": members, "start_seconds": start, "memory_mb": memory})
 
 
 class Stopwatch(Trainer):
@@ -169,25 +134,3 @@ def measure(
         n_parameters=n_parameters,
         device=torch.cuda.get_device_name(device) if on_gpu else "CPU",
     )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="a tier's section of config.yaml, as JSON")
-    parser.add_argument("--graph", required=True, help="the `graph` section, as JSON")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--jobs", type=int, default=1, help="trials at once, which share the GPUs")
-    parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--seconds", type=float, required=True)
-    arguments = parser.parse_args()
-    start = time.time() - psutil.Process().create_time()
-    torch.set_num_threads(arguments.threads)
-    device, _locks = claim_device(arguments.device, jobs=arguments.jobs)
-    settings, graph = TierConfig.from_json(arguments.settings), GraphConfig.from_json(arguments.graph)
-    rates = measure(settings, graph, device=device, seconds=arguments.seconds, start_seconds=start)
-    print(rates.model_dump_json())
-
-
-if __name__ == "__main__":
-    flush_denormals()  # as train.py does
-    errors.run(main)

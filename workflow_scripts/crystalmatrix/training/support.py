@@ -18,14 +18,12 @@ from crystalmatrix.models.crystal import CrystalModel
 from crystalmatrix.models.support import KernelReadout
 from crystalmatrix.targets.step import Crystals, FloatArray
 from crystalmatrix.targets.target import Target
-from crystalmatrix.tiers import KernelConfig
+from crystalmatrix.tiers import KERNEL_CACHE_MB, KernelConfig
 from crystalmatrix.trained.prediction import predict
 from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.loop import Member
 from crystalmatrix.training.objective import label_weights, standardised_labels
 from crystalmatrix.words import counted
-
-CACHE_MB = 1000
 
 
 def fit_support(
@@ -68,7 +66,7 @@ def support_machine(config: KernelConfig, readout: KernelReadout, values: FloatA
         C=config.cost * deviation,
         epsilon=config.tube * deviation,
         gamma=readout.gamma(n_features),
-        cache_size=CACHE_MB,
+        cache_size=KERNEL_CACHE_MB,
     )
 
 
