@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The GPU's cells of docs/performance.md: under 10 minutes, prints its tables, and when it is cut off, run it again:
-# what is done is kept in $OUT. Needs Python with torch, e3nn, torch-geometric, numba, pyarrow, pandas, numpy, pydantic,
+# what is done is kept in $OUT. Needs Python with torch, e3nn, numba, pyarrow, pandas, numpy, pydantic,
 # pyyaml, filelock, tqdm, ase and jarvis-tools, no network, and the files of a run (graphs need no more than records):
 #
 #   RECORDS=results/data/records.parquet SPLITS=results/data/splits.parquet SHARDS="results/graphs/*.parquet" benchmarks/gpu.sh

@@ -27,7 +27,7 @@ from typing import Any
 
 # And nothing of ours: tests edit copies of it.
 SNAKEMAKE = ("snakemake.cli", "snakemake.report.html_reporter", "snakemake.storage", "snakemake.profiles", "pydantic")
-PREDICTING = ("crystalmatrix.inference.screening", "crystalmatrix.training.device", "pandas", "e3nn.o3")
+PREDICTING = ("crystalmatrix.inference.screening", "crystalmatrix.training.device", "pandas", "crystalmatrix.models.e3")
 _LARGEST = 1 << 20  # bytes of a request, of which the environment is the most
 
 

@@ -79,7 +79,7 @@ def test_environment_holds_exactly_what_its_scripts_import(env: str) -> None:
 
 @pytest.mark.parametrize("env", ["data", "report"])
 def test_only_training_and_inference_need_torch(env: str) -> None:
-    assert not {"torch", "e3nn", "torch_geometric"} & imports(env)
+    assert not {"torch", "e3nn"} & imports(env)
 
 
 def test_project_declares_what_the_scripts_import() -> None:

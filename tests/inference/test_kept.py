@@ -172,3 +172,27 @@ def test_the_whole_is_what_the_predictor_says(trained: Trained, crystals: Path, 
     table = pd.read_csv(BytesIO(uninterrupted))
     assert len(table) == 41
     assert table["error"].notna().sum() == 1
+
+
+# After a prediction, what is loaded; then e3nn's own mark, with the compiler that it needs.
+LOADED = """
+import sys
+from crystalmatrix.cli.main import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code
+print("compiler", "torch._dynamo" in sys.modules)
+import torch
+from crystalmatrix.models.e3 import o3
+before = o3.so3_generators(2)
+torch.compiler.disable(print)
+print("compiler", "torch._dynamo" in sys.modules, torch.equal(o3.so3_generators(2), before))
+"""
+
+
+def test_a_prediction_loads_no_compiler(trained: Trained, crystals: Path, tmp_path: Path) -> None:
+    """It would take as long as the whole rest of the start."""
+    done = run(command(trained, crystals, tmp_path / "values.csv", code=LOADED))
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if "compiler" in line] == ["compiler False", "compiler True True"]

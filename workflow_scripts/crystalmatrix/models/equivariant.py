@@ -12,12 +12,12 @@ import math
 from collections.abc import Sequence
 
 import torch
-from e3nn import o3
 from torch import Tensor, nn
 
 from crystalmatrix.features.batch import N_SPECIES, Batch
 from crystalmatrix.models.bases import envelope, gaussians
 from crystalmatrix.models.descriptors import DescriptorInput
+from crystalmatrix.models.e3 import o3
 from crystalmatrix.models.products import DegreeLinear, DepthwiseProduct, density, invariant_norm
 from crystalmatrix.tiers import EquivariantConfig
 

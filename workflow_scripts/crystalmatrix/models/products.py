@@ -10,8 +10,9 @@ In: tensors as above.  Out: the same.
 from collections.abc import Sequence
 
 import torch
-from e3nn import o3
 from torch import Tensor, nn
+
+from crystalmatrix.models.e3 import o3
 
 
 def density(edge: Tensor, harmonics: Tensor) -> list[Tensor]:

@@ -1,6 +1,6 @@
 """The architectures: for each name in config.yaml its settings, its network, what that needs and what it gives.
 
-In: nothing.  Out: ARCHITECTURES. An entry imports its network when it makes one: e3nn and PyG take seconds.
+In: nothing.  Out: ARCHITECTURES. An entry imports its network when it makes one: e3nn takes a while.
 """
 
 from collections.abc import Callable
