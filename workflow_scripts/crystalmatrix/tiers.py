@@ -80,7 +80,7 @@ class EquivariantConfig(ModelSection):
 
 
 class CGCNNConfig(ModelSection):
-    """Size of the CGCNN baseline (Xie & Grossman, PRL 120, 145301 (2018)), built from PyG's CGConv."""
+    """Size of the CGCNN baseline (Xie & Grossman, PRL 120, 145301 (2018))."""
 
     architecture: Literal["cgcnn"]
     channels: int = Field(64, ge=1, le=MOST_CHANNELS)
