@@ -44,7 +44,7 @@ def test_a_time_limit_and_a_lack_of_memory(node: str, folder: Path) -> None:
 
 def test_a_node_that_goes_down(node: str, folder: Path) -> None:
     """Slurm starts the job again by itself, and its training goes on from a state that was saved without a signal."""
-    with_training(folder, save_every_seconds=0.1)
+    with_training(folder, save_every_seconds=0.001)
     with Controller(folder, model(ENERGY)) as controller:
         trainer = controller.trainer(ENERGY, after=3)
         assert state(folder, ENERGY).exists()
