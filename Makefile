@@ -40,7 +40,7 @@ demo: setup ## train a small matrix on 503 bundled crystals and compare it: minu
 WORKERS := $(shell echo $$(( $(CORES) < 4 ? $(CORES) + 1 : 4 )))
 
 test: check ## everything that must hold, a small run of the whole workflow among it
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-slurm: setup ## trainings on a Slurm cluster that the tests start on this machine; root, slurm-wlm and munge
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[slurm]'

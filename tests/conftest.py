@@ -17,6 +17,11 @@ def skips_in_a_line(reasons: Iterable[str]) -> str:
     return f"{counts.total()} skipped: " + "; ".join(f"{count} {reason}" for reason, count in counts.most_common())
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that run Snakemake first: they take longest, and workers shall end together."""
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The line at the end of a run that skipped something."""
     if skipped := terminalreporter.stats.get("skipped"):
