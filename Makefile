@@ -18,6 +18,7 @@ $(SET_UP): pyproject.toml envs/constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
 	@echo "compiling, once: the first prediction is then as quick as any other"
+	@$(BIN)/python -m compileall -q workflow_scripts
 	@$(BIN)/python workflow_scripts/minerals.py > /dev/null
 	@touch $@
 

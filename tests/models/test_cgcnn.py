@@ -1,7 +1,6 @@
 """A layer of the baseline is PyG's CGConv, which has the paper's formula, on the edges that are there."""
 
 import torch
-from torch_geometric.nn import CGConv
 
 from crystalmatrix.models.cgcnn import CrystalGraphConvolution
 
@@ -9,6 +8,8 @@ N, K, CHANNELS, RADIAL = 7, 5, 6, 4
 
 
 def test_a_layer_is_that_of_pyg() -> None:
+    from torch_geometric.nn import CGConv  # whose import takes seconds, of every process that collects the tests
+
     torch.manual_seed(0)
     ours, theirs = CrystalGraphConvolution(CHANNELS, RADIAL), CGConv(CHANNELS, dim=RADIAL, batch_norm=True)
     theirs.load_state_dict(ours.state_dict())
