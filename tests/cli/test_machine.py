@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,6 +130,19 @@ def full(**how: object) -> None:
 
 def broken(**how: object) -> None:
     raise ZeroDivisionError("ours")
+
+
+def talking(**how: object) -> int:
+    print("using GPU 0")
+    print("using GPU 0", file=sys.stderr)
+    return 1
+
+
+def test_trials_say_nothing_between_the_lines(capfd: pytest.CaptureFixture[str]) -> None:
+    assert side_by_side(talking, Machine(2, 1, 2, "cpu"), n=2, threads=1, what="lite") == [1, 1]
+    assert capfd.readouterr() == ("", "")
+    talking()
+    assert capfd.readouterr().out == "using GPU 0\n", "the control"
 
 
 @pytest.mark.parametrize(

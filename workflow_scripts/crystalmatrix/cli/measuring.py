@@ -6,8 +6,10 @@ In: settings; Machine.  Out: Rates of a tier, DescribingRate of a potential; Dat
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
+from io import StringIO
 from multiprocessing import get_all_start_methods, get_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -86,8 +88,14 @@ def side_by_side(trial: Callable[..., T], machine: Machine, *, n: int, threads: 
     how = {"device": machine.device, "jobs": n, "threads": threads, "seconds": SECONDS}
     try:
         with ProcessPoolExecutor(n, mp_context=context, max_tasks_per_child=1) as pool:
-            return [trial.result() for trial in [pool.submit(trial, **how) for _ in range(n)]]
+            return [begun.result() for begun in [pool.submit(_silently, trial, how) for _ in range(n)]]
     except (BrokenProcessPool, MemoryError, RuntimeError) as error:
         if not isinstance(error, BrokenProcessPool) and not is_out_of_memory(error):
             raise
         raise DataError(f"the trial of {what} died, as where memory runs out; try fewer --cores") from None
+
+
+def _silently(trial: Callable[..., T], how: dict[str, Any]) -> T:
+    """Which GPU a trial takes, what a potential says of itself: not between the lines of a table."""
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        return trial(**how)
