@@ -13,6 +13,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from crystalmatrix.contracts.curves import CurvePoint, LearningCurves
 from crystalmatrix.errors import DataError, run
@@ -102,6 +103,7 @@ def draw(found: LearningCurves) -> Figure:
         axes.set_ylabel(f"MAE ({of_name[0].unit})")
         axes.set_xticks(sizes, [f"{n:,}" for n in sizes], minor=False, rotation=45 if len(sizes) > 5 else 0)
         axes.set_xticks([], minor=True)
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5, 7)))  # all nine would lie upon each other
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("{x:g}")
         axes.legend(frameon=False)
