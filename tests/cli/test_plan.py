@@ -30,8 +30,8 @@ from crystalmatrix.errors import ConfigError
 from crystalmatrix.files import write_table
 from crystalmatrix.properties import MULTITASK
 from crystalmatrix.tiers import TierConfig
-from crystalmatrix.training.rate import line_through
 from crystalmatrix.training.rates import MemberRates, Rates
+from crystalmatrix.training.stopwatch import line_through
 
 from ..features.cases import ORIGIN
 from ..workflow.running import ROOT

@@ -2,7 +2,7 @@
 
 Source: Xie & Grossman, Phys. Rev. Lett. 120, 145301 (2018): nearest neighbours, Gaussians of the distance, no angles.
 The tests compare a layer with PyG's CGConv, which multiplies the two atoms of each edge by the weights anew; here each
-atom is multiplied once, and its edges take it up: steps are 1.5 times as fast, and PyG need not be loaded.
+atom is multiplied once, and its edges take it up, which is faster (docs/performance.md), and PyG need not be loaded.
 
 In: Batch.  Out: scalar features of every atom, [n_atoms, channels].
 """

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def _left_alone(function: Callable[..., T]) -> Callable[..., T]:
-    """`torch.compiler.disable(function)`, once torch._dynamo is loaded, which nothing here does."""
+    """`torch.compiler.disable(function)`, once torch._dynamo is loaded, as a training's optimiser does."""
 
     @functools.wraps(function)
     def call(*arguments: object, **named: object) -> T:

@@ -18,8 +18,8 @@ from crystalmatrix.machine import keep_memory, peak_memory_mb
 from crystalmatrix.tiers import TierConfig
 from crystalmatrix.training.describing import describing_seconds
 from crystalmatrix.training.device import claim_device, flush_denormals
-from crystalmatrix.training.rate import measure
 from crystalmatrix.training.rates import DescribingRate, Rates
+from crystalmatrix.training.stopwatch import measure
 
 
 def of_tier(settings: str, graph: str, *, device: str, jobs: int, threads: int, seconds: float) -> Rates:

@@ -27,8 +27,8 @@ from crystalmatrix.training.descriptors import fit_inputs
 from crystalmatrix.training.loop import Trainer
 from crystalmatrix.training.rates import MemberRates, Rates
 from crystalmatrix.training.run import fit_targets
+from crystalmatrix.training.sample import minerals, seconds_of_kernel
 from crystalmatrix.training.stop import StopRequest
-from crystalmatrix.training.trial import minerals, seconds_of_kernel
 from crystalmatrix.training.world import ALONE
 
 WARM_UP = 4  # steps
