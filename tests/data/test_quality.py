@@ -75,9 +75,9 @@ def test_oddities_are_told_where_they_are():
     )
     text = "\n".join(known_defects(records_of([odd]).table))
     for said in (
-        "Shear modulus (Voigt): 1 negative values",
-        "1 non-zero values of crystals whose symmetry forbids any",
-        "1 TB-mBJ gaps more than 0.2 eV below",
+        "Shear modulus (Voigt): 1 negative value,",
+        "1 non-zero value where the symmetry of the crystal forbids any",
+        "1 TB-mBJ gap more than 0.2 eV below",
         "median 3.00 eV/atom",
         "JVASP-96735 in more than one fold",
     ):
@@ -91,7 +91,7 @@ def test_one_symmetry_forbids_what_training_sets_to_zero():
     for name, values in groups.items():
         place = table.column_names.index(name)
         table = table.set_column(place, table.schema.field(name), pa.array(values, table.schema.field(name).type))
-    assert "2 non-zero values of crystals whose symmetry forbids any" in "\n".join(known_defects(table))
+    assert "2 non-zero values where the symmetry of the crystal forbids any" in "\n".join(known_defects(table))
     found = quality(replace(records_of([]), table=table), source=ORIGIN, fields={})
     assert found.properties["piezoelectric"].nonzero_against_symmetry == 2
 

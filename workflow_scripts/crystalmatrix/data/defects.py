@@ -14,6 +14,7 @@ from crystalmatrix.contracts import columns as c
 from crystalmatrix.crystals.symmetry import zero_by_symmetry
 from crystalmatrix.data.official import duplicate_ids
 from crystalmatrix.properties import PROPERTIES
+from crystalmatrix.words import counted
 
 Values = dict[str, NDArray[np.float64]]  # column: [n_crystals], NaN where there is no label
 
@@ -27,8 +28,8 @@ def known_defects(records: pa.Table) -> list[str]:
 
 def _moduli(values: Values) -> Iterator[str]:
     for name in ("bulk_modulus", "shear_modulus"):
-        counts = {"exact zeros": (values[name] == 0).sum(), "negative values": (values[name] < 0).sum()}
-        found = [f"{count} {what}" for what, count in counts.items() if count]
+        counts = {"exact zero": (values[name] == 0).sum(), "negative value": (values[name] < 0).sum()}
+        found = [counted(int(count), what) for what, count in counts.items() if count]
         if found:
             yield f"{PROPERTIES[name].label}: {' and '.join(found)}, from failed or unstable elastic calculations."
 
@@ -37,13 +38,13 @@ def _symmetry(values: Values, zero: NDArray[np.bool_]) -> Iterator[str]:
     for name, row in PROPERTIES.items():
         count = int((zero & (np.abs(values[name]) > 0)).sum()) if row.zero_by_symmetry else 0
         if count:
-            yield f"{row.label}: {count} non-zero values of crystals whose symmetry forbids any."
+            yield f"{row.label}: {counted(count, 'non-zero value')} where the symmetry of the crystal forbids any."
 
 
 def _gaps(values: Values) -> Iterator[str]:
     count = int((values["band_gap_mbj"] < values["band_gap"] - 0.2).sum())
     if count:
-        yield f"Band gaps: {count} TB-mBJ gaps more than 0.2 eV below the OptB88vdW gap, against the rule."
+        yield f"Band gaps: {counted(count, 'TB-mBJ gap')} more than 0.2 eV below the OptB88vdW gap, against the rule."
 
 
 def _hull(values: Values) -> Iterator[str]:
