@@ -6,16 +6,17 @@ SET_UP := .venv/.set-up
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 DEMO := $(BIN)/snakemake --directory demo --configfile demo/config.yaml --cores $(CORES) --resources gpu=0 --set-threads train=1 predict=1
 
-.PHONY: help setup demo test test-slurm check docs audit clean
+.PHONY: help setup demo test test-slurm check docs audit lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
 
 setup: $(SET_UP) ## create .venv
 
-$(SET_UP): pyproject.toml envs/constraints.txt
+$(SET_UP): pyproject.toml envs/constraints.txt envs/locked.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"error: found Python {v.major}.{v.minor}, expected 3.11 or newer; run: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement envs/locked.txt
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
 	@echo "compiling, once: the first prediction is then as quick as any other"
 	@$(BIN)/python -m compileall -q workflow_scripts
@@ -66,6 +67,17 @@ audit: ## ask for known vulnerabilities of the packages in envs/constraints.txt 
 	rm -f build/found.json
 	-build/audit/bin/pip-audit --no-deps --disable-pip --requirement envs/constraints.txt --format json --output build/found.json $(AUDIT)
 	$(PYTHON) envs/audited.py build/found.json
+
+# Which of torch's builds is taken, and the CUDA libraries that it brings, depend on the machine.
+OF_TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-, cublas cuda-cupti cuda-nvrtc \
+	cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
+
+lock: ## write envs/locked.txt: the hashes of all files that the set-up may take at the versions of envs/constraints.txt
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv
+	build/lock/bin/uv pip compile pyproject.toml --quiet --extra dev --constraint envs/constraints.txt --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' \
+		$(addprefix --no-emit-package=, $(OF_TORCH)) --output-file envs/locked.txt
 
 clean: ## remove the demo's results and caches; results/ and .venv stay
 	rm -rf site demo/results demo/.snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis

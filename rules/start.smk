@@ -7,14 +7,16 @@ import re
 
 from snakemake.exceptions import ResourceConversionError, WorkflowError
 
-from crystalmatrix.cli.damaged import damaged, set_aside
+from crystalmatrix.cli.damaged import damaged, remove_left_over, set_aside
 from crystalmatrix.cli.plan import at_start, hint
 from crystalmatrix.data.reach import unreachable
 from crystalmatrix.data.sources import addresses
 from crystalmatrix.errors import ConfigError
 from crystalmatrix.files import unreadable
 from crystalmatrix.run_folder import claim
+from crystalmatrix.words import counted
 
+A_DAY = 86400  # s
 FEWEST_FORESEEN = 5  # trainings: fewer are done before measuring pays
 
 
@@ -38,6 +40,11 @@ def run_claims():
         )
     if claims.living and any(Path(workflow.persistence.path, "locks").glob("*.lock")):
         return claims  # Snakemake will refuse this run
+    on_this_machine = workflow.executor_plugin.name == "local"
+    n_files, n_bytes = remove_left_over(Path("results"), idle=0 if on_this_machine else A_DAY)
+    if n_files:
+        said = f"removed what killed jobs had half written: {counted(n_files, 'file')}, {n_bytes / 1e6:,.0f} MB"
+        print(said, file=sys.stderr)
     # What lives may be no more than a job of a run that was killed: it gives a file its name when it is complete.
     for path, reason in damaged(Path("results"), Path(workflow.persistence.path) / "whole.json").items():
         if said := or_exit(set_aside, path, reason):

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import tomllib
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,49 @@ def test_lock_holds_every_dependency_within_its_bounds() -> None:
         version = LOCK.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not in envs/constraints.txt"
         assert requirement.specifier.contains(version), f"{line}: envs/constraints.txt has {version}"
+
+
+# Whose files `make setup` compares with no hash of ours: which build of it is taken depends on the machine.
+NOT_LOCKED = {"torch"}
+ENTRY = re.compile(
+    r"^(?P<requirement>[\w.-]+==[^\n\\]+)(?P<hashes>(?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", re.MULTILINE
+)
+
+
+def locked(text: str) -> dict[Requirement, int]:
+    """{requirement with its marker: hashes} of a list in pip's form. AssertionError for a line of another form."""
+    left = ENTRY.sub("", "\n".join(line for line in text.splitlines() if not line.startswith("#")))
+    assert not left.strip(), left
+    return {Requirement(found["requirement"]): found["hashes"].count("--hash=") for found in ENTRY.finditer(text)}
+
+
+def closure(names: list[str]) -> set[str]:
+    """The installed packages that the project and its extras need here, directly or through others."""
+    found: set[str] = set()
+    waiting = [Requirement(line) for line in names]
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if name in found:
+            continue
+        found.add(name)
+        for line in distribution(name).requires or []:
+            needed = Requirement(line)
+            if any(needed.marker is None or needed.marker.evaluate({"extra": e}) for e in ("", *requirement.extras)):
+                waiting.append(needed)
+    return found
+
+
+def test_what_the_set_up_installs_is_locked_by_hashes_at_the_same_versions() -> None:
+    text = (ROOT / "envs/locked.txt").read_text()
+    of = {canonicalize_name(requirement.name): (requirement, n) for requirement, n in locked(text).items()}
+    assert [name for name, (_, n) in of.items() if n == 0] == []
+    with pytest.raises(AssertionError):
+        locked(text.replace("sha256:", "md5:", 1))  # the control
+    elsewhere = {name for name, (requirement, _) in of.items() if requirement.marker and name not in LOCK}
+    assert {name: str(requirement.specifier) for name, (requirement, _) in of.items() if name not in elsewhere} == {
+        name: f"=={LOCK[name]}" for name in of if name not in elsewhere
+    }
+    needed = closure([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]])
+    assert len(needed) > 100
+    assert needed - of.keys() == NOT_LOCKED

@@ -1,14 +1,18 @@
 """What a run finds damaged when it starts: new or touched files of results, each read as `verify` reads it."""
 
+import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from crystalmatrix.cli.damaged import SET_ASIDE, damaged, set_aside
+from crystalmatrix.cli.damaged import SET_ASIDE, damaged, remove_left_over, set_aside
 from crystalmatrix.contracts.comparison import Comparison
 from crystalmatrix.errors import DataError
-from crystalmatrix.files import sha256_of, write_text
+from crystalmatrix.files import TEMPORARY, sha256_of, write_text
 
 from ..faults.artefacts import build
 
@@ -140,3 +144,38 @@ def test_what_cannot_be_moved_is_one_line(tmp_path: Path, monkeypatch: pytest.Mo
         DataError, match=r"records.parquet: damaged, and cannot be moved \(Permission denied\); remove it"
     ):
         set_aside(path, "damaged")
+
+
+WRITES_FOR_EVER = """
+import sys, time
+from pathlib import Path
+from crystalmatrix.files import atomic
+with atomic(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    print(flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_process_had_half_written_goes_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    (results / "data").mkdir(parents=True)
+    kept = [results / "data/records.parquet", results / "data/.jdft_3d.json.zip.part"]  # a download, which goes on
+    for path in kept:
+        path.write_bytes(b"whole")
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITES_FOR_EVER, results / "graphs/shard-0.parquet"], stdout=subprocess.PIPE
+    )
+    with writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        (half,) = (results / "graphs").iterdir()
+        assert TEMPORARY.fullmatch(half.name)
+        assert remove_left_over(results) == (0, 0)
+        assert half.exists()
+        writer.kill()
+    assert remove_left_over(results, idle=3600) == (0, 0), "of another machine, perhaps"
+    hours_ago = time.time() - 7200
+    os.utime(half, (hours_ago, hours_ago))
+    assert remove_left_over(results, idle=3600) == (1, 4)
+    assert sorted(path for path in results.rglob("*") if path.is_file()) == sorted(kept)

@@ -89,13 +89,13 @@ def noted(path: str) -> str:
 
 def finished(folder: Path) -> dict[str, tuple[int, int]]:
     """{file of a job that Snakemake knows to be done: when it was written, and its number on the disk}."""
-    marked = [urlsafe_b64decode(path.name).decode() for path in (folder / ".snakemake/incomplete").glob("*")]
-    names = {Path(path).name for path in marked}
-    names |= {name for files in TOGETHER for name in files if names & set(files)}
+    marked = {urlsafe_b64decode(path.name).decode() for path in (folder / ".snakemake/incomplete").glob("*")}
+    held = [Path(path) for path in marked]
+    marked |= {str(path.with_name(name)) for path in held for files in TOGETHER if path.name in files for name in files}
     done = [urlsafe_b64decode(path.name).decode() for path in (folder / ".snakemake/metadata").glob("*")]
     found = {}
     for path in sorted(done):
-        if path not in marked and Path(path).name not in names and (folder / path).is_file():
+        if path not in marked and (folder / path).is_file():
             about = (folder / path).stat()
             found[path] = (about.st_mtime_ns, about.st_ino)
     return found

@@ -4,6 +4,7 @@ In: the run's folder.  Out: {path: digest of the content}: of models every bit o
 of all other files the bytes; seconds, rates and memory of a training are left out wherever they stand.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ LEFT_OUT = ("logs", "benchmarks", "runs")
 MEASURED = {"train_seconds", "energy_joules", "peak_memory_mb", "crystals_per_second", "seconds", "joules",
             "time_taken_seconds", "content_sha256", "files", "date"}  # fmt: skip
 _TIMED_ROW = '<tr id="model-'  # of the page's table of trainings
+_TIMED = re.compile(r"\d+ s on CPU|sha256 `[0-9a-f]{64}`")  # of a model's card; the file holds its seconds too
 
 
 def results(folder: Path, *, as_bytes: bool = False) -> dict[str, str]:
@@ -48,6 +50,8 @@ def _content(path: Path) -> Any:
         return untimed(read_json(path))
     if path.suffix == ".html":
         return [line for line in path.read_text().split("\n") if not line.startswith(_TIMED_ROW)]
+    if path.suffix == ".md":
+        return _TIMED.sub("", path.read_text())
     return path.read_bytes()
 
 

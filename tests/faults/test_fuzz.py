@@ -31,6 +31,9 @@ def changed(parser: str, *, old: bytes, new: bytes) -> bytes:
 
 # (parser, what was found): the input that once broke it.
 FOUND: dict[tuple[str, str], Callable[[], bytes]] = {
+    ("cif", "a loop of sites without a row"): lambda: changed(
+        "cif", old=b"Na1 0 0 0 1\nCl1 0.5 0.5 0.5(1) 1\n", new=b""
+    ),
     ("parquet", "a column's name that is no text"): lambda: changed("parquet", old=b"numbers", new=b"\x9bumbers"),
     ("ase_db", "a cell next to flat"): lambda: changed("ase_db", old=SOUND_CELL, new=FLAT),
     ("ase_db", "a message that is no text"): lambda: changed("ase_db", old=b"TABLE", new=b"\x8cABLE"),

@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ from crystalmatrix.seal import EMPTY, KEY, broken, seal
 _KEY = b"crystalmatrix"
 _REFUSED = (errno.EACCES, errno.EEXIST, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 ARROW = ".arrow"  # suffix of tables that are mapped; all others are parquet
+TEMPORARY = re.compile(r"\..+\.(?P<process>\d+)-[0-9a-f]{8}\.part")  # names that `atomic` gives
 
 
 @contextmanager

@@ -2,17 +2,22 @@
 
 In: the folder of results; a file that keeps what was found whole, and when it was written.  Out: {path: what is wrong}.
 A file is read once, and again when its time, size or place on the disk has changed; `verify` reads all of them always.
+What a killed process had half written goes.
 """
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from crystalmatrix.cli.checks import checkable, complaint
 from crystalmatrix.errors import DataError
-from crystalmatrix.files import read_json, write_json
+from crystalmatrix.files import TEMPORARY, read_json, write_json
 
 SET_ASIDE = ".damaged"
 _OTHERS = ("logs", "benchmarks", "runs", "screen", "release")  # texts, states, and what their own readers look after
@@ -55,6 +60,26 @@ def set_aside(path: Path, reason: str) -> str:
         raise DataError(f"{path}: damaged, and cannot be moved ({error.strerror}); remove it and run again") from None
     said = reason.removesuffix("; delete it and run again")
     return f"{said}; kept as {kept.name}, to be built again where it is needed"
+
+
+def remove_left_over(folder: Path, *, idle: float = 0.0) -> tuple[int, int]:
+    """Remove what `atomic` could not, since its process was killed; returns how many files and how many bytes.
+
+    A process of this machine is asked for; one of another machine is dead where it has written nothing for `idle` s.
+    """
+    n_files = n_bytes = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            found = TEMPORARY.fullmatch(name)
+            if found is None or psutil.pid_exists(int(found["process"])):
+                continue
+            path = Path(place, name)
+            with suppress(OSError):  # it has got its name meanwhile
+                about = path.stat()
+                if time.time() - about.st_mtime >= idle:
+                    path.unlink()
+                    n_files, n_bytes = n_files + 1, n_bytes + about.st_size
+    return n_files, n_bytes
 
 
 def _files(results: Path) -> Iterator[Path]:

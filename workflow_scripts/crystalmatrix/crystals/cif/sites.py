@@ -77,6 +77,8 @@ def read_sites(block: Block, lattice: NDArray[np.float64], *, known: frozenset[i
     names = labels if labels is not None else types or []
     flags = block.column("_atom_site_calc_flag") or [""] * len(names)
     real = [k for k in range(len(names)) if flags[k].lower() != "dum"]  # dummy sites are no atoms
+    if not real:
+        raise InvalidCrystalError(NO_STRUCTURE, f"{block.where}: no atom among the sites, expected at least one")
     fractional, steps = _coordinates(block, lattice, names, real)
     _check_occupancies(block, names, real)
     _check_groups(block, names, real)
