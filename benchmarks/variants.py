@@ -77,11 +77,17 @@ VARIANTS: dict[str, Variant] = {
     "both potentials": Variant({"descriptors": ("7net-0", "chgnet"), "components": None}),
     "both potentials, 128 components": Variant({"descriptors": ("7net-0", "chgnet"), "components": 128}),
     **{
-        f"7net-0, layer {k}": Variant({"descriptors": ("7net-0",), "descriptor_layers": (f"layer {k}",)})
-        for k in range(1, 6)
+        f"kernel on 7net-0, {said}": Variant(
+            {"descriptors": ("7net-0",), "descriptor_layers": layers, "components": None}, members=("kernel",)
+        )
+        for said, layers in {
+            "all layers": (),
+            **{f"layer {k}": (f"layer {k}",) for k in range(1, 6)},
+            "layers 1 to 4": tuple(f"layer {k}" for k in range(1, 5)),
+        }.items()
     },
-    "7net-0, layers 1 to 4": Variant(
-        {"descriptors": ("7net-0",), "descriptor_layers": tuple(f"layer {k}" for k in range(1, 5))}
+    "kernel on both potentials": Variant(
+        {"descriptors": ("7net-0", "chgnet"), "components": None}, members=("kernel",)
     ),
     "32 components": Variant({"components": 32}),
     "descriptors early": Variant({"descriptors_enter": "early"}),

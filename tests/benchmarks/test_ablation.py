@@ -63,7 +63,8 @@ def test_members_of_a_blend_are_changed_or_left_out(variants):
     assert (late.members[0], late.members[2]) == (tier.members[0], tier.members[2])
     plain = variants["network without descriptors"].settings(tier)
     assert [member.descriptors for member in plain.members] == [("chgnet",), (), ("chgnet",)]
-    assert variants["7net-0, layer 2"].settings(tier).members[2].descriptor_layers == ("layer 2",)
+    kernel = variants["kernel on 7net-0, layer 2"].settings(tier).model
+    assert (kernel.architecture, kernel.descriptors, kernel.descriptor_layers) == ("kernel", ("7net-0",), ("layer 2",))
 
 
 def test_a_variant_that_changes_nothing_is_refused(ablation):
