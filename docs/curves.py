@@ -8,6 +8,7 @@ docs/learning_curve.svg; docs/data/learning-curve.json, the table that docs/resu
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ TABLE = DOCS.parent / "workflow_scripts/crystalmatrix/report" / FILE
 FIGURE = DOCS / "learning_curve.svg"
 KEPT = DOCS / "data/learning-curve.json"
 COMMAND = (
-    "python benchmarks/learning_curve.py --results part/results --out curve.json --seeds {seeds} --properties {names}"
+    "python benchmarks/learning_curve.py --results part/results --out curve.json --seeds {seeds} --properties {names} "
+    "--sizes {sizes}"
 )
 STYLE: Any = {
     "svg.hashsalt": "crystalmatrix",
@@ -70,15 +72,21 @@ def table(found: LearningCurves) -> dict[str, Any]:
         mine = [cells.get((name, n, tier)) for tier in tiers]
         known = next(point for point in mine if point)
         said = [f"{p.mae:.4g} [{p.low:.4g}, {p.high:.4g}]" if p else None for p in mine]
-        rows.append([f"{name}, {known.unit}", n, *said, known.constant_mae])
-    seeds = max(len(point.of_seeds) for point in found.points)
-    names = " ".join(dict.fromkeys(point.property for point in found.points))
+        rows.append([f"{name}, {known.unit}", n, len(known.of_seeds), *said, known.constant_mae])
     about = {
         "machine": f"{' to '.join(dict.fromkeys(found.dates))}, {found.machine}",
-        "command": COMMAND.format(seeds=seeds, names=names),
+        "command": "\n".join(_commands(found)),
         "commit": ", ".join(found.commits),
     }
-    return {"about": about, "columns": ["property", "n", *tiers, "median"], "rows": rows}
+    return {"about": about, "columns": ["property", "n", "seeds", *tiers, "median"], "rows": rows}
+
+
+def _commands(found: LearningCurves) -> Iterator[str]:
+    """One for each number of seeds."""
+    for seeds in sorted({len(point.of_seeds) for point in found.points}, reverse=True):
+        mine = [point for point in found.points if len(point.of_seeds) == seeds]
+        names, sizes = dict.fromkeys(point.property for point in mine), sorted({point.n for point in mine})
+        yield COMMAND.format(seeds=seeds, names=" ".join(names), sizes=" ".join(map(str, sizes)))
 
 
 def _place(point: CurvePoint) -> tuple[int, int]:

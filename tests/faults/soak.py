@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,14 +93,13 @@ def hurt(folder: Path, draw: random.Random, damages: Counter) -> str | None:
     return f"{path.relative_to(folder)} {kind}"
 
 
-def not_made_again(folder: Path) -> list[str]:
-    """What was set aside and nothing needed since: to be compared it is asked for by its name."""
-    aside = [path.relative_to(folder).with_name(path.name.removesuffix(SET_ASIDE)) for path in _aside(folder)]
-    return [str(path) for path in aside if not (folder / path).exists()]
+def not_made_again(folder: Path, expected: Iterable[str]) -> list[str]:
+    """What is gone since nothing needed it again: set aside, or of a job that was killed as it made it once more.
 
-
-def _aside(folder: Path) -> list[Path]:
-    return [path for path in sorted((folder / "results").rglob(f"*{SET_ASIDE}")) if "report" not in path.parts]
+    To be compared it is asked for by its name. The page and what lies beside it are asked for by every command.
+    """
+    names = [Path("results", name) for name in expected if not name.startswith("report/")]
+    return [str(name) for name in names if not (folder / name).exists()]
 
 
 def name_of(path: Path, folder: Path) -> str:
@@ -166,7 +165,7 @@ def run(folder: Path, *, minutes: float, seed: int, wanted: Sequence[str] = (), 
             continue
         psutil.wait_procs(living)
         living.clear()
-        if absent := not_made_again(place):
+        if absent := not_made_again(place, expected):
             kills.start(place, absent).wait()
         found = results(place, as_bytes=True)
         differs = [path for path in sorted(expected.keys() | found.keys()) if expected.get(path) != found.get(path)]
