@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from crystalmatrix.crystals.geometry import (
     MIN_DISTANCE,
     CrowdedError,
-    distances_below,
     inverse,
+    pairs_below,
     reduced,
     thickness,
     wrap,
 )
+from crystalmatrix.crystals.plausible import REACH, oddities
 from crystalmatrix.elements import SYMBOLS
 
 NO_ID = "no id"
@@ -129,12 +130,13 @@ def make_crystal(
         positions, cartesian = (positions if cartesian else wrap(positions) @ given), True
     fractional = wrap(positions @ inverse_cell if cartesian else positions)
     try:
-        closest = distances_below(MIN_DISTANCE, cell, fractional)
+        i, j, distance = pairs_below(REACH, cell, fractional)
     except CrowdedError as error:
         raise InvalidCrystalError(ATOMS_TOO_CLOSE, str(error), identity) from None
-    if len(closest):
-        raise InvalidCrystalError(ATOMS_TOO_CLOSE, f"{closest.min():.3f} Å", identity)
-    return Crystal(identity, z.astype(np.uint8), fractional, cell, notes)
+    if distance.min(initial=np.inf) < MIN_DISTANCE:
+        raise InvalidCrystalError(ATOMS_TOO_CLOSE, f"{distance.min():.3f} Å", identity)
+    odd = oddities(z, abs(float(np.linalg.det(cell))), i, j, distance)
+    return Crystal(identity, z.astype(np.uint8), fractional, cell, (*notes, *odd))
 
 
 def check_size(n_atoms: int, identity: str | None = None) -> None:

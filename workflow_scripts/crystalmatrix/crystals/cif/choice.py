@@ -20,8 +20,7 @@ from crystalmatrix.crystals.cif.sites import Sites
 from crystalmatrix.crystals.cif.statements import Source, read_sources
 from crystalmatrix.crystals.cif.syntax import Block
 from crystalmatrix.crystals.crystal import CONTRADICTORY, MALFORMED, InvalidCrystalError
-
-SENSIBLE = 0.6  # of shortest_bond, in a crystal
+from crystalmatrix.crystals.plausible import SENSIBLE
 
 
 class Reading(NamedTuple):

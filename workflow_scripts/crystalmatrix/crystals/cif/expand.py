@@ -8,10 +8,8 @@ which is checked; so rounding neither doubles an atom nor merges two.
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +24,7 @@ from crystalmatrix.crystals.crystal import (
     sound_cell,
 )
 from crystalmatrix.crystals.geometry import MIN_DISTANCE, CrowdedError, inverse, pairs_below, wrap
+from crystalmatrix.crystals.plausible import covalent_radii
 from crystalmatrix.elements import SYMBOLS
 
 ROUNDING = 3.0  # steps of the last digit that two images of one atom may be apart, along each axis
@@ -87,12 +86,7 @@ def _pairs(
 
 def _touching(sites: Sites) -> NDArray[np.float64]:
     """[n_sites] Å: nearer images of a site are parts of a split one. Half of a bond between them, at most 1."""
-    return np.minimum([_covalent_radius(z) for z in sites.species.tolist()], 1.0)
-
-
-@cache
-def _covalent_radius(z: int) -> float:
-    return float(gemmi.Element(SYMBOLS[z]).covalent_r)
+    return np.minimum(covalent_radii()[sites.species], 1.0)
 
 
 def _orbits(
@@ -166,7 +160,7 @@ def _place(position: NDArray[np.float64]) -> str:
 def shortest_bond(atoms: Atoms, lattice: NDArray[np.float64]) -> float:
     """The shortest distance over the sum of the two covalent radii: about 1 in a crystal, under 0.6 in none."""
     i, j, distance = _pairs(atoms.fractional, sound_cell(lattice)[0], lattice, REACH)
-    radius = np.array([gemmi.Element(SYMBOLS[z]).covalent_r for z in atoms.species])
+    radius = covalent_radii()[atoms.species]
     return float((distance / (radius[i] + radius[j])).min(initial=np.inf))
 
 

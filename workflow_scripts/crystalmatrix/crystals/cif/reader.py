@@ -5,6 +5,7 @@ In: text.  Out: Crystal or Failure, one a block with atoms.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from crystalmatrix.crystals.crystal import (
     failure,
     make_crystal,
 )
+from crystalmatrix.crystals.geometry import pairs_below
+from crystalmatrix.crystals.plausible import REACH, oddities
 
 _ATOMS = re.compile(r"_atom_site[_.]", re.IGNORECASE)
 
@@ -63,7 +66,9 @@ def _crystal(block: Block, identity: str) -> Crystal:
     reading = read_atoms(block, lattice, sites, evidence)
     atoms, notes = reading.atoms, (*sites.notes, *reading.notes)
     if atoms.is_sound:  # `expand` has made the checks of make_crystal, which would be a fifth of the time
-        return Crystal(identity, atoms.species.astype(np.uint8), atoms.fractional, lattice, notes)
+        crystal = Crystal(identity, atoms.species.astype(np.uint8), atoms.fractional, lattice, notes)
+        pairs = pairs_below(REACH, lattice, atoms.fractional)
+        return replace(crystal, notes=(*notes, *oddities(crystal.species, crystal.volume, *pairs)))
     return make_crystal(
         identity, numbers=atoms.species, lattice=lattice, coordinates=atoms.fractional, cartesian=False, notes=notes
     )
