@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from crystalmatrix.contracts.screening import BEGIN, Start
 from crystalmatrix.crystals.crystal import (
     CONTRADICTORY,
+    DISORDERED,
     MALFORMED,
     NOT_PERIODIC,
     Crystal,
@@ -26,7 +27,7 @@ from crystalmatrix.crystals.crystal import (
     make_crystal,
 )
 from crystalmatrix.crystals.text import number
-from crystalmatrix.crystals.values import atomic_numbers, check_periodic
+from crystalmatrix.crystals.values import atomic_numbers, check_periodic, is_full
 
 _COUNT = re.compile(r"\s*(\d{1,9})\s*")
 _IS_COMMENT = re.compile(r"\b(lattice|properties)\s*=", re.IGNORECASE)
@@ -37,9 +38,11 @@ _PAIR = re.compile(
     | "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | [^\s="'{}\[\],]++""",  # what is no pair, as a whole
     re.VERBOSE,
 )
+_DECISIVE = ("lattice", "properties", "pbc")
 _LONGEST_COMMENT = 1 << 16  # characters; what is behind is not looked at
 _DEFAULT = "species:S:1:pos:R:3"
 _SYMBOL, _NUMBER, _POSITION = ("species", "symbols", "element"), ("z", "numbers"), ("pos", "positions")
+_OCCUPANCY = ("occupancy", "occupancies")
 
 
 class _Frame(NamedTuple):
@@ -55,6 +58,7 @@ class _Columns(NamedTuple):
     total: int | None  # None: no one said, so more than are needed may follow
     symbol: int | None
     number: int | None
+    occupancy: int | None
     position: int
 
 
@@ -146,7 +150,7 @@ def _crystal(frame: _Frame, identity: str) -> Crystal:
     where = f"the frame of line {frame.line}"
     if frame.damage:
         raise InvalidCrystalError(MALFORMED, frame.damage)
-    pairs = _pairs(frame.comment)
+    pairs = _pairs(frame.comment, where)
     if "lattice" not in pairs:
         said = f'{where} has no Lattice, expected Lattice="ax ay az bx by bz cx cy cz" in its second line'
         raise InvalidCrystalError(NOT_PERIODIC, said)
@@ -154,7 +158,7 @@ def _crystal(frame: _Frame, identity: str) -> Crystal:
         said = f"{where} counts {frame.n_atoms} atoms, but {frame.n_rows} rows follow"
         raise InvalidCrystalError(CONTRADICTORY, said)
     if "pbc" in pairs:
-        flags = pairs["pbc"].replace(",", " ").split()
+        flags = re.sub(r"[\[\],]", " ", pairs["pbc"]).split()
         check_periodic(flags[0] if len(flags) == 1 else flags, "pbc")
     columns = _columns(pairs.get("properties"))
     lattice, note = _lattice(pairs["lattice"])
@@ -163,6 +167,8 @@ def _crystal(frame: _Frame, identity: str) -> Crystal:
     for k, row in enumerate(words, 1):
         if len(row) < needed or (columns.total and len(row) > needed):
             raise InvalidCrystalError(MALFORMED, f"{where}, atom {k}: found {len(row)} columns, expected {needed}")
+        if columns.occupancy is not None and not _is_one(share := row[columns.occupancy]):
+            raise InvalidCrystalError(DISORDERED, f"{where}, atom {k}: found the occupancy {share:.20}, expected 1")
     species, notes = _species(words, columns)
     return make_crystal(
         identity,
@@ -174,13 +180,16 @@ def _crystal(frame: _Frame, identity: str) -> Crystal:
     )
 
 
-def _pairs(comment: str) -> dict[str, str]:
+def _pairs(comment: str, where: str) -> dict[str, str]:
     """{key in small letters: value without its quotes or outer brackets}; what is no pair is passed over."""
     found = {}
     for match in _PAIR.finditer(comment[:_LONGEST_COMMENT]):
         if match["key"]:
             values = (match[kind] for kind in ("double", "single", "braces", "brackets", "bare"))
-            found[match["key"].lower()] = next((value for value in values if value is not None), "")
+            key, value = match["key"].lower(), next((value for value in values if value is not None), "")
+            if key in _DECISIVE and found.get(key, value) != value:
+                raise InvalidCrystalError(CONTRADICTORY, f"{where} gives {match['key']} twice, expected once")
+            found[key] = value
     return found
 
 
@@ -207,15 +216,15 @@ def _columns(properties: str | None) -> _Columns:
     for name, width in zip(fields[::3], widths, strict=True):
         starts[name.lower(), int(width)] = total
         total += int(width)
-    symbol, z, position = (
+    symbol, z, occupancy, position = (
         next((starts[name, width] for name in names if (name, width) in starts), None)
-        for names, width in ((_SYMBOL, 1), (_NUMBER, 1), (_POSITION, 3))
+        for names, width in ((_SYMBOL, 1), (_NUMBER, 1), (_OCCUPANCY, 1), (_POSITION, 3))
     )
     if position is None or (symbol is None and z is None):
         raise InvalidCrystalError(
             MALFORMED, f"Properties is {properties!r:.60}, expected species:S:1 and pos:R:3 in it"
         )
-    return _Columns(total if properties else None, symbol, z, position)
+    return _Columns(total if properties else None, symbol, z, occupancy, position)
 
 
 def _species(words: list[list[str]], columns: _Columns) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
@@ -228,6 +237,13 @@ def _species(words: list[list[str]], columns: _Columns) -> tuple[NDArray[np.uint
     if not np.array_equal(by_column[0][0], by_column[-1][0]):
         raise InvalidCrystalError(CONTRADICTORY, "the columns of symbols and of Z name different elements")
     return by_column[0]
+
+
+def _is_one(occupancy: str) -> bool:
+    try:
+        return is_full(number(occupancy))
+    except ValueError:
+        return False
 
 
 def _positions(words: list[list[str]], start: int, where: str) -> list[list[float]]:
