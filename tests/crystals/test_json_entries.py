@@ -183,6 +183,12 @@ def test_dictionaries_of_ase(tmp_path):
     for thing in (slab.todict(), json.loads(ase.io.jsonio.encode(slab))):
         (refused,) = iterate(thing)
         assert refused == Failure("0", "not periodic: pbc is set along a, c, expected all three directions")
+    for share, is_read in ((0.9, False), (1.0, True)):
+        occupied = INP.copy()
+        occupied.info["occupancy"] = {"0": {"In": 1.0}, "1": {"P": share}}
+        for thing in (occupied.todict(), json.loads(ase.io.jsonio.encode(occupied))):
+            (item,) = iterate(thing)
+            assert formula(item) == ("InP" if is_read else "[disordered]")
     (unsaid,) = iterate({key: value for key, value in INP.todict().items() if key != "pbc"})
     assert isinstance(unsaid, Failure)
 
@@ -202,6 +208,18 @@ def test_dictionaries_of_pymatgen(tmp_path):
     for site in by_places["sites"]:
         del site["abc"]
     assert formula(crystal(tmp_path / "p.json", json.dumps(by_places))) == "InP"
+    by_edges = charged.as_dict()
+    del by_edges["lattice"]["matrix"]
+    found = crystal(tmp_path / "p.json", json.dumps(by_edges))
+    np.testing.assert_allclose(found.volume, INP.get_volume())
+    by_edges = charged.as_dict()
+    by_edges["lattice"]["gamma"] = 90
+    assert "'a' to 'gamma' say" in error(tmp_path / "p.json", json.dumps(by_edges))
+    moved = charged.as_dict()
+    assert crystal(tmp_path / "p.json", json.dumps(moved)).notes == ()
+    moved["sites"][1]["xyz"][0] += 0.5
+    (note,) = crystal(tmp_path / "p.json", json.dumps(moved)).notes
+    assert note == "'abc' and 'xyz' of the sites disagree; 'abc' is used"
     mixed = core.Structure(lattice, [{"In": 0.5, "Ga": 0.5}, "P"], places)
     assert "site 1 holds In 0.5, Ga 0.5" in error(tmp_path / "p.json", json.dumps(mixed.as_dict()))
     vacant = core.Structure(lattice, [{"In": 0.9}, "P"], places)
@@ -213,6 +231,50 @@ def test_dictionaries_of_pymatgen(tmp_path):
     assert error(tmp_path / "p.json", json.dumps(slab.as_dict())) == said
     (refused,) = iterate(slab)
     assert refused == Failure("0", said)
+
+
+def optimade(**changes) -> dict:
+    kinds = [
+        {"name": "M1", "chemical_symbols": ["In"], "concentration": [1.0]},
+        {"name": "P", "chemical_symbols": ["P"]},
+    ]
+    sites = {"species_at_sites": ["M1", "P"], "species": kinds, "nperiodic_dimensions": 3, "structure_features": []}
+    places = {"lattice_vectors": INP.cell.tolist(), "cartesian_site_positions": INP.positions.tolist()}
+    return {**sites, **places, **changes}
+
+
+def kinds(symbols: list[str], shares: list[float], **more) -> dict:
+    first = {"name": "M1", "chemical_symbols": symbols, "concentration": shares, **more}
+    return {"species": [first, {"name": "P", "chemical_symbols": ["P"], "concentration": [1.0]}]}
+
+
+def test_answers_of_optimade(tmp_path):
+    resource = {"id": "odbx/1", "type": "structures", "attributes": optimade()}
+    for data in (resource, [resource]):
+        found = crystal(tmp_path / "o.json", json.dumps({"links": {}, "data": data, "meta": {"api_version": "1.1"}}))
+        assert (found.id, formula(found)) == ("odbx/1", "InP")
+        np.testing.assert_allclose(found.fractional, INP.get_scaled_positions(), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({}, "InP"),
+        (kinds(["Ga"], [1.0]), "GaP"),
+        (kinds(["In", "Ga"], [0.5, 0.5]), "[disordered]"),
+        (kinds(["In", "vacancy"], [0.9, 0.1]), "[disordered]"),
+        (kinds(["In"], [0.9]), "[disordered]"),
+        (kinds(["In"], [1.0], attached=["H"], nattached=[2]), "[disordered]"),
+        (kinds(["vacancy"], [1.0]), "[unknown element]"),
+        (kinds(["In", "Ga"], [1.0]), "[malformed structure]"),
+        ({"species": []}, "[unknown element]"),
+        ({"structure_features": ["disorder"]}, "[disordered]"),
+        ({"nperiodic_dimensions": 2}, "[not periodic]"),
+    ],
+)
+def test_what_a_kind_of_optimade_is_counts_and_not_its_name(tmp_path, changes, outcome):
+    (found,) = read(tmp_path / "o.json", json.dumps(optimade(**changes)))
+    assert formula(found) == outcome
 
 
 def test_a_long_list_is_read_in_little_memory(tmp_path):

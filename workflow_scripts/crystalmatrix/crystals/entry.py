@@ -1,12 +1,12 @@
 """Crystals as dictionaries, the way they lie in JSON: of jarvis-tools, pymatgen and ASE.
 
-In: one entry, which is a crystal or holds one under "atoms" or "structure", as a dictionary or as JSON text within.
+In: one entry, which is a crystal or holds one under one of HOLDERS, as a dictionary or as JSON text within.
 Out: Parts, plain arrays; InvalidCrystalError, which says the key and what was found there.
 """
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import gemmi
@@ -25,16 +25,27 @@ from crystalmatrix.crystals.crystal import (
     encodable,
     make_crystal,
 )
-from crystalmatrix.crystals.values import as_array, atomic_numbers, check_periodic, flag, rows_of_three
+from crystalmatrix.crystals.values import (
+    as_array,
+    atomic_numbers,
+    check_occupancy,
+    check_periodic,
+    flag,
+    is_full,
+    rows_of_three,
+)
 
-HOLDERS = ("atoms", "structure")  # keys under which an entry holds its crystal
+HOLDERS = ("atoms", "structure", "attributes")  # keys under which an entry holds its crystal
 OPTIMADE = ("species_at_sites", "cartesian_site_positions", "lattice_vectors")
+_OF_OPTIMADE = (*OPTIMADE, "dimension_types", "species", "structure_features", "nperiodic_dimensions")
 OURS = (columns.SPECIES, columns.FRACTIONAL, columns.LATTICE)
-_FLAT = ("numbers", "symbols", "positions", "cell", "pbc", "dimension_types", "elements", "coords", "cartesian")
-KEYS = frozenset([*HOLDERS, *OPTIMADE, *OURS, *_FLAT, "lattice_mat", "abc", "angles", "sites"])  # all that is looked at
+_FLAT = ("numbers", "symbols", "positions", "cell", "pbc", "elements", "coords", "cartesian")
+KEYS = frozenset(
+    [*HOLDERS, *_OF_OPTIMADE, *OURS, *_FLAT, "lattice_mat", "abc", "angles", "sites"]
+)  # all that is looked at
 IDS = ("jid", "id", "material_id", "immutable_id")  # and its id
+_APART = 0.05  # Å between a site's position in lattice vectors and the one in Å
 _AGREE = 0.01, 1.0  # edges (relative) and angles (degrees) that contradict the lattice by more are an error
-_FULL = 0.001  # of an occupancy, from 1
 
 
 class Parts(NamedTuple):
@@ -112,7 +123,7 @@ def _read_bare(inner: Any, found: str) -> Parts:
     if "sites" in inner:
         return _of_pymatgen(inner)
     if OPTIMADE[0] in inner:
-        return _of_flat(inner, OPTIMADE, cartesian=True)
+        return _of_optimade(inner)
     if OURS[1] in inner:
         return _of_flat(inner, OURS, cartesian=False)
     return _of_ase(inner) if "positions" in inner else _of_jarvis(inner)
@@ -127,7 +138,7 @@ def _of_jarvis(inner: Mapping[str, Any]) -> Parts:
         return Parts(species, _from_edges(edges), coordinates, False, notes)
     lattice = rows_of_three(_item(inner, "lattice_mat"), 3, "'lattice_mat'")
     if edges:
-        _check_edges(lattice, edges)
+        _check_edges(lattice, edges, "'abc' and 'angles'", "'lattice_mat'")
     return Parts(species, lattice, coordinates, cartesian, notes)
 
 
@@ -139,10 +150,58 @@ def _of_pymatgen(inner: Mapping[str, Any]) -> Parts:
         raise InvalidCrystalError(MALFORMED, f"'sites' is {sites!r:.40}, expected a list of dictionaries")
     check_periodic(lattice.get("pbc", True), "'pbc' of the lattice")
     species, notes = atomic_numbers([_only_element(site, k) for k, site in enumerate(sites)], "'sites'")
-    key, cartesian = ("abc", False) if all("abc" in site for site in sites) else ("xyz", True)
-    coordinates = rows_of_three([site.get(key) for site in sites], len(sites), f"{key!r} of the sites")
-    matrix = rows_of_three(lattice.get("matrix"), 3, "'matrix' of the lattice")
-    return Parts(species, matrix, coordinates, cartesian, notes)
+    angles = [lattice.get(angle) for angle in ("alpha", "beta", "gamma")]
+    edges = _edges({"abc": [lattice.get(axis) for axis in "abc"], "angles": angles})
+    if "matrix" not in lattice and edges:
+        matrix = _from_edges(edges)
+    else:
+        matrix = rows_of_three(lattice.get("matrix"), 3, "'matrix' of the lattice")
+        if edges:
+            _check_edges(matrix, edges, "'a' to 'gamma'", "'matrix'")
+    fractional, cartesian = (_coordinates(sites, key) for key in ("abc", "xyz"))
+    if fractional is None:
+        given = rows_of_three([site.get("xyz") for site in sites], len(sites), "'xyz' of the sites")
+        return Parts(species, matrix, given, True, notes)
+    if cartesian is not None and np.abs(fractional @ matrix - cartesian).max(initial=0) > _APART:
+        notes = (*notes, "'abc' and 'xyz' of the sites disagree; 'abc' is used")
+    return Parts(species, matrix, fractional, False, notes)
+
+
+def _coordinates(sites: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64] | None:
+    """[n_sites, 3]; None where they are not given for all. Raises InvalidCrystalError."""
+    if not all(key in site for site in sites):
+        return None
+    return rows_of_three([site[key] for site in sites], len(sites), f"{key!r} of the sites")
+
+
+def _of_optimade(inner: Mapping[str, Any]) -> Parts:
+    """Its sites hold names of kinds, and "species", where it is there, says what a kind is: also a mixture, a vacancy.
+
+    Of the specification of OPTIMADE, entries of the type `structures`.
+    """
+    if "disorder" in str(inner.get("structure_features")):
+        raise InvalidCrystalError(DISORDERED, "'structure_features' says so, expected one element on each site")
+    if inner.get("nperiodic_dimensions") not in (None, 3):
+        raise InvalidCrystalError(NOT_PERIODIC, f"'nperiodic_dimensions' is {inner['nperiodic_dimensions']!r:.40}")
+    names, kinds = _item(inner, OPTIMADE[0]), inner.get("species")
+    if isinstance(names, list) and isinstance(kinds, list):
+        used = {name for name in names if isinstance(name, str)}
+        known = {kind["name"]: kind for kind in kinds if isinstance(kind, Mapping) and kind.get("name") in used}
+        meant = {name: _element_of_kind(kind) for name, kind in known.items()}
+        inner = {**inner, OPTIMADE[0]: [meant.get(name, name) if isinstance(name, str) else name for name in names]}
+    return _of_flat(inner, OPTIMADE, cartesian=True)
+
+
+def _element_of_kind(kind: Mapping[str, Any]) -> Any:
+    symbols, shares = kind.get("chemical_symbols"), kind.get("concentration", [1.0])
+    if not (isinstance(symbols, list) and isinstance(shares, list) and len(symbols) == len(shares)):
+        raise InvalidCrystalError(MALFORMED, f"the kind {kind['name']!r:.40} is {kind!r:.80}, expected its element")
+    if len(symbols) != 1 or not is_full(shares[0]) or kind.get("attached"):
+        said = f"{symbols} {shares} {kind.get('attached') or ''}".strip()
+        raise InvalidCrystalError(
+            DISORDERED, f"sites {kind['name']!r:.40} hold {said:.80}, expected one element on each"
+        )
+    return symbols[0]
 
 
 def _of_flat(inner: Mapping[str, Any], keys: tuple[str, str, str], *, cartesian: bool) -> Parts:
@@ -163,6 +222,8 @@ def _of_ase(inner: Mapping[str, Any]) -> Parts:
     cell = as_array(cell.get("array") if isinstance(cell, Mapping) and "array" in cell else cell)
     check_periodic(as_array(_item(inner, "pbc")), "'pbc'")
     positions = rows_of_three(as_array(inner["positions"]), len(species), "'positions'")
+    info = inner.get("info")
+    check_occupancy(info.get("occupancy") if isinstance(info, Mapping) else None)
     return Parts(species, rows_of_three(cell, 3, "'cell'"), positions, True, notes)
 
 
@@ -172,7 +233,7 @@ def _only_element(site: Mapping[str, Any], k: int) -> Any:
     if not isinstance(species, list) or not species or not all(isinstance(kind, Mapping) for kind in species):
         raise InvalidCrystalError(MALFORMED, f"site {k + 1}: 'species' is {species!r:.40}, expected one element")
     occupancy = species[0].get("occu", 1)
-    if len(species) > 1 or not isinstance(occupancy, int | float) or abs(occupancy - 1) > _FULL:
+    if len(species) > 1 or not is_full(occupancy):
         shared = ", ".join(f"{kind.get('element')} {kind.get('occu')}" for kind in species)
         raise InvalidCrystalError(DISORDERED, f"site {k + 1} holds {shared:.80}, expected one element on each")
     return species[0].get("element")
@@ -198,7 +259,7 @@ def _from_edges(edges: tuple[float, ...]) -> NDArray[np.float64]:
     return np.array(gemmi.UnitCell(*cast(tuple, edges)).orth.mat.tolist()).T
 
 
-def _check_edges(lattice: NDArray[np.float64], edges: tuple[float, ...]) -> None:
+def _check_edges(lattice: NDArray[np.float64], edges: tuple[float, ...], theirs: str, its: str) -> None:
     """Raises InvalidCrystalError where edges and angles are those of another lattice."""
     a, b, c = lattice.tolist()  # so few numbers: plain Python is three times as fast as arrays
     length = math.hypot(*a), math.hypot(*b), math.hypot(*c)
@@ -215,7 +276,7 @@ def _check_edges(lattice: NDArray[np.float64], edges: tuple[float, ...]) -> None
     ):
         return
     said, found = (" ".join(f"{value:.4g}" for value in values) for values in (edges, (*length, *angle)))
-    raise InvalidCrystalError(CONTRADICTORY, f"'abc' and 'angles' say {said}, 'lattice_mat' {found}")
+    raise InvalidCrystalError(CONTRADICTORY, f"{theirs} say {said}, {its} {found}")
 
 
 def _angle(one: list[float], other: list[float], product: float) -> float:

@@ -19,7 +19,7 @@ from crystalmatrix.crystals.text import check_length
 
 Place = int | str | None
 _SPACE = re.compile(r"[ \t\r\n]*")
-_NO_ENTRIES = ("ids", "nextid")  # what a JSON database of ASE holds beside its rows
+_NO_ENTRIES = ("ids", "nextid", "meta", "links", "included")  # beside the rows of ASE's JSON, the data of OPTIMADE
 _READ_AT_LEAST = 1 << 20  # characters
 
 

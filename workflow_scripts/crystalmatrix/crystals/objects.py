@@ -15,7 +15,7 @@ from crystalmatrix.crystals.crystal import (
     make_crystal,
 )
 from crystalmatrix.crystals.entry import own_id, read_parts
-from crystalmatrix.crystals.values import check_periodic
+from crystalmatrix.crystals.values import check_occupancy, check_periodic
 
 
 def from_object(crystal: Any, identity: str) -> Crystal:
@@ -43,10 +43,7 @@ def _from_ase(atoms: Any, identity: str) -> Crystal:
     if atoms.cell.rank < 3:
         raise InvalidCrystalError(NOT_PERIODIC, "no lattice, expected three lattice vectors", identity)
     check_periodic(atoms.pbc, "pbc")
-    for site in (atoms.info.get("occupancy") or {}).values():  # ASE's reader of CIFs keeps the element with most of it
-        if len(site) != 1 or any(abs(share - 1) > 0.001 for share in site.values()):
-            shared = ", ".join(f"{symbol} {share}" for symbol, share in site.items())
-            raise InvalidCrystalError(DISORDERED, f"a site holds {shared}, expected one element on each", identity)
+    check_occupancy(atoms.info.get("occupancy"))  # ASE's reader of CIFs keeps the element with most of it
     return make_crystal(
         identity, numbers=atoms.numbers, coordinates=atoms.positions, lattice=atoms.cell.array, cartesian=True
     )

@@ -4,16 +4,18 @@ In: whatever stands there, and what to call it.  Out: arrays; InvalidCrystalErro
 """
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crystalmatrix.crystals.crystal import MALFORMED, NOT_PERIODIC, InvalidCrystalError
+from crystalmatrix.crystals.crystal import DISORDERED, MALFORMED, NOT_PERIODIC, InvalidCrystalError
 from crystalmatrix.crystals.symbols import element
 from crystalmatrix.elements import SYMBOLS
 
 _TRUE, _FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
+_FULL = 0.001  # of an occupancy, from 1
 _Z = {symbol: z for z, symbol in enumerate(SYMBOLS) if z}
 
 
@@ -57,6 +59,19 @@ def check_periodic(pbc: Any, what: str) -> None:
     if not all(read):
         along = ", ".join(axis for axis, one in zip("abc", read, strict=True) if one) or "no direction"
         raise InvalidCrystalError(NOT_PERIODIC, f"pbc is set along {along}, expected all three directions")
+
+
+def is_full(occupancy: Any) -> bool:
+    return isinstance(occupancy, Real) and abs(occupancy - 1) <= _FULL
+
+
+def check_occupancy(sites: Any) -> None:
+    """Raises InvalidCrystalError where {site: {symbol: share}}, as ASE's reader of CIFs keeps it, is no one element."""
+    for site in sites.values() if isinstance(sites, Mapping) else ():
+        if not (isinstance(site, Mapping) and len(site) == 1 and is_full(next(iter(site.values())))):
+            held = site.items() if isinstance(site, Mapping) else [(site, "")]
+            shared = ", ".join(f"{symbol} {share}" for symbol, share in held)
+            raise InvalidCrystalError(DISORDERED, f"a site holds {shared:.80}, expected one element on each")
 
 
 def atomic_numbers(elements: Any, what: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
