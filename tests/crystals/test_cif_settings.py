@@ -62,7 +62,7 @@ def test_operations_and_hall_symbols_of_all_settings(first: int) -> None:
         assert same_atoms(by_operations, atoms), kind.hall_symbol
         by_symbol = only(cif(cell, sites(), items={"_space_group_name_Hall": kind.hall_symbol}))
         assert same_atoms(by_symbol, atoms), kind.hall_symbol
-        assert by_symbol.notes == ()
+        assert by_symbol.notes == by_operations.notes
 
 
 @pytest.mark.parametrize("first", range(1, 531, 53))
@@ -121,6 +121,9 @@ SPELLINGS = {
     "F41/d -3 2/m :1": ["F d -3 m:1"],
     "F d -3 m (origin at -43m)": ["F d -3 m:1", "F d -3 m:2"],
     "H -3 m": ["R -3 m:H"],
+    "R -3 m (rhombohedral axes)": ["R -3 m:R"],
+    "R-3c, hexagonal setting": ["R -3 c:H"],
+    "F d -3 m, origin choice 1": ["F d -3 m:1"],
     "C m c e": ["C m c a"],
     "A e m 2": ["A b m 2"],
     "P 1 2": [],
@@ -154,11 +157,56 @@ def test_a_lost_operation_is_made_good_by_the_name_that_the_formula_confirms() -
     assert any("is used, since" in note for note in found.notes)
 
 
+NAME, NUMBER = "_symmetry_space_group_name_H-M", "_symmetry_Int_Tables_number"
+HALL = "_symmetry_space_group_name_Hall"
+
+
 def test_a_cell_of_another_shape_is_refused() -> None:
     assert "shape of the cell" in refused(cif((4, 4, 5, 90, 90, 90), [("Na", 0, 0, 0)], items={NAME: "F m -3 m"}))
 
 
-NAME, NUMBER = "_symmetry_space_group_name_H-M", "_symmetry_Int_Tables_number"
+@pytest.mark.parametrize(("cell", "odd"), [((4, 4, 4.0005), False), ((4, 4, 4.03), True)])
+def test_a_cell_nearly_of_the_shape_of_its_symmetry_is_remarked(cell: tuple[float, ...], odd: bool) -> None:
+    found = only(cif((*cell, 90, 90, 90), [("Na", 0, 0, 0)], items={NAME: "F m -3 m"}))
+    assert composition(found) == {"Na": 4}
+    assert [note.partition(",")[0] for note in found.notes] == ["edges or angles of the cell"] * odd
+
+
+def test_a_hall_symbol_with_two_quotes_for_a_double_one() -> None:
+    sites, cell = [("Si", 0.47, 0, "1/3"), ("O", 0.41, 0.27, 0.12)], (4.91, 4.91, 5.40, 90, 90, 120)
+    double, two, one = (cif(cell, sites) + f"{HALL}\n;P 31 2{quotes}\n;\n" for quotes in ('"', "''", "'"))
+    assert composition(only(two)) == {"Si": 3, "O": 6}
+    assert np.abs(only(double).fractional - only(two).fractional).max() < 1e-12
+    assert "Si1" in refused(one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({NAME: "F m -3 m"}, {"_space_group_name_H-M_alt": "P m -3 m"}),
+        ({NUMBER: "225"}, {"_space_group_IT_number": "221"}),
+        ({HALL: "-F 4 2 3"}, {"_space_group_name_Hall": "-P 4 2 3"}),
+    ],
+)
+def test_old_and_new_tags_that_disagree_are_remarked(one: dict[str, str], other: dict[str, str]) -> None:
+    sites = [("Na", 0, 0, 0)]
+    assert "disagrees" in " ".join(only(cif((4, 4, 4, 90, 90, 90), sites, items={**one, **other})).notes)
+    same = dict.fromkeys(other, *one.values())
+    assert only(cif((4, 4, 4, 90, 90, 90), sites, items={**one, **same})).notes == ()
+
+
+def test_two_lists_of_operations_that_disagree_are_remarked() -> None:
+    _, table, cell, atoms = case(290)
+    texts = triplets(table)
+    old = "loop_\n_symmetry_equiv_pos_as_xyz\n"
+    agreeing = only(cif(cell, sites(), operations=texts) + old + "".join(f"'{text}'\n" for text in texts[::-1]))
+    assert same_atoms(agreeing, atoms)
+    assert agreeing.notes == ()
+    found = only(cif(cell, sites(), operations=texts) + old + "x,y,z\n")
+    assert same_atoms(found, atoms)
+    assert found.notes == ("its other list of operations disagrees with its list of operations, which is used",)
+
+
 CHROMITE = [("Mg", 0.125, 0.125, 0.125), ("Cr", 0.5, 0.5, 0.5), ("O", 0.2612, 0.2612, 0.2612)]
 
 

@@ -15,7 +15,7 @@ from crystalmatrix.elements import SYMBOLS
 
 SENSIBLE = 0.6  # of the sum of the covalent radii, at least, in a crystal
 REACH = 1.5  # Å within which notes look for neighbours: few pairs, so it costs next to nothing
-EMPTY = 500.0  # Å3 an atom: more is no crystal; of those above none has 300
+EMPTY = 5_000.0  # Å3 an atom: of those above none has 300, a lone atom in a box of 15 Å has 3,400
 
 
 def oddities(

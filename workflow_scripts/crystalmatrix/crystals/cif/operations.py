@@ -46,13 +46,13 @@ class Operations:
         """The order of the point group."""
         return len({key % _ENTRIES**9 for key in self.group})
 
-    def fit(self, metric: NDArray[np.float64], *, tolerance: float = 0.03) -> bool:
-        """Whether the rotations leave the metric tensor [3, 3] of a cell as it is; `tolerance` relative."""
+    def misfit(self, metric: NDArray[np.float64]) -> float:
+        """How far the rotations are from leaving the metric tensor [3, 3] of a cell as it is, relative."""
         if len(self.rotation) == 1:
-            return True
+            return 0.0
         turned = np.einsum("nki,kl,nlj->nij", self.rotation, metric, self.rotation)
         lengths = np.sqrt(np.diag(metric))
-        return bool((np.abs(turned - metric) <= tolerance * np.outer(lengths, lengths)).all())
+        return float((np.abs(turned - metric) / np.outer(lengths, lengths)).max())
 
 
 IDENTITY = Operations(np.eye(3, dtype=np.int64)[None], np.zeros((1, 3)))
@@ -116,7 +116,9 @@ def _parsed(texts: tuple[str, ...], centrings: tuple[str, ...]) -> Operations:
 def from_hall(symbol: str) -> Operations:
     """Raises InvalidCrystalError for a symbol that is none."""
     try:
-        found = list(gemmi.symops_from_hall(symbol))
+        found = list(
+            gemmi.symops_from_hall(symbol.replace("''", '"'))
+        )  # P 31 2'' is P 31 2", where quotes were in the way
     except (RuntimeError, ValueError):
         raise InvalidCrystalError(MALFORMED, f"Hall symbol {symbol!r:.40} is none") from None
     rotation = np.array([op.rot for op in found], np.int64) // gemmi.Op.DEN

@@ -19,9 +19,8 @@ NAME_TAGS = (
     "_space_group_name_h-m_alt",
     "_symmetry_space_group_name_h-m",
     "_space_group_name_h-m",
-    "_space_group_name_h-m_full",
-    "_space_group_name_h-m_ref",
 )
+OTHER_NAME_TAGS = ("_space_group_name_h-m_full", "_space_group_name_h-m_ref")  # the latter may be of another setting
 NUMBER_TAGS = ("_space_group_it_number", "_symmetry_int_tables_number", "_symmetry_space_group_number")
 
 
@@ -39,32 +38,35 @@ class Source:
 
 def read_sources(block: Block) -> list[Source]:
     """What the block says of its symmetry, most trusted first; without a word, that there is none."""
-    operations, damaged = _operations(block)
-    sources = []
-    if operations is not None:
-        sources.append(Source("its list of operations", [("the operations", operations)], 1))
-    elif _is_magnetic(block):
+    lists, damaged = _operations(block)
+    sources = [Source(said, [("the operations", operations)], 1) for said, operations in lists.items()]
+    if not lists and _is_magnetic(block):
         raise damaged or InvalidCrystalError(
             MALFORMED,
             f"{block.where}: a magnetic group without its operations, expected _space_group_symop_magn_operation.xyz",
         )
-    if hall := block.value(*HALL_TAGS):
+    for hall in block.every(*HALL_TAGS):
         try:
             sources.append(Source("its Hall symbol", [(hall, from_hall(hall))], 1))
         except InvalidCrystalError as invalid:
             damaged = damaged or invalid
-    name, number = block.value(*NAME_TAGS), block.value(*NUMBER_TAGS)
-    settings, numbered = of_name(name) if name else [], of_number(_whole(number)) if number else []
-    agreeing = [setting for setting in settings if not numbered or setting.number == numbered[0].number]
-    if settings:
-        sources.append(_named(f"its space group {name}", agreeing or settings))
-    if numbered:
-        source = _named(f"its space group number {number}", numbered, standard=numbered[0])
-        sources.append(replace(source, doubtful=bool(name) and not settings and operations is None))
-    if name and not settings:
-        damaged = damaged or _unknown_group(block, f"{name!r:.30}")
-    if number and not numbered:
-        damaged = damaged or _unknown_group(block, f"number {number!r:.10}")
+    names = block.every(*NAME_TAGS) or block.every(*OTHER_NAME_TAGS)[:1]
+    named = {name: of_name(name) for name in names}
+    numbered = {number: of_number(_whole(number)) for number in block.every(*NUMBER_TAGS)}
+    numbers = {settings[0].number for settings in numbered.values() if settings}
+    for name, settings in named.items():
+        if settings:
+            agreeing = [setting for setting in settings if setting.number in numbers]
+            sources.append(_named(f"its space group {name}", agreeing or settings))
+        else:
+            damaged = damaged or _unknown_group(block, f"{name!r:.30}")
+    doubtful = bool(named) and not any(named.values()) and not lists
+    for number, settings in numbered.items():
+        if settings:
+            source = _named(f"its space group number {number}", settings, standard=settings[0])
+            sources.append(replace(source, doubtful=doubtful))
+        else:
+            damaged = damaged or _unknown_group(block, f"number {number!r:.10}")
     return _with_remarks(block, sources, damaged)
 
 
@@ -105,22 +107,25 @@ def _whole(text: str) -> int:
 
 def _has_moments(block: Block) -> bool:
     marks = ("_space_group_magn_", "_atom_site_moment")
-    return any(tag.startswith(marks) for tag in (*block.values, *block.columns))
+    return any(tag.startswith(marks) for tag in block.said)
 
 
 def _is_magnetic(block: Block) -> bool:
     return block.column(*MAGNETIC_TAGS) is not None or (_has_moments(block) and block.column(*OPERATION_TAGS) is None)
 
 
-def _operations(block: Block) -> tuple[Operations | None, InvalidCrystalError | None]:
-    """The operations that the block lists, or None; and what is wrong with them."""
+def _operations(block: Block) -> tuple[dict[str, Operations], InvalidCrystalError | None]:
+    """The lists of operations in the block, old tags and new ones; and what is wrong with one."""
     magnetic = block.column(*MAGNETIC_TAGS[:1])
-    texts = magnetic or block.column(*OPERATION_TAGS)
+    columns = [magnetic] if magnetic else [block.column(tag) for tag in OPERATION_TAGS]
     centrings = block.column(CENTRING_TAG) if magnetic else None
-    known = tuple(text for text in texts or () if text not in UNKNOWN)
-    if not known:
-        return None, None
-    try:
-        return parse_operations(known, tuple(centrings or ())), None
-    except InvalidCrystalError as invalid:
-        return None, InvalidCrystalError(invalid.reason, f"{block.where}: {invalid.detail}")
+    lists: dict[str, Operations] = {}
+    damaged = None
+    for texts in columns:
+        known = tuple(text for text in texts or () if text not in UNKNOWN)
+        try:
+            said = f"its {'other ' * bool(lists)}list of operations"
+            lists |= {said: parse_operations(known, tuple(centrings or ()))} if known else {}
+        except InvalidCrystalError as invalid:
+            damaged = damaged or InvalidCrystalError(invalid.reason, f"{block.where}: {invalid.detail}")
+    return lists, damaged

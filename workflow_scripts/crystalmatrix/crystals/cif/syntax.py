@@ -49,6 +49,10 @@ class Block:
                 return found
         return None
 
+    def every(self, *tags: str) -> list[str]:
+        """Each value that one of the tags has, once."""
+        return list(dict.fromkeys(value for tag in tags if (value := self.value(tag)) is not None))
+
     def column(self, *tags: str) -> list[str] | None:
         """The first of the tags that is there, in a loop or alone."""
         for tag in tags:
@@ -57,6 +61,12 @@ class Block:
             if tag in self.values:
                 return [self.values[tag]]
         return None
+
+    @property
+    def said(self) -> list[str]:
+        """Tags with a value, in loops and alone."""
+        columns = [tag for tag, column in self.columns.items() if not set(column) <= set(UNKNOWN)]
+        return [tag for tag, value in self.values.items() if value not in UNKNOWN] + columns
 
     @property
     def where(self) -> str:
