@@ -53,13 +53,17 @@ def test_a_label_in_capitals_is_what_the_formula_holds() -> None:
         assert composition(only(text)) == {symbol: 1, "N": 1}
 
 
-@pytest.mark.parametrize(("kind", "symbol"), {"CO": "Co", "CL1-": "Cl", "o2-": "O", "Fe+3": "Fe", "D": "H"}.items())
+TYPES = {"CO": "Co", "CL1-": "Cl", "o2-": "O", "Fe+3": "Fe", "Fe(3+)": "Fe", "Fe_3+": "Fe", "Fe^3+": "Fe"}
+TYPES |= {"D": "H", "2H": "H", "7Li": "Li", "Li_7": "Li", "11B3+": "B"}
+
+
+@pytest.mark.parametrize(("kind", "symbol"), TYPES.items())
 def test_type_symbols_are_one_element(kind: str, symbol: str) -> None:
     found = only(cif(CUBE, [(kind, 0, 0, 0)], items={NAME: "P 1"}, labels=["Q1"]))
     assert composition(found) == {symbol: 1}
 
 
-@pytest.mark.parametrize("kind", ["OH", "H2O", "X", "Me", "FeMg", "12"])
+@pytest.mark.parametrize("kind", ["OH", "H2O", "X", "Me", "FeMg", "12", "2OH", "Fe(3+", "1000H"])
 def test_type_symbols_that_are_none(kind: str) -> None:
     assert "Q1" in refused(cif(CUBE, [(kind, 0, 0, 0)], items={NAME: "P 1"}, labels=["Q1"]))
 
@@ -211,6 +215,13 @@ def test_rounded_special_positions_are_exact(digits: int) -> None:
     found = only(cif((4.14, 4.14, 6.72, 90, 90, 120), sites, items={NAME: "P 63 m c"}))
     assert composition(found) == {"Cd": 2, "S": 2}
     assert np.abs(3 * found.fractional[:, :2] - np.rint(3 * found.fractional[:, :2])).max() < 1e-9
+
+
+def test_rounded_positions_with_zeros_behind() -> None:
+    cell, items = (4.14, 4.14, 6.72, 90, 90, 120), {NAME: "P 63 m c"}
+    found = only(cif(cell, [("Cd", "0.3330000", "0.6670000", 0)], items=items))  # images 0.004 Å apart
+    assert composition(found) == {"Cd": 2}
+    assert "Cd1" in refused(cif(cell, [("Cd", "0.3300000", "0.6670000", 0)], items=items))  # 0.03 Å apart
 
 
 def test_what_is_no_rounding_stays_apart() -> None:

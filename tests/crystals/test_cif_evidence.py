@@ -71,6 +71,39 @@ def test_a_site_said_to_have_so_many_atoms_settles_the_origin() -> None:
             assert composition(only(listed)) == {"Ge": n}
 
 
+@pytest.mark.parametrize(("said", "odd"), [("8", False), ("24", False), ("4", True), ("16", True)])
+def test_a_multiplicity_unlike_the_atoms_is_remarked(said: str, odd: bool) -> None:
+    """24 is the order of the site's symmetry, which SHELXL-97 gives under this tag."""
+    items, extra = {NAME: "F d -3 m:1"}, {"symmetry_multiplicity": [said]}
+    found = only(cif((5.66, 5.66, 5.66, 90, 90, 90), [("Ge", 0, 0, 0)], items=items, extra=extra))
+    assert found.notes == (f"site Ge1 has 8 atoms in the cell, its multiplicity says {said}",) * odd
+
+
+@pytest.mark.parametrize(("formula", "odd"), [("Rb F", False), ("Rb1-x Kx F", True), ("rubidium fluoride", True)])
+def test_a_formula_that_is_none_is_remarked(formula: str, odd: bool) -> None:
+    found = only(cif(CUBE, SALT, items={**F, "_chemical_formula_sum": formula}))
+    assert found.notes == (f"its formula {formula!r} cannot be compared with its sites",) * odd
+
+
+def test_angles_that_are_not_given_are_remarked() -> None:
+    text = cif((5.1, 6.2, 7.3, 90, 104, 90), SALT, items={NAME: "P 1 21/c 1"})
+    assert only(text).notes == ()
+    said = "the cell's beta is not given; 90 degrees is used, as CIF says"
+    assert only(text.replace("_cell_angle_beta 104\n", "")).notes == (said,)
+
+
+LABELS = {("Rb1", "F1"): False, ("F1", "Rb1"): True, ("Ca1", "F1"): True, ("M1", "X1"): False, ("R1", "W1"): False}
+
+
+@pytest.mark.parametrize(("labels", "odd"), LABELS.items())
+def test_a_label_that_names_another_element_than_the_type_symbol(labels: tuple[str, str], odd: bool) -> None:
+    found = only(cif(CUBE, SALT, items=F, labels=labels))
+    assert composition(found) == {"Rb": 4, "F": 4}
+    assert found.notes == (f"site {labels[0]} is Rb by its type symbol, which counts",) * odd
+    carbon = [("C", 0, 0, 0), ("H", 0.2, 0, 0)]
+    assert only(cif(CUBE, carbon, items={NAME: "P 1"}, labels=["Ca1", "Ho1"])).notes == ()
+
+
 def test_no_symmetry_at_all_is_said_unless_the_formula_confirms_it() -> None:
     assert "no symmetry is given" in only(cif(CUBE, SALT)).notes[0]
     items = {"_chemical_formula_sum": "Rb F", "_cell_formula_units_Z": "1"}
@@ -103,6 +136,13 @@ def test_labels_of_mixtures_and_vacancies(label: str) -> None:
     assert label.strip("(") in refused(text) or label in refused(text)
 
 
+@pytest.mark.parametrize("label", ["Mg_Fe", "Mg-Fe", "Mg1Fe1", "Mg+Fe"])
+def test_a_label_with_another_element_behind_is_remarked(label: str) -> None:
+    text = cif(CUBE, [("X", 0, 0, 0)], items={NAME: "P 1"}, labels=[label], types=False)
+    assert only(text).notes == (f"label {label} is read as Mg",)
+    assert only(text.replace("_cell_length_a", "_chemical_formula_sum Mg\n_cell_length_a")).notes == ()
+
+
 def test_capitals_beside_labels_of_two_cases_are_not_guessed() -> None:
     sites = [("X", 0, 0, 0), ("X", 0.5, 0.5, 0.5), ("X", 0.5, 0, 0)]
     assert "HO1" in refused(cif(CUBE, sites, items={NAME: "P 1"}, labels=["Ca1", "HO1", "O1"], types=False))
@@ -129,12 +169,23 @@ def test_moments_without_magnetic_operations() -> None:
     assert "magnetic group without its operations" in refused(cif(cell, sites, items={NAME: "P -1"}) + MOMENTS)
 
 
-@pytest.mark.parametrize(
-    "tag", ["_space_group_symop_ssg_operation_algebraic", "_space_group_symop_magn_ssg_operation.algebraic"]
-)
+MODULATED = [
+    "_space_group_symop_ssg_operation_algebraic",
+    "_space_group_symop_magn_ssg_operation.algebraic",
+    "_space_group_ssg_name",
+    "_space_group_magn.ssg_name_BNS",
+    "_cell_wave_vector_x",
+    "_atom_site_displace_Fourier_axis",
+    "_atom_site_occ_special_func_crenel_c",
+]
+
+
+@pytest.mark.parametrize("tag", MODULATED)
 def test_modulated_structures_are_refused(tag: str) -> None:
-    text = cif(CUBE, SALT, items={NAME: "P 1"}) + f"loop_\n{tag}\nx1,x2,x3,x4\n-x1,-x2,-x3,-x4\n"
-    assert "modulated" in refused(text)
+    block = cif(CUBE, SALT, items={NAME: "P 1"})
+    assert "modulated" in refused(f"{block}loop_\n{tag}\nx1,x2,x3,x4\n-x1,-x2,-x3,-x4\n")
+    for unsaid in (f"{block}{tag} ?\n", f"{block}loop_\n{tag}\n. ?\n"):
+        assert only(unsaid).notes == ()
 
 
 def test_older_magnetic_tags_with_ids_of_one_name() -> None:

@@ -17,8 +17,12 @@ Z_OF = {symbol: number for number, symbol in enumerate(SYMBOLS) if number > 0}
 HYDROGEN = 1
 HEAVIEST_IN_CAPITALS = 94  # NO is no nobelium
 _ISOTOPES = {"D": "deuterium", "T": "tritium"}
-_SYMBOL = re.compile(r"([A-Za-z]{1,2})(?![A-Za-z])(?:[\d.+\-]*|\([IVX]+\))$")  # a charge or a number may follow
+# An isotope's mass may come before it; behind it a charge or a number: 7Li, Li_7, Fe3+, Fe(3+), Fe(III).
+_SYMBOL = re.compile(r"\d{0,3}([A-Za-z]{1,2})(?![A-Za-z])(?:[\d.+\-_^]*|\([\d.+\-]+\)|\([IVX]+\))$")
 _TWO_ELEMENTS = re.compile(r"[A-Za-z]+[\d.]*[/,;&][A-Z]|[A-Za-z]+\d*\.\d+[A-Z]")  # Co/Ni1, Co0.5Ni0.5
+_ANOTHER_BEHIND = re.compile(
+    r"[A-Za-z]+[\d.]*[_+\-:]?(?<![A-Za-z])([A-Z][a-z])"
+)  # Mg_Fe, Mg1Fe1: a mixture, or a place
 _VACANCY = re.compile(r"V[_\-(]+[A-Z]")  # V_O, of oxygen
 _WITH_HYDROGEN = re.compile(r"O[\d_.\-]*(?:\(\d*\)[\d_.\-]*)?\(?[HWhw]")  # O1W, O(H)
 _SITE_LETTERS = "ABCDEFG"  # O1A without its number: OA. W, V and H behind an element say water, vacancy, hydroxide
@@ -53,7 +57,10 @@ def element_of_label(
         raise _no_element(label)
     pair = letters.capitalize() if len(letters) == 2 else ""
     if len(letters) == 1 or (pair in Z_OF and letters == pair):
-        return _single_meaning(label, letters, known)
+        z, note = _single_meaning(label, letters, known)
+        behind = Z_OF.get(found[1]) if (found := _ANOTHER_BEHIND.match(label)) else None
+        mixed = behind is not None and (known is None or behind in known)
+        return z, f"label {label} is read as {letters}" if mixed and not note else note
     first = letters[:1].upper()
     meanings = [Z_OF[symbol] for symbol in (pair, first) if symbol in Z_OF]
     if known is not None:
@@ -70,6 +77,11 @@ def element_of_label(
     if known is None and lettered and first in Z_OF:
         return Z_OF[first], f"label {label} is read as {first}"
     raise _no_element(label)
+
+
+def plain_element(label: str) -> int | None:
+    """The element of a label such as Ca1 or O2-, which is one symbol in its usual case, and no more letters."""
+    return Z_OF.get(_letters(label))
 
 
 def _no_element(label: str) -> InvalidCrystalError:

@@ -33,6 +33,7 @@ class Evidence:
     units: float | None  # Z, formula units in the cell
     density: float | None  # g/cm3
     volume: float | None  # Å3
+    unread: str | None = None  # a formula that is none
 
     @property
     def elements(self) -> frozenset[int] | None:
@@ -72,6 +73,7 @@ def read_evidence(block: Block) -> Evidence:
         units=_value(block, "_cell_formula_units_z"),
         density=density / 1000 if density and density > 50 else density,  # kg/m3, as the newer dictionary has it
         volume=_value(block, "_cell_volume"),
+        unread=None if formulas else next(filter(None, said), None),
     )
 
 
@@ -120,7 +122,8 @@ def judge(evidence: Evidence, counts: Mapping[int, int], *, volume: float, attac
 def _judge_formula(evidence: Evidence, counts: Mapping[int, int]) -> Verdict:
     formula = evidence.formula
     if formula is None:
-        return Verdict(notes=tuple(_remarks(evidence, counts)))
+        unread = [f"its formula {evidence.unread!r:.40} cannot be compared with its sites"] if evidence.unread else []
+        return Verdict(notes=(*unread, *_remarks(evidence, counts)))
     said = f"the formula says {written(formula)}"
     without = {z: n for z, n in formula.items() if z != HYDROGEN or HYDROGEN in counts}
     if other := set(counts) ^ set(without):

@@ -11,7 +11,7 @@ import numpy as np
 
 from crystalmatrix.crystals.cif.choice import read_atoms
 from crystalmatrix.crystals.cif.evidence import read_evidence
-from crystalmatrix.crystals.cif.sites import has_atoms, read_lattice, read_sites
+from crystalmatrix.crystals.cif.sites import assumed_angles, has_atoms, read_lattice, read_sites
 from crystalmatrix.crystals.cif.syntax import Block, parse_block, split_blocks
 from crystalmatrix.crystals.crystal import (
     NO_STRUCTURE,
@@ -26,6 +26,9 @@ from crystalmatrix.crystals.geometry import pairs_below
 from crystalmatrix.crystals.plausible import REACH, oddities
 
 _ATOMS = re.compile(r"_atom_site[_.]", re.IGNORECASE)
+_MODULATED = re.compile(
+    "_(space_group_(symop_)?(magn_)?ssg_|cell_wave_vector_|atom_site_(displace|occ|moment)_(fourier|special)_)"
+)
 
 
 def read_cif(text: str, identity: str) -> Iterator[Crystal | Failure]:
@@ -57,14 +60,13 @@ def _parsed(name: str, line: int, text: str) -> Block | InvalidCrystalError | No
 def _crystal(block: Block, identity: str) -> Crystal:
     if not has_atoms(block):
         raise InvalidCrystalError(NO_STRUCTURE, f"{block.where}: sites without coordinates")
-    modulated = any("_ssg_operation_" in tag for tag in (*block.values, *block.columns))
-    if modulated or block.value("_cell_modulation_dimension") not in (None, "0"):
+    if any(map(_MODULATED.match, block.said)) or block.value("_cell_modulation_dimension") not in (None, "0"):
         raise InvalidCrystalError(NOT_PERIODIC, f"{block.where}: a modulated structure, expected one that repeats")
     lattice = read_lattice(block)
     evidence = read_evidence(block)
     sites = read_sites(block, lattice, known=evidence.elements)
     reading = read_atoms(block, lattice, sites, evidence)
-    atoms, notes = reading.atoms, (*sites.notes, *reading.notes)
+    atoms, notes = reading.atoms, (*assumed_angles(block), *sites.notes, *reading.notes)
     if atoms.is_sound:  # `expand` has made the checks of make_crystal, which would be a fifth of the time
         crystal = Crystal(identity, atoms.species.astype(np.uint8), atoms.fractional, lattice, notes)
         pairs = pairs_below(REACH, lattice, atoms.fractional)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from crystalmatrix.crystals.cif.numbers import number, step
 from crystalmatrix.crystals.cif.syntax import UNKNOWN, Block
 from crystalmatrix.crystals.crystal import DISORDERED, MALFORMED, NO_STRUCTURE, UNKNOWN_ELEMENT, InvalidCrystalError
-from crystalmatrix.crystals.symbols import HYDROGEN, Z_OF, element, element_of_label
+from crystalmatrix.crystals.symbols import HYDROGEN, Z_OF, element, element_of_label, plain_element
+from crystalmatrix.elements import SYMBOLS
 
 FULL = 0.995  # an occupancy below this is a partial one; 0.9995 and 0.999(2) are full
 FLAT = 1e-6  # sine of an angle of a cell without volume
@@ -45,6 +46,12 @@ def read_lattice(block: Block) -> NDArray[np.float64]:
         angles = f"{alpha:g}, {beta:g}, {gamma:g}"
         raise InvalidCrystalError(MALFORMED, f"{block.where}: cell angles {angles} make no cell")
     return np.array([[a, 0, 0], [b * cos[2], b * sin_gamma, 0], [c * cos[1], c * y, c * np.sqrt(z_squared)]])
+
+
+def assumed_angles(block: Block) -> tuple[str, ...]:
+    """A note where the block leaves out angles of its cell."""
+    missing = [angle for angle in ("alpha", "beta", "gamma") if block.column(f"_cell_angle_{angle}") is None]
+    return (f"the cell's {', '.join(missing)} is not given; 90 degrees is used, as CIF says",) if missing else ()
 
 
 def _cell_number(block: Block, tag: str, default: float | None) -> float:
@@ -96,6 +103,8 @@ def read_sites(block: Block, lattice: NDArray[np.float64], *, known: frozenset[i
         species.append(z)
         if note:
             notes[note] = None
+    if types and labels and (note := _unlike_label([(labels[k], z) for k, z in zip(real, species, strict=True)])):
+        notes[note] = None
     attached = [number(text) or 0 for text in block.column("_atom_site_attached_hydrogens") or []]
     hydrogens = 0 if HYDROGEN in species else int(sum(attached))
     said = block.column("_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity")
@@ -109,6 +118,18 @@ def read_sites(block: Block, lattice: NDArray[np.float64], *, known: frozenset[i
         attached_hydrogens=hydrogens,
         notes=tuple(notes),
     )
+
+
+def _unlike_label(sites: list[tuple[str, int]]) -> str | None:
+    """A note where a label names another element than the type symbol, as where columns or rows are mixed up."""
+    present = {z for _, z in sites}
+    for label, z in sites:
+        named = plain_element(label)
+        if named in (None, z) or SYMBOLS[named].startswith(SYMBOLS[z]):  # Ca1 may be a carbon
+            continue
+        if len(SYMBOLS[named]) > 1 or named in present:  # M1, W1, B1 are names of sites
+            return f"site {label} is {SYMBOLS[z]} by its type symbol, which counts"
+    return None
 
 
 def _coordinates(
