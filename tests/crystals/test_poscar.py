@@ -103,8 +103,17 @@ def test_an_empty_comment_and_any_comment(tmp_path):
 def test_a_label_that_contradicts_the_line_of_elements_and_numbers_behind_the_atoms_are_remarked(tmp_path):
     (note,) = crystal(tmp_path / "POSCAR", zns(second=".25 .25 .25 Se")).notes
     assert note == "an atom is labelled Se, but by the line of elements, which counts, it is S"
-    flags = zns(mode="Selective\nDirect", second=".25 .25 .25 F F F")  # no fluorine
-    assert crystal(tmp_path / "POSCAR", flags).notes == ()
+    for behind, other in (
+        ("F F F", ""),
+        ("F F F S", ""),
+        ("T F T Se", "Se"),
+        ("S2-", ""),
+        ("Se2-", "Se2-"),
+        ("S1", ""),
+    ):
+        labelled = zns(mode="Selective\nDirect" if " " in behind else "Direct", second=f".25 .25 .25 {behind}")
+        notes = crystal(tmp_path / "POSCAR", labelled).notes  # F is no fluorine
+        assert [note.partition(",")[0] for note in notes] == [f"an atom is labelled {other}"] * bool(other)
     (note,) = crystal(tmp_path / "POSCAR", zns() + "\n0.5 0.5 0.5\n").notes
     assert note.startswith("1 rows of numbers behind the 2 atoms")
 
@@ -139,6 +148,20 @@ def test_a_first_line_that_is_the_list_of_elements(tmp_path, comment):
 def test_any_other_first_line_is_refused_with_what_to_add(tmp_path, comment):
     said = error(tmp_path / "CONTCAR", vasp4(comment))
     assert said.startswith("no structure: line 6 gives 2 counts, but no line above it names the elements: add one")
+
+
+def test_labels_behind_the_atoms_name_them_where_nothing_else_does(tmp_path):
+    rows = {"Zn S": ("Zn", "S"), "Zn -": ("Zn", ""), "Qq S": ("Qq", "S")}
+    texts = {key: vasp4("x").replace("0 0 0", f"0 0 0 {one}").rstrip() + f" {two}" for key, (one, two) in rows.items()}
+    found = crystal(tmp_path / "POSCAR", texts.pop("Zn S"))
+    assert formula(found) == "ZnS"
+    assert found.notes == ("the file names no elements: Zn S by the labels behind its atoms",)
+    for text in texts.values():
+        assert "add one" in error(tmp_path / "POSCAR", text)
+    mixed = vasp4("x", counts="2").replace("0 0 0", "0 0 0 Zn").rstrip() + " S"
+    assert "add one" in error(tmp_path / "POSCAR", mixed)
+    (note,) = crystal(tmp_path / "POSCAR", vasp4("Zn S").rstrip() + " Se").notes
+    assert note.startswith("an atom is labelled Se")
 
 
 POTCAR = "  PAW_PBE {0}\n parameters\n   VRHFIN ={1}: s2p6\n   TITEL  = PAW_PBE {0} 06Sep2000\n  END\n"

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from crystalmatrix.crystals.crystal import CONTRADICTORY, MALFORMED, Crystal, InvalidCrystalError, make_crystal
 from crystalmatrix.crystals.formats import is_poscar
+from crystalmatrix.crystals.symbols import plain_element
 from crystalmatrix.crystals.text import number
 from crystalmatrix.crystals.vasp4 import element_of_potential, elements_of_vasp4
 from crystalmatrix.elements import SYMBOLS
 
 _REMARK = re.compile("[!#]")
 _WHOLE = re.compile("[0-9]{1,9}")
+_FLAG = re.compile(r"\.?[TF](RUE|ALSE)?\.?", re.IGNORECASE)
 _NEXT_FRAME = re.compile(r"\s*direct configuration", re.IGNORECASE)  # of an XDATCAR, without another header
 
 
@@ -85,7 +87,8 @@ def _header(lines: list[str], start: int, path: Path | None) -> tuple[_Header, i
     if names:
         read = [element_of_potential(name, f"line {start + 6}") for name in names]
     else:
-        read = elements_of_vasp4(lines[start], len(counts), line=start + 6, path=path)
+        labels = _labels_of_groups(lines, at, counts)
+        read = elements_of_vasp4(lines[start], len(counts), line=start + 6, path=path, labels=labels)
     species = [z for (z, _), count in zip(read, counts, strict=True) for _ in range(count)]
     notes = dict.fromkeys(note for _, note in read if note)
     factors = np.array(scale if len(scale) == 3 else 3 * scale)
@@ -127,17 +130,38 @@ def _atoms(lines: list[str], at: int, species: list[int]) -> tuple[_Atoms, int]:
     if end < len(lines) and len(_leading_numbers(lines[end])) >= 3:
         said = f"line {end + 1}: another row of coordinates, but {len(species)} atoms are counted"
         raise InvalidCrystalError(CONTRADICTORY, said)
-    notes = () if selective else _other_labels(lines[first:end], species)
+    notes = _other_labels(lines[first:end], species)
     return _Atoms(np.array(rows, np.float64).reshape(-1, 3), mode != "d", notes), end
 
 
 def _other_labels(rows: list[str], species: list[int]) -> tuple[str, ...]:
     """A note where the symbol behind a row, which VASP does not read, is not the one of the line of elements."""
     for row, z in zip(rows, species, strict=True):
-        label = (_words(row)[3:] or [""])[0]
-        if label != SYMBOLS[z] and label in SYMBOLS[1:]:
+        label = _label(row)
+        if label is not None and plain_element(label) not in (z, None):
             return (f"an atom is labelled {label}, but by the line of elements, which counts, it is {SYMBOLS[z]}",)
     return ()
+
+
+def _label(row: str) -> str | None:
+    """What stands behind the coordinates and the flags of selective dynamics, F among them, which is no fluorine."""
+    words = _words(row)[3:]
+    flags = words[:3] if len(words) >= 3 and all(map(_FLAG.fullmatch, words[:3])) else []
+    return next(iter(words[len(flags) :]), None)
+
+
+def _labels_of_groups(lines: list[str], at: int, counts: list[int]) -> list[str]:
+    """The one label of each group of atoms, for a file that names no elements elsewhere; else none."""
+    at += 1 + (_line(lines, at, "Direct or Cartesian").lstrip()[:1] in ("s", "S"))
+    names = []
+    for count in counts:
+        labels = {_label(row) for row in lines[at : at + count]}
+        at += count
+        label = labels.pop() if len(labels) == 1 else None
+        if label not in SYMBOLS[1:]:
+            return []
+        names.append(str(label))
+    return names
 
 
 def _notes_behind(lines: list[str], at: int, n_atoms: int) -> tuple[str, ...]:

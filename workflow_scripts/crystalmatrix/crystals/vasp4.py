@@ -1,7 +1,8 @@
 """The elements of a VASP 4 file, which names none above its counts.
 
 In: its first line, the number of its counts, its path.  Out: (atomic number, note) for each count, from the POTCAR of
-the same run, or from a first line that is the list of elements and nothing else; InvalidCrystalError says what to add.
+the same run, from a first line that is the list of elements and nothing else, or from the labels behind the atoms, as
+pymatgen writes them; InvalidCrystalError says what to add.
 
 A comment is no source otherwise: "BCC Fe" names boron and carbon as much as iron.
 """
@@ -16,11 +17,16 @@ from crystalmatrix.elements import SYMBOLS
 _NAMES = ("POSCAR", "CONTCAR", "XDATCAR")
 
 
-def elements_of_vasp4(first: str, n_counts: int, *, line: int, path: Path | None) -> list[tuple[int, str | None]]:
-    """`line`: of the counts. Raises InvalidCrystalError."""
+def elements_of_vasp4(
+    first: str, n_counts: int, *, line: int, path: Path | None, labels: list[str]
+) -> list[tuple[int, str | None]]:
+    """`line`: of the counts; `labels`: behind the rows of each count, where they agree. Raises InvalidCrystalError."""
     listed = _listed(first, n_counts)
     potcar = _potcar(path) if path else None
     if potcar is None:
+        if labels and not listed:
+            note = f"the file names no elements: {' '.join(labels)} by the labels behind its atoms"
+            return [(SYMBOLS.index(symbol), note) for symbol in labels]
         if not listed:
             said = (
                 f"line {line} gives {n_counts} count{'s' if n_counts > 1 else ''}, but no line above it names the "
