@@ -221,7 +221,7 @@ def test_rounded_positions_with_zeros_behind() -> None:
     cell, items = (4.14, 4.14, 6.72, 90, 90, 120), {NAME: "P 63 m c"}
     found = only(cif(cell, [("Cd", "0.3330000", "0.6670000", 0)], items=items))  # images 0.004 Å apart
     assert composition(found) == {"Cd": 2}
-    assert "Cd1" in refused(cif(cell, [("Cd", "0.3300000", "0.6670000", 0)], items=items))  # 0.03 Å apart
+    assert "Cd1" in refused(cif(cell, [("Cd", "0.3200000", "0.6670000", 0)], items=items))  # 0.1 Å apart
 
 
 def test_what_is_no_rounding_stays_apart() -> None:

@@ -28,7 +28,7 @@ from crystalmatrix.crystals.plausible import covalent_radii
 from crystalmatrix.elements import SYMBOLS
 
 ROUNDING = 3.0  # steps of the last digit that two images of one atom may be apart, along each axis
-LEAST, MOST = 0.02, 0.3  # Å: what counts as the same place, however fine (0.3330000) or coarse the digits are
+LEAST, MOST = 0.05, 0.3  # Å: what counts as the same place, however fine (0.3330000) or coarse the digits are
 SAME = 1e-5  # lattice vectors, of exact positions
 GRID = round(1 / SAME)
 SHIFT = 0.3819660113  # of the grid on which exact positions are compared: none lies on its lines
