@@ -54,6 +54,20 @@ def test_damage_is_refused_in_a_sentence(change: tuple[str, str, str]) -> None:
     assert change[2] in refused(text)
 
 
+def test_values_in_three_quotes_are_those_of_cif_2() -> None:
+    title = "_publ_section_title '''a crystal's title,\ndata_x\n_cell_length_a 9'''\n"
+    text = title + BROMIDE.removeprefix(AFTER_HEADER).replace("'F m -3 m'", '"""F m -3 m"""')
+    found = only(f"#\\#CIF_2.0\ndata_t\n{text}")
+    assert composition(found) == {"Ag": 4, "Br": 4}
+    assert found.notes == ()
+    broken = f"#\\#CIF_2.0\ndata_t\n{text}loop_\n_a\n_b\n1\n"
+    assert f"line {broken[: broken.index('loop_', broken.index('_atom'))].count(chr(10)) + 1}: the loop" in refused(
+        broken
+    )
+    (first, *_) = read_cif(f"data_t\n{text}", "x")  # of CIF 1, which has no such quotes
+    assert isinstance(first, Failure)
+
+
 def test_a_flat_cell_does_not_hang_the_search_for_neighbours() -> None:
     before = time.perf_counter()
     assert "thick" in refused(cif((1e-9, 4, 4, 90, 90, 90), [("Ti", 0, 0, 0), ("O", 0.5, 0.5, 0)], items={NAME: "P 1"}))

@@ -12,6 +12,8 @@ from gemmi import cif
 
 from crystalmatrix.crystals.crystal import CONTRADICTORY, MALFORMED, InvalidCrystalError
 
+_CIF_2 = "#\\#CIF_2.0"
+_TRIPLE = re.compile(r"(?<=\s)(\'\'\'|\"\"\")(.*?)\1", re.DOTALL)
 _HEADER = re.compile(r"\s*data_(\S*)", re.IGNORECASE)
 UNKNOWN = ("?", ".", "")
 _PART = r"[-+\d/.* \t]*[xyz](?:[-+xyz\d/.* \t]*[xyz\d])?"
@@ -82,6 +84,8 @@ def printable(text: str) -> str:
 
 def split_blocks(text: str) -> Iterator[tuple[str, int, str]]:
     """(name, line, text) of every data block; what stands before the first belongs to it where it is the only one."""
+    if text.startswith(_CIF_2):
+        text = _TRIPLE.sub(_in_one_line, text)
     lines = printable(text).split("\n")
     starts, unfinished = _headers(lines, 0)
     if unfinished is not None:  # that text field takes its own block only
@@ -92,6 +96,13 @@ def split_blocks(text: str) -> Iterator[tuple[str, int, str]]:
     remarks = [line for line in lines[: starts[0][0]] if line.lstrip().startswith("#")] if len(starts) == 1 else []
     for (first, name), end in zip(starts, ends, strict=True):
         yield name, first + 1, "\n".join([*lines[first:end], *remarks])
+
+
+def _in_one_line(found: re.Match[str]) -> str:
+    """A value in three quotes, which gemmi does not know, in one; lines behind it keep their numbers."""
+    value = " ".join(found[2].split())
+    quote = next((quote for quote in "\"'" if quote not in value), "")
+    return (f"{quote}{value}{quote}" if quote else "?") + "\n" * found[0].count("\n")
 
 
 def _headers(lines: list[str], first: int) -> tuple[list[tuple[int, str]], int | None]:
