@@ -24,7 +24,7 @@ from crystalmatrix.crystals.crystal import (
     sound_cell,
 )
 from crystalmatrix.crystals.geometry import MIN_DISTANCE, CrowdedError, inverse, pairs_below, wrap
-from crystalmatrix.crystals.plausible import covalent_radii
+from crystalmatrix.crystals.plausible import REACH, covalent_radii
 from crystalmatrix.elements import SYMBOLS
 
 ROUNDING = 3.0  # steps of the last digit that two images of one atom may be apart, along each axis
@@ -32,7 +32,7 @@ LEAST, MOST = 0.05, 0.3  # Å: what counts as the same place, however fine (0.33
 SAME = 1e-5  # lattice vectors, of exact positions
 GRID = round(1 / SAME)
 SHIFT = 0.3819660113  # of the grid on which exact positions are compared: none lies on its lines
-REACH = 3.0  # Å within which bonds are compared with the sum of the covalent radii
+BONDED = 3.0  # Å within which bonds are compared with the sum of the covalent radii
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Atoms:
     site: NDArray[np.int64]  # [n] place in Sites
     species: NDArray[np.int64]  # [n] Z
     fractional: NDArray[np.float64]  # [n, 3] in [0, 1)
+    pairs: tuple[NDArray[Any], ...]  # atoms i and j within REACH and their distance in Å, each [n_pairs]
     merged: tuple[str, ...]  # sites left out, since another one has the same atoms
     is_sound: bool  # atoms in a cell that is neither flat, endless nor very skew, none nearer than MIN_DISTANCE
 
@@ -57,7 +58,7 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
     site = np.repeat(np.arange(len(n_images)), n_images)
     touching = _touching(sites)
     cell, _ = sound_cell(lattice)
-    i, j, distance = _pairs(fractional, cell, lattice, max(MIN_DISTANCE, touching.max()))
+    i, j, distance = _pairs(fractional, cell, lattice, REACH)  # beyond all that is compared here
     near = distance < np.where(site[i] == site[j], np.maximum(touching[site[i]], MIN_DISTANCE), MIN_DISTANCE)
     kept = np.ones(len(n_images), bool)
     for a, b, apart in zip(site[i][near], site[j][near], distance[near], strict=True):
@@ -71,7 +72,15 @@ def expand(sites: Sites, operations: Operations, lattice: NDArray[np.float64], *
         raise _too_close(sites, int(a), int(b), float(apart))
     chosen = kept[site]
     merged = tuple(sites.label[k] for k in np.flatnonzero(~kept))
-    return Atoms(site[chosen], sites.species[site[chosen]], fractional[chosen], merged, is_sound=cell is lattice)
+    left, place = chosen[i] & chosen[j], np.cumsum(chosen) - 1
+    return Atoms(
+        site=site[chosen],
+        species=sites.species[site[chosen]],
+        fractional=fractional[chosen],
+        pairs=(place[i[left]], place[j[left]], distance[left]),
+        merged=merged,
+        is_sound=cell is lattice,
+    )
 
 
 def _pairs(
@@ -159,7 +168,7 @@ def _place(position: NDArray[np.float64]) -> str:
 
 def shortest_bond(atoms: Atoms, lattice: NDArray[np.float64]) -> float:
     """The shortest distance over the sum of the two covalent radii: about 1 in a crystal, under 0.6 in none."""
-    i, j, distance = _pairs(atoms.fractional, sound_cell(lattice)[0], lattice, REACH)
+    i, j, distance = _pairs(atoms.fractional, sound_cell(lattice)[0], lattice, BONDED)
     radius = covalent_radii()[atoms.species]
     return float((distance / (radius[i] + radius[j])).min(initial=np.inf))
 

@@ -22,8 +22,7 @@ from crystalmatrix.crystals.crystal import (
     failure,
     make_crystal,
 )
-from crystalmatrix.crystals.geometry import pairs_below
-from crystalmatrix.crystals.plausible import REACH, oddities
+from crystalmatrix.crystals.plausible import oddities
 
 _ATOMS = re.compile(r"_atom_site[_.]", re.IGNORECASE)
 _MODULATED = re.compile(
@@ -69,8 +68,7 @@ def _crystal(block: Block, identity: str) -> Crystal:
     atoms, notes = reading.atoms, (*assumed_angles(block), *sites.notes, *reading.notes)
     if atoms.is_sound:  # `expand` has made the checks of make_crystal, which would be a fifth of the time
         crystal = Crystal(identity, atoms.species.astype(np.uint8), atoms.fractional, lattice, notes)
-        pairs = pairs_below(REACH, lattice, atoms.fractional)
-        return replace(crystal, notes=(*notes, *oddities(crystal.species, crystal.volume, *pairs)))
+        return replace(crystal, notes=(*notes, *oddities(crystal.species, crystal.volume, *atoms.pairs)))
     return make_crystal(
         identity, numbers=atoms.species, lattice=lattice, coordinates=atoms.fractional, cartesian=False, notes=notes
     )
