@@ -6,6 +6,7 @@ Out: Parts, plain arrays; InvalidCrystalError, which says the key and what was f
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crystalmatrix.contracts import columns
+from crystalmatrix.crystals.cif.formula import parse_formula, written
 from crystalmatrix.crystals.crystal import (
     CONTRADICTORY,
     DISORDERED,
@@ -44,6 +46,8 @@ KEYS = frozenset(
     [*HOLDERS, *_OF_OPTIMADE, *OURS, *_FLAT, "lattice_mat", "abc", "angles", "sites"]
 )  # all that is looked at
 IDS = ("jid", "id", "material_id", "immutable_id")  # and its id
+FORMULAS = ("formula", "formula_pretty")  # of JARVIS and the Materials Project
+_EQUAL = 0.02  # relative: formulas may be rounded
 _APART = 0.05  # Å between a site's position in lattice vectors and the one in Å
 _AGREE = 0.01, 1.0  # edges (relative) and angles (degrees) that contradict the lattice by more are an error
 
@@ -103,8 +107,21 @@ def read_parts(entry: Any) -> Parts:
         if held is None:
             found = ", ".join(map(str, list(entry)[:6])) or "no key at all"
             raise InvalidCrystalError(NO_STRUCTURE, f"found {found:.80}, expected 'atoms' with a crystal in it")
-        return _read_bare(_parsed(entry[held]), f"{held!r} is ")
+        return _compared(entry, _read_bare(_parsed(entry[held]), f"{held!r} is "))
     return _read_bare(_parsed(entry), "found ")
+
+
+def _compared(entry: Mapping[str, Any], parts: Parts) -> Parts:
+    """With a note where the entry's formula is not that of its atoms."""
+    said = next((entry[key] for key in FORMULAS if isinstance(entry.get(key), str)), None)
+    formula = parse_formula(said) if said else None
+    if formula is None:
+        return parts
+    counts = Counter(parts.species.tolist())
+    shares = [counts[z] / n for z, n in formula.items() if n]
+    if counts.keys() == formula.keys() and max(shares) <= (1 + _EQUAL) * min(shares):
+        return parts
+    return parts._replace(notes=(*parts.notes, f"the formula says {said:.40}, the atoms are {written(counts)}"))
 
 
 def _parsed(thing: Any) -> Any:
