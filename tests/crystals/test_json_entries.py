@@ -60,7 +60,7 @@ def test_what_is_said_in_other_words_is_read_as_what_it_says(tmp_path, changes):
         np.testing.assert_allclose(found.fractional, [[0, 0, 0], [0.5, 0.25, 0.5]], atol=1e-12)
 
 
-@pytest.mark.parametrize("key", ["formula", "formula_pretty"])
+@pytest.mark.parametrize("key", ["formula", "formula_pretty", "chemical_formula_reduced"])
 def test_a_formula_unlike_the_atoms_is_remarked(tmp_path, key):
     for said, odd in {
         "InP": False,
@@ -70,8 +70,9 @@ def test_a_formula_unlike_the_atoms_is_remarked(tmp_path, key):
         "GaP": True,
         "a crystal": False,
     }.items():
-        notes = crystal(tmp_path / "a.json", json.dumps({**entry(), key: said})).notes
-        assert notes == (f"the formula says {said}, the atoms are In1 P1",) * odd
+        for thing in (entry(), inner()):
+            notes = crystal(tmp_path / "a.json", json.dumps({**thing, key: said})).notes
+            assert notes == (f"the formula says {said}, the atoms are In1 P1",) * odd
 
 
 @pytest.mark.parametrize(

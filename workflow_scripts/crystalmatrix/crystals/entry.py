@@ -41,12 +41,11 @@ HOLDERS = ("atoms", "structure", "attributes")  # keys under which an entry hold
 OPTIMADE = ("species_at_sites", "cartesian_site_positions", "lattice_vectors")
 _OF_OPTIMADE = (*OPTIMADE, "dimension_types", "species", "structure_features", "nperiodic_dimensions")
 OURS = (columns.SPECIES, columns.FRACTIONAL, columns.LATTICE)
+FORMULAS = ("formula", "formula_pretty", "chemical_formula_reduced")  # of JARVIS, the Materials Project, OPTIMADE
 _FLAT = ("numbers", "symbols", "positions", "cell", "pbc", "elements", "coords", "cartesian")
-KEYS = frozenset(
-    [*HOLDERS, *_OF_OPTIMADE, *OURS, *_FLAT, "lattice_mat", "abc", "angles", "sites"]
-)  # all that is looked at
+_PARTS = ("lattice_mat", "abc", "angles", "sites")
+KEYS = frozenset([*HOLDERS, *_OF_OPTIMADE, *OURS, *FORMULAS, *_FLAT, *_PARTS])  # all that is looked at
 IDS = ("jid", "id", "material_id", "immutable_id")  # and its id
-FORMULAS = ("formula", "formula_pretty")  # of JARVIS and the Materials Project
 _EQUAL = 0.02  # relative: formulas may be rounded
 _APART = 0.05  # Å between a site's position in lattice vectors and the one in Å
 _AGREE = 0.01, 1.0  # edges (relative) and angles (degrees) that contradict the lattice by more are an error
@@ -108,7 +107,8 @@ def read_parts(entry: Any) -> Parts:
             found = ", ".join(map(str, list(entry)[:6])) or "no key at all"
             raise InvalidCrystalError(NO_STRUCTURE, f"found {found:.80}, expected 'atoms' with a crystal in it")
         return _compared(entry, _read_bare(_parsed(entry[held]), f"{held!r} is "))
-    return _read_bare(_parsed(entry), "found ")
+    parts = _read_bare(_parsed(entry), "found ")
+    return _compared(entry, parts) if isinstance(entry, Mapping) else parts
 
 
 def _compared(entry: Mapping[str, Any], parts: Parts) -> Parts:

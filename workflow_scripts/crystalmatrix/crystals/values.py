@@ -62,7 +62,7 @@ def check_periodic(pbc: Any, what: str) -> None:
 
 
 def is_full(occupancy: Any) -> bool:
-    return isinstance(occupancy, Real) and abs(occupancy - 1) <= _FULL
+    return isinstance(occupancy, Real) and abs(float(occupancy) - 1) <= _FULL
 
 
 def check_occupancy(sites: Any) -> None:

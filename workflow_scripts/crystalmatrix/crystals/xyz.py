@@ -182,7 +182,7 @@ def _crystal(frame: _Frame, identity: str) -> Crystal:
 
 def _pairs(comment: str, where: str) -> dict[str, str]:
     """{key in small letters: value without its quotes or outer brackets}; what is no pair is passed over."""
-    found = {}
+    found: dict[str, str] = {}
     for match in _PAIR.finditer(comment[:_LONGEST_COMMENT]):
         if match["key"]:
             values = (match[kind] for kind in ("double", "single", "braces", "brackets", "bare"))
