@@ -150,6 +150,7 @@ def _of_jarvis(inner: Mapping[str, Any]) -> Parts:
     species, notes = atomic_numbers(_item(inner, "elements"), "'elements'")
     cartesian = flag(_item(inner, "cartesian"), "'cartesian'")
     coordinates = rows_of_three(_item(inner, "coords"), len(species), "'coords'")
+    check_periodic(inner.get("pbc", True), "'pbc'")
     edges = _edges(inner)
     if "lattice_mat" not in inner and edges and not cartesian:
         return Parts(species, _from_edges(edges), coordinates, False, notes)

@@ -240,18 +240,17 @@ def _without_counts(members: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:
 
 
 def _of_one(members: dict[str, Any]) -> Iterator[tuple[Place, Any]]:
-    """Of an object without entries at its top: one entry, or a list of them under some key, or {id: entry} there."""
-    if not is_entry(members):
-        for value in members.values():
-            if isinstance(value, list) and any(map(is_entry, value)):
-                yield from enumerate(value)
-                return
-            if isinstance(value, Mapping) and any(map(is_entry, value.values())):
-                yield from _without_counts(value)
-                return
+    """Of an object without entries at its top: one entry, or lists of them under some keys, or {id: entry} there."""
     if not members:
         raise InvalidCrystalError(NO_STRUCTURE, "an empty object, expected a crystal in it")
-    yield None, members
+    below = [] if is_entry(members) else list(members.values())
+    lists = [value for value in below if isinstance(value, list) and any(map(is_entry, value))]
+    by_id = [value for value in below if isinstance(value, Mapping) and any(map(is_entry, value.values()))]
+    yield from enumerate(chain.from_iterable(lists))
+    for value in by_id:
+        yield from _without_counts(value)
+    if not lists and not by_id:
+        yield None, members
 
 
 def line_values(pieces: Iterable[str]) -> Iterator[Any]:

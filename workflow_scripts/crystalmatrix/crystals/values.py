@@ -92,6 +92,7 @@ def _one_element(symbol: Any, what: str) -> tuple[int, str | None]:
             return element(symbol)
         except InvalidCrystalError as invalid:
             raise InvalidCrystalError(invalid.reason, f"{what}: {invalid.detail}") from None
+    symbol = int(symbol) if isinstance(symbol, float) and symbol.is_integer() else symbol
     is_whole = isinstance(symbol, str | int | np.integer) and not isinstance(symbol, bool) and len(str(symbol)) < 9
     if not (is_whole and 0 < int(symbol) < len(SYMBOLS)):
         raise InvalidCrystalError(MALFORMED, f"{what}: found {symbol!r:.40}, expected a symbol or an atomic number")
