@@ -77,6 +77,8 @@ def test_dialects_of_one_crystal(tmp_path, text):
         (frame(rows="Ga 0 0 0\n104 2 2.5 3\n"), "atom 2: found '104'"),
         (frame(LATTICE + " Properties=species:S:1:pos:R:3:occupancy:R:1", "Ga 0 0 0 1.0\nAs 2 2.5 3 0.5\n"),
             "disordered: the frame of line 1, atom 2: found the occupancy 0.5, expected 1"),
+        (frame(LATTICE + " Properties=pos:R:3:species:S:1:pos:R:3", "0 0 0 Ga 0 0 0\n1 1 1 As 2 2.5 3\n"),
+            "contradictory: Properties names pos twice"),
         (frame(LATTICE + " " + LATTICE.replace("4", "5")), "contradictory: the frame of line 1 gives Lattice twice"),
         ("2 atoms\n" + LATTICE + "\n" + ROWS, "line 1: found '2 atoms', expected the number of atoms"),
         ("2\n", "line 1: nothing follows the number of atoms"),

@@ -214,6 +214,8 @@ def _columns(properties: str | None) -> _Columns:
         raise InvalidCrystalError(MALFORMED, f"Properties is {properties!r:.60}, expected name:type:count:...")
     starts, total = {}, 0
     for name, width in zip(fields[::3], widths, strict=True):
+        if (name.lower(), int(width)) in starts:
+            raise InvalidCrystalError(CONTRADICTORY, f"Properties names {name:.20} twice, expected once")
         starts[name.lower(), int(width)] = total
         total += int(width)
     symbol, z, occupancy, position = (
