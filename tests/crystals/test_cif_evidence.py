@@ -85,6 +85,12 @@ def test_a_formula_that_is_none_is_remarked(formula: str, odd: bool) -> None:
     assert found.notes == (f"its formula {formula!r} cannot be compared with its sites",) * odd
 
 
+@pytest.mark.parametrize(("formula", "odd"), [("Rb4 F4", False), ("Rb2 F2", False), ("Rb8 F8", True), ("Rb3 F3", True)])
+def test_a_part_of_a_formula_unit_is_remarked(formula: str, odd: bool) -> None:
+    notes = only(cif(CUBE, SALT, items={**F, "_chemical_formula_sum": formula})).notes
+    assert [note.partition(",")[0] for note in notes] == [f"read {4 / int(formula[-1]):g} formula units"] * odd
+
+
 def test_angles_that_are_not_given_are_remarked() -> None:
     text = cif((5.1, 6.2, 7.3, 90, 104, 90), SALT, items={NAME: "P 1 21/c 1"})
     assert only(text).notes == ()

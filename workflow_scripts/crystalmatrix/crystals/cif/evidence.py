@@ -161,7 +161,8 @@ def _judge_units(evidence: Evidence, counts: Mapping[int, int], unit: float) -> 
     """What Z says against `unit` formula units, and what should be said of it."""
     z = evidence.units
     if z is None:
-        return None, []
+        whole = round(unit) > 0 and abs(unit - round(unit)) <= _EQUAL * unit
+        return None, [] if whole else [f"read {unit:g} formula units, expected a whole number: atoms may be missing"]
     n_atoms = sum(counts.values())
     units = [unit, *(n_atoms / sum(other.values()) for other in evidence.others)]
     if any(abs(found - z) <= _EQUAL * z for found in units):
