@@ -231,6 +231,43 @@ def test_what_is_no_rounding_stays_apart() -> None:
     assert "split" in refused(cif((4.14, 4.14, 6.72, 90, 90, 120), split, items={NAME: "P 63 m c"}))
 
 
+# ---- Cartesian coordinates
+
+
+FRACT = ("_atom_sites_fract_tran_matrix_{}{}", "_atom_sites_fract_tran_vector_{}")
+CARTN = ("_atom_sites_Cartn_tran_matrix_{}{}", "_atom_sites_Cartn_tran_vector_{}")
+MMCIF = ("_atom_sites.fract_transf_matrix[{}][{}]", "_atom_sites.fract_transf_vector[{}]")
+
+
+def transformed(tags: tuple[str, str], matrix: np.ndarray, vector: np.ndarray) -> dict[str, str]:
+    items = {tags[0].format(i + 1, j + 1): f"{matrix[i, j]:.8f}" for i in range(3) for j in range(3)}
+    return items | {tags[1].format(i + 1): f"{vector[i]:.8f}" for i in range(3)}
+
+
+@pytest.mark.parametrize("tags", [FRACT, CARTN, MMCIF])
+def test_cartesian_coordinates_go_by_the_matrix_and_vector_of_the_file(tags: tuple[str, str]) -> None:
+    cell, sites = (5.1, 6.2, 7.3, 90, 104, 90), [("Cu", 0.13, 0.21, 0.34), ("O", 0.4, 0.55, 0.1)]
+    asked = only(cif(cell, sites, items={NAME: "P 1 21/c 1"}))
+    turn = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]])  # of the axes of space
+    matrix, vector = (
+        np.linalg.inv(asked.lattice @ turn).T,
+        np.array([0.05, 0.1, 0.2]),
+    )  # fractional = matrix @ x + vector
+    places = [np.linalg.inv(matrix) @ (np.array(place) - vector) for _, *place in sites]
+    rows = [(symbol, *np.round(place, 6).tolist()) for (symbol, *_), place in zip(sites, places, strict=True)]
+    inverse_matrix = np.linalg.inv(matrix)
+    items = (
+        transformed(tags, inverse_matrix, -inverse_matrix @ vector)
+        if tags is CARTN
+        else transformed(tags, matrix, vector)
+    )
+    text = cif(cell, rows, items={NAME: "P 1 21/c 1", **items}).replace("_fract_x", "_Cartn_x")
+    text = text.replace("site_fract_y", "site_Cartn_y").replace("site_fract_z", "site_Cartn_z")
+    assert np.abs(only(text).fractional - asked.fractional).max() < 1e-5
+    other = text.replace("_cell_length_a 5.1", "_cell_length_a 5.9")
+    assert "matrix from Cartesian coordinates" in refused(other)
+
+
 # ---- magnetic
 
 

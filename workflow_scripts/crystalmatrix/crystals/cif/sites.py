@@ -10,13 +10,21 @@ from numpy.typing import NDArray
 
 from crystalmatrix.crystals.cif.numbers import number, step
 from crystalmatrix.crystals.cif.syntax import UNKNOWN, Block
-from crystalmatrix.crystals.crystal import DISORDERED, MALFORMED, NO_STRUCTURE, UNKNOWN_ELEMENT, InvalidCrystalError
+from crystalmatrix.crystals.crystal import (
+    CONTRADICTORY,
+    DISORDERED,
+    MALFORMED,
+    NO_STRUCTURE,
+    UNKNOWN_ELEMENT,
+    InvalidCrystalError,
+)
 from crystalmatrix.crystals.symbols import HYDROGEN, Z_OF, element, element_of_label, plain_element
 from crystalmatrix.elements import SYMBOLS
 
 FULL = 0.995  # an occupancy below this is a partial one; 0.9995 and 0.999(2) are full
 FLAT = 1e-6  # sine of an angle of a cell without volume
 FARTHEST = 1e6  # lattice vectors or Å from the origin: no coordinate
+NOT_ITS_CELL = 0.05  # relative, of a metric tensor
 AXES = ("x", "y", "z")
 
 
@@ -160,12 +168,36 @@ def _coordinates(
 
 
 def _to_fractional(block: Block, values: NDArray[np.float64], lattice: NDArray[np.float64]) -> NDArray[np.float64]:
-    """By the file's own matrix where it has one, else with a along x and b in the xy plane."""
-    texts = [block.value(f"_atom_sites_fract_tran_matrix_{i}{j}") for i in (1, 2, 3) for j in (1, 2, 3)]
-    matrix = [number(text) for text in texts if text is not None]
-    if len(matrix) == 9 and None not in matrix:
-        return values @ np.array(matrix, np.float64).reshape(3, 3).T
-    return values @ np.linalg.inv(lattice)
+    """By the file's own matrix and vector where it has them, else with a along x and b in the xy plane.
+
+    Raises InvalidCrystalError for a matrix of another cell."""
+    matrix, vector = _transformation(block, "fract")
+    if matrix is None:
+        inverse_matrix, origin = _transformation(block, "cartn")
+        if inverse_matrix is None or not abs(np.linalg.det(inverse_matrix)) > 0:
+            return values @ np.linalg.inv(lattice)
+        matrix = np.linalg.inv(inverse_matrix)
+        vector = -matrix @ origin
+    metric = lattice @ lattice.T
+    if np.abs(matrix @ matrix.T @ metric - np.eye(3)).max() > NOT_ITS_CELL:
+        said = "its matrix from Cartesian coordinates is that of another cell"
+        raise InvalidCrystalError(CONTRADICTORY, f"{block.where}: {said}")
+    return values @ matrix.T + vector
+
+
+def _transformation(block: Block, kind: str) -> tuple[NDArray[np.float64] | None, NDArray[np.float64]]:
+    """Matrix [3, 3] and vector [3] that give coordinates of this kind; None, where the matrix is not there."""
+    places = [f"{i}{j}" for i in (1, 2, 3) for j in (1, 2, 3)]
+    of_mmcif = [f"_atom_sites_{kind}_transf_matrix[{i}][{j}]" for i, j in places]
+    texts = [
+        block.value(f"_atom_sites_{kind}_tran_matrix_{ij}", other) for ij, other in zip(places, of_mmcif, strict=True)
+    ]
+    tags = [(f"_atom_sites_{kind}_tran_vector_{i}", f"_atom_sites_{kind}_transf_vector[{i}]") for i in (1, 2, 3)]
+    vector = np.array([number(block.value(*pair) or "0") or 0.0 for pair in tags])
+    matrix = [number(text) if text is not None else None for text in texts]
+    if None in matrix:
+        return None, vector
+    return np.array(matrix, np.float64).reshape(3, 3), vector
 
 
 def _check_occupancies(block: Block, names: list[str], real: list[int]) -> None:
