@@ -144,6 +144,19 @@ def test_a_lost_operation_is_noticed() -> None:
     assert only(cif(cell, sites(), operations=texts))
 
 
+@pytest.mark.parametrize("digits", [3, 5])
+@pytest.mark.parametrize("shift", [(0.168, 0, 0), (0.1258, 0.31, 0.44)])
+def test_operations_about_an_origin_of_ones_own(shift: tuple[float, float, float], digits: int) -> None:
+    """Twice the shift lies beside a multiple of 1/24, and is meant as it stands."""
+    cell, cu = (5.1, 6.2, 7.3, 90, 104, 90), np.array([0.13, 0.21, 0.34])
+    x, y, z = (f"{round(2 * value, digits):g}" for value in shift)
+    found = only(cif(cell, [("Cu", *np.round(cu + shift, 6).tolist())], operations=["x,y,z", f"{x}-x,{y}-y,{z}-z"]))
+    middle = (found.fractional[0] + found.fractional[1]) / 2 - shift
+    assert np.abs(2 * middle - np.rint(2 * middle)).max() < 2 * 10**-digits
+    rough = only(cif(cell, [("Cu", *cu)], operations=["x,y,z", "x+0.33,y,z", "x+0.67,y,z"]))  # thirds, or no group
+    assert np.abs(np.sort(rough.fractional[:, 0] - 0.13) - [0, 1 / 3, 2 / 3]).max() < 1e-9
+
+
 def test_a_lost_operation_is_made_good_by_the_name_that_the_formula_confirms() -> None:
     kind, _, cell, atoms = case(290)
     counts = {"Si": sum(z == 14 for z, _ in atoms), "O": sum(z == 8 for z, _ in atoms)}

@@ -16,7 +16,8 @@ from crystalmatrix.crystals.geometry import wrap
 
 _TERM = re.compile(r"([+-]?)(?:(\d+)/(\d+)|(\d*\.\d+|\d+\.?))?\*?([xyz])?")
 _GRID = 24  # every translation of a space group in a usual setting is a multiple of 1/24
-_SNAP = 4e-3  # how far a decimal may be off: 0.33 for 1/3
+_SNAP, _LIKELY = 1.1e-4, 4e-3  # how far a decimal may be off: 0.3333 for 1/3; 0.33, where only so they are a group
+_CLOSED = 2e-4  # of products of operations, whose decimals are rounded: beyond it one is missing
 _SAME = 1e-3
 _ENTRIES = 7  # of a rotation in any usual cell: -3 to 3
 
@@ -104,12 +105,13 @@ def _parsed(texts: tuple[str, ...], centrings: tuple[str, ...]) -> Operations:
         shifts = np.stack([parse_triplet(text)[1] for text in centrings])
         rotation = np.repeat(rotation, len(shifts), axis=0)
         translation = (translation[:, None] + shifts).reshape(-1, 3)
-    operations = _unique(Operations(rotation, _snapped(translation)))
-    if not _is_group(operations):
-        raise InvalidCrystalError(
-            MALFORMED, f"its {len(texts)} symmetry operations are no group: one is missing or damaged"
-        )
-    return operations
+    for within in (_SNAP, _LIKELY):  # an origin of one's own may put a translation next to a multiple of 1/24
+        operations = _unique(Operations(rotation, _snapped(translation, within)))
+        if _is_group(operations):
+            return operations
+    raise InvalidCrystalError(
+        MALFORMED, f"its {len(texts)} symmetry operations are no group: one is missing or damaged"
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -126,10 +128,10 @@ def from_hall(symbol: str) -> Operations:
     return _unique(Operations(rotation, _snapped(translation)))
 
 
-def _snapped(translation: NDArray[np.float64]) -> NDArray[np.float64]:
+def _snapped(translation: NDArray[np.float64], within: float = _SNAP) -> NDArray[np.float64]:
     """Into [0, 1), and onto the nearest multiple of 1/24 where it is meant."""
     nearest = np.rint(translation * _GRID) / _GRID
-    snapped = np.where(np.abs(nearest - translation) < _SNAP, nearest, translation)
+    snapped = np.where(np.abs(nearest - translation) < within, nearest, translation)
     return wrap(snapped)
 
 
@@ -140,13 +142,22 @@ def _unique(operations: Operations) -> Operations:
 
 
 def _is_group(operations: Operations) -> bool:
-    """Closed under multiplication, with the identity."""
+    """Whether each product of two operations is one of them."""
     n = len(operations.rotation)
-    rotation = np.einsum("aij,bjk->abik", operations.rotation, operations.rotation).reshape(n * n, 3, 3)
+    radix = (9 * _ENTRIES) ** np.arange(9)  # entries of a product are 27 at most
+    codes = operations.rotation.reshape(n, 9) @ radix
+    kinds, kind, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    if (counts != counts[0]).any():  # each rotation comes with every centring
+        return False
+    members = np.argsort(kind, kind="stable").reshape(len(kinds), -1)  # [n_kinds, n_centrings] operations
+    products = np.einsum("aij,bjk->abik", operations.rotation, operations.rotation).reshape(n * n, 9) @ radix
+    place = np.minimum(np.searchsorted(kinds, products), len(kinds) - 1)  # [n * n]
+    if (kinds[place] != products).any():
+        return False
     translation = np.einsum("aij,bj->abi", operations.rotation, operations.translation)
-    translation = (translation + operations.translation[:, None]).reshape(n * n, 3)
-    products = _unique(Operations(rotation, _snapped(translation)))
-    return len(products.rotation) == n and products.group == operations.group
+    translation = (translation + operations.translation[:, None]).reshape(n * n, 1, 3)
+    difference = translation - operations.translation[members[place]]  # [n * n, n_centrings, 3]
+    return bool((np.abs(difference - np.rint(difference)) < _CLOSED).all(axis=-1).any(axis=1).all())
 
 
 def _unreadable(text: str) -> InvalidCrystalError:
