@@ -18,6 +18,7 @@ from crystalmatrix.crystals.crystal import (
     UNKNOWN_ELEMENT,
     InvalidCrystalError,
 )
+from crystalmatrix.crystals.geometry import inverse
 from crystalmatrix.crystals.symbols import HYDROGEN, Z_OF, element, element_of_label, plain_element
 from crystalmatrix.elements import SYMBOLS
 
@@ -171,33 +172,31 @@ def _to_fractional(block: Block, values: NDArray[np.float64], lattice: NDArray[n
     """By the file's own matrix and vector where it has them, else with a along x and b in the xy plane.
 
     Raises InvalidCrystalError for a matrix of another cell."""
-    matrix, vector = _transformation(block, "fract")
-    if matrix is None:
-        inverse_matrix, origin = _transformation(block, "cartn")
-        if inverse_matrix is None or not abs(np.linalg.det(inverse_matrix)) > 0:
-            return values @ np.linalg.inv(lattice)
-        matrix = np.linalg.inv(inverse_matrix)
-        vector = -matrix @ origin
-    metric = lattice @ lattice.T
-    if np.abs(matrix @ matrix.T @ metric - np.eye(3)).max() > NOT_ITS_CELL:
+    given = _transformation(block, "fract")
+    if given is None:
+        backwards = _transformation(block, "cartn")
+        if backwards is None or not np.isfinite(inverse(backwards[0])).all():
+            return values @ inverse(lattice)
+        given = inverse(backwards[0]), -inverse(backwards[0]) @ backwards[1]
+    matrix, vector = given
+    if np.abs(matrix @ matrix.T @ lattice @ lattice.T - np.eye(3)).max() > NOT_ITS_CELL:
         said = "its matrix from Cartesian coordinates is that of another cell"
         raise InvalidCrystalError(CONTRADICTORY, f"{block.where}: {said}")
     return values @ matrix.T + vector
 
 
-def _transformation(block: Block, kind: str) -> tuple[NDArray[np.float64] | None, NDArray[np.float64]]:
-    """Matrix [3, 3] and vector [3] that give coordinates of this kind; None, where the matrix is not there."""
-    places = [f"{i}{j}" for i in (1, 2, 3) for j in (1, 2, 3)]
-    of_mmcif = [f"_atom_sites_{kind}_transf_matrix[{i}][{j}]" for i, j in places]
-    texts = [
-        block.value(f"_atom_sites_{kind}_tran_matrix_{ij}", other) for ij, other in zip(places, of_mmcif, strict=True)
+def _transformation(block: Block, kind: str) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Matrix [3, 3] and vector [3] that give coordinates of this kind; None where the matrix is not there."""
+    tag = f"_atom_sites_{kind}"
+    matrix = [
+        number(block.value(f"{tag}_tran_matrix_{i}{j}", f"{tag}_transf_matrix[{i}][{j}]") or "?")
+        for i in (1, 2, 3)
+        for j in (1, 2, 3)
     ]
-    tags = [(f"_atom_sites_{kind}_tran_vector_{i}", f"_atom_sites_{kind}_transf_vector[{i}]") for i in (1, 2, 3)]
-    vector = np.array([number(block.value(*pair) or "0") or 0.0 for pair in tags])
-    matrix = [number(text) if text is not None else None for text in texts]
     if None in matrix:
-        return None, vector
-    return np.array(matrix, np.float64).reshape(3, 3), vector
+        return None
+    vector = [number(block.value(f"{tag}_tran_vector_{i}", f"{tag}_transf_vector[{i}]") or "?") for i in (1, 2, 3)]
+    return np.array(matrix, np.float64).reshape(3, 3), np.array([value or 0.0 for value in vector])
 
 
 def _check_occupancies(block: Block, names: list[str], real: list[int]) -> None:
