@@ -20,9 +20,8 @@ _ISOTOPES = {"D": "deuterium", "T": "tritium"}
 # An isotope's mass may come before it; behind it a charge or a number: 7Li, Li_7, Fe3+, Fe(3+), Fe(III).
 _SYMBOL = re.compile(r"\d{0,3}([A-Za-z]{1,2})(?![A-Za-z])(?:[\d.+\-_^]*|\([\d.+\-]+\)|\([IVX]+\))$")
 _TWO_ELEMENTS = re.compile(r"[A-Za-z]+[\d.]*[/,;&][A-Z]|[A-Za-z]+\d*\.\d+[A-Z]")  # Co/Ni1, Co0.5Ni0.5
-_ANOTHER_BEHIND = re.compile(
-    r"[A-Za-z]+[\d.]*[_+\-:]?(?<![A-Za-z])([A-Z][a-z])"
-)  # Mg_Fe, Mg1Fe1: a mixture, or a place
+# Mg_Fe, Mg1Fe1: a mixture, or a place.
+_ANOTHER_BEHIND = re.compile(r"[A-Za-z]+[\d.]*[_+\-:]?(?<![A-Za-z])([A-Z][a-z])")
 _VACANCY = re.compile(r"V[_\-(]+[A-Z]")  # V_O, of oxygen
 _WITH_HYDROGEN = re.compile(r"O[\d_.\-]*(?:\(\d*\)[\d_.\-]*)?\(?[HWhw]")  # O1W, O(H)
 _SITE_LETTERS = "ABCDEFG"  # O1A without its number: OA. W, V and H behind an element say water, vacancy, hydroxide

@@ -118,9 +118,8 @@ def _parsed(texts: tuple[str, ...], centrings: tuple[str, ...]) -> Operations:
 def from_hall(symbol: str) -> Operations:
     """Raises InvalidCrystalError for a symbol that is none."""
     try:
-        found = list(
-            gemmi.symops_from_hall(symbol.replace("''", '"'))
-        )  # P 31 2'' is P 31 2", where quotes were in the way
+        plain = symbol.replace("''", '"')  # P 31 2'' is P 31 2", where quotes were in the way
+        found = list(gemmi.symops_from_hall(plain))
     except (RuntimeError, ValueError):
         raise InvalidCrystalError(MALFORMED, f"Hall symbol {symbol!r:.40} is none") from None
     rotation = np.array([op.rot for op in found], np.int64) // gemmi.Op.DEN
