@@ -32,5 +32,7 @@ def test_what_is_made_again_or_differs_is_noticed(tmp_path: Path) -> None:
     assert kills.finished(tmp_path) != before
     assert kills.results(tmp_path) != content
     (tmp_path / ".snakemake/incomplete").mkdir()
+    (tmp_path / ".snakemake/incomplete" / kills.noted("results/elsewhere/records.parquet")).touch()
+    assert kills.finished(tmp_path).keys() == {"results/data/records.parquet"}, "of another folder"
     (tmp_path / ".snakemake/incomplete" / kills.noted("results/data/quality.json")).touch()
     assert kills.finished(tmp_path) == {}, "a file of the same job is not finished"

@@ -16,12 +16,19 @@ from .test_kills import WANTED
 
 
 @pytest.mark.workflow
-@pytest.mark.skipif("SOAK" not in os.environ, reason="SOAK is not set: a soak is random and was seen to fail once")
+@pytest.mark.skipif("SOAK" not in os.environ, reason="SOAK is not set: a soak takes minutes")
 def test_after_any_damage_the_same_command_ends_in_the_same_results(tmp_path: Path) -> None:
     soaked = soak.run(tmp_path, minutes=1, seed=3, wanted=WANTED)
     assert not soaked.wrong, "\n".join(soaked.wrong)
     assert soaked.compared >= 1
     assert soaked.hits.total() + soaked.damages.total() > 0
+
+
+def test_what_is_gone_is_asked_for_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "results/data").mkdir(parents=True)
+    (tmp_path / "results/data/raw.json.zip").touch()
+    expected = ["data/raw.json.zip", "graphs/shard-0.parquet", "report/comparison.html"]
+    assert soak.not_made_again(tmp_path, expected) == ["results/graphs/shard-0.parquet"]
 
 
 @pytest.mark.workflow
