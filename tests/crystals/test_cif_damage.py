@@ -23,6 +23,8 @@ HARMLESS = {
     "control characters": (ROW, f"{ROW}\n\x1a"),
     "a tag without a value": (AFTER_HEADER, "data_t\n_chemical_name_common\n"),
     "the same said twice": (AFTER_HEADER, "data_t\n_cell_length_a 5.13\n"),
+    "said again without a value": (AFTER_HEADER, "data_t\n_chemical_formula_sum 'Ag Br'\n_chemical_formula_sum ''\n"),
+    "said after a question mark": (AFTER_HEADER, "data_t\n_cell_length_a ?\n"),
     "sign of minus": (ROW, "Br2 Br \u22120.5 0.5 0.5"),
     "a dog's life": (AFTER_HEADER, "data_t\n_chemical_name_common 'a dog's life'\n"),
 }
@@ -39,6 +41,11 @@ def test_near_misses_with_one_meaning(change: tuple[str, str]) -> None:
 
 HARMFUL = {
     "two cells": (AFTER_HEADER, "data_t\n_cell_length_a 6\n", "_cell_length_a stands twice"),
+    "a formula emptied": (
+        AFTER_HEADER,
+        "data_t\n_chemical_formula_sum 'Ag I'\n_chemical_formula_sum ''\n",
+        "says Ag1 I1",
+    ),
     "words in a row": (ROW, f"{ROW}\nthis is broken now ?", "coordinate"),
     "a cell of words": ("_cell_length_a 5.13", "_cell_length_a 5.13 Angstrom", "_cell_length_a"),
     "a coordinate far away": (ROW, "Br2 Br 1e17 0.5 0.5", "coordinate"),

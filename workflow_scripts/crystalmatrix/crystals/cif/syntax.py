@@ -124,7 +124,11 @@ def parse_block(name: str, line: int, text: str) -> Block:
     for item in _parsed(_BARE_OPERATION.sub(r"\1'\2'", text), line):
         if item.pair:
             tag, value = _tag(item.pair[0]), cif.as_string(item.pair[1])
-            _check_said_once(tag, block.values.get(tag, value) != value or tag in block.columns, line, item)
+            before = block.values.get(tag, value)
+            if value in UNKNOWN:  # says nothing new: files of AMCSD have a formula, and an empty one behind it
+                value = before
+            again = before not in (value, *UNKNOWN) or tag in block.columns
+            _check_said_once(tag, again, line, item)
             block.values[tag] = value
         elif item.loop:
             width = item.loop.width()
