@@ -122,6 +122,8 @@ SPELLINGS = {
     "F d -3 m (origin at -43m)": ["F d -3 m:1", "F d -3 m:2"],
     "H -3 m": ["R -3 m:H"],
     "R -3 m (rhombohedral axes)": ["R -3 m:R"],
+    "R 3 c {rhombohedral axes}": ["R 3 c:R"],
+    "F d -3 m {origin choice 2}": ["F d -3 m:2"],
     "R-3c, hexagonal setting": ["R -3 c:H"],
     "F d -3 m, origin choice 1": ["F d -3 m:1"],
     "C m c e": ["C m c a"],

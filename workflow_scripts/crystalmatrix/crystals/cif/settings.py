@@ -15,9 +15,9 @@ MONOCLINIC, CUBIC = range(3, 16), range(195, 231)
 # What ICSD and others write behind a name, and what it means: origin choice 1 or 2, hexagonal or rhombohedral axes.
 _SUFFIX = re.compile(
     r"(?:\s*:\s*([12hrsz])"  # F d -3 m:2
-    r"|\s*[,(\[]?\s*(?:origin\s*(?:choice|no\.?)?|choice|setting|o)\s*([12])\s*[)\]]?"  # (origin choice 2), O2
+    r"|\s*[,(\[{]?\s*(?:origin\s*(?:choice|no\.?)?|choice|setting|o)\s*([12])\s*[)\]}]?"  # (origin choice 2), O2
     r"|\s*(hr?|[rsz])"  # R -3 m H
-    r"|\s*[,(\[]?\s*(hex|rhomb)[a-z.]*(?:\s*(?:axes|setting))?\s*[)\]]?)$"  # R -3 m (rhombohedral axes)
+    r"|\s*[,(\[{]?\s*(hex|rhomb)[a-z.]*(?:\s*(?:axes|setting))?\s*[)\]}]?)$"  # R -3 m (rhombohedral axes)
 )
 _NUMBERED = re.compile(r"\s*(?:#\s*\d{1,3}$|[(\[]\s*(?:#|no\.?)?\s*\d{1,3}\s*[)\]])", re.IGNORECASE)  # Fm-3m (No. 225)
 _REMARK = re.compile(r"\s*[(\[]\s*origin at [^)\]]*[)\]]", re.IGNORECASE)  # whichever that is: the file's evidence says
