@@ -120,6 +120,10 @@ def test_blocks_are_crystals_of_their_own() -> None:
     assert "data_bad" in found[1].error
     assert [one.id for one in read_cif(empty + good, "file.cif")] == ["file.cif"]
     assert "no structure" in refused(empty)
+    place = cif(CUBE, [("?", "?", "?", "?")], labels="?", name="place")  # of atoms that nobody has written
+    assert [one.id for one in read_cif(good + place, "file.cif")] == ["file.cif"]
+    assert "no structure" in refused(place)
+    assert "no position" in refused(cif(CUBE, [("K", "?", "?", "?")], items=F))
 
 
 # ---- content

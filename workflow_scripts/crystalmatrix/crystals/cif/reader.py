@@ -46,14 +46,14 @@ def read_cif(text: str, identity: str) -> Iterator[Crystal | Failure]:
 
 
 def _parsed(name: str, line: int, text: str) -> Block | InvalidCrystalError | None:
-    """None for a block without atoms."""
+    """None for a block without atoms, which may have a row of question marks in their place."""
     if not _ATOMS.search(text):
         return None
     try:
         block = parse_block(name, line, text)
     except InvalidCrystalError as invalid:
         return invalid
-    return block if any(_ATOMS.match(tag) for tag in (*block.values, *block.columns)) else None
+    return block if any(map(_ATOMS.match, block.said)) else None
 
 
 def _crystal(block: Block, identity: str) -> Crystal:
