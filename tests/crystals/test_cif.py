@@ -167,6 +167,10 @@ def test_missing_atoms_and_missing_hydrogen() -> None:
     assert "hydrogen" in found.notes[0]
     attached = cif(CUBE, KF, items=F, extra={"attached_hydrogens": ["0", "1"]})
     assert "hydrogen" in only(attached).notes[0]
+    lacking = refused(attached + "_exptl_crystal_density_diffrn 5\n")
+    assert "says 5.00" in lacking
+    assert "hydrogen is attached" in lacking
+    assert "hydrogen" not in refused(cif(CUBE, KF, items=F) + "_exptl_crystal_density_diffrn 5\n")
 
 
 def test_z_may_count_the_reduced_formula() -> None:

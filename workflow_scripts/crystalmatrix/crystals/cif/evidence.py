@@ -104,7 +104,7 @@ def judge(evidence: Evidence, counts: Mapping[int, int], *, volume: float, attac
         ratio = mass * DALTON_PER_CUBIC_ANGSTROM / volume / evidence.density
         found = f"the density is {ratio * evidence.density:.2f} g/cm3, the file says {evidence.density:.2f}"
         if abs(ratio - 1) > _DENSITY_OFF and not confirmed:
-            return Verdict(against=found)
+            return Verdict(against="; ".join([found, *notes]))  # why, where hydrogen is missing
         if abs(ratio - 1) > _DENSITY_ODD:
             notes.append(found)
         elif evidence.formula is not None:
