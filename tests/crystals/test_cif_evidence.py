@@ -110,6 +110,15 @@ def test_a_label_that_names_another_element_than_the_type_symbol(labels: tuple[s
     assert only(cif(CUBE, carbon, items={NAME: "P 1"}, labels=["Ca1", "Ho1"])).notes == ()
 
 
+def test_what_a_setting_that_fits_the_cell_has_against_it_is_said() -> None:
+    items = {NAME: "R -3 c", "_chemical_formula_sum": "Mg C O3"}
+    sites = [("Mg", 0, 0, 0), ("C", 0.25, 0.25, 0.25), ("O", 0.53, 0.97, 0.25)]
+    rhombohedral = (5.67, 5.67, 5.67, 48.2, 48.2, 48.2)
+    assert composition(only(cif(rhombohedral, sites, items=items))) == {"Mg": 2, "C": 2, "O": 6}
+    assert "O12" in refused(cif(rhombohedral, [*sites[:2], ("O", 0.24, 0.76, 0)], items=items))
+    assert "shape" in refused(cif((5.67, 5.67, 5.67, 48.2, 48.2, 60), sites, items=items))
+
+
 def test_no_symmetry_at_all_is_said_unless_the_formula_confirms_it() -> None:
     assert "no symmetry is given" in only(cif(CUBE, SALT)).notes[0]
     items = {"_chemical_formula_sum": "Rb F", "_cell_formula_units_Z": "1"}

@@ -24,6 +24,8 @@ from crystalmatrix.crystals.plausible import SENSIBLE
 
 MOST_MISFIT, ODD_MISFIT = 0.03, 0.005  # of the metric of a cell under its symmetry: 1.5 % and 0.25 % of an edge
 
+MISSHAPEN = "the symmetry does not fit the shape of the cell"
+
 
 class Reading(NamedTuple):
     """The atoms of the cell under one choice of symmetry."""
@@ -57,11 +59,16 @@ def read_atoms(block: Block, lattice: NDArray[np.float64], sites: Sites, evidenc
             notes += _disagreements(source, source.choices[k][1], sources[place + 1 :])
             return reading._replace(notes=(*notes, *reading.notes))
         if first is None:
-            rejected = (found.error for found in tried if isinstance(found, Rejected))
+            rejected = sorted((found.error for found in tried if isinstance(found, Rejected)), key=_is_of_shape)
             unsure = InvalidCrystalError(MALFORMED, f"{source.said} does not settle the symmetry; give the operations")
-            first = next(rejected, unsure)
+            first = next(iter(rejected), unsure)
     assert first is not None  # there is always a source
     raise InvalidCrystalError(first.reason, f"{block.where}: {first.detail}")
+
+
+def _is_of_shape(error: InvalidCrystalError) -> bool:
+    """What a setting that fits the cell has against it tells more."""
+    return error.detail == MISSHAPEN
 
 
 def _disagreements(source: Source, used: Operations, others: list[Source]) -> list[str]:
@@ -86,7 +93,7 @@ def _agree(one: Operations, other: Operations, *, exactly: bool) -> bool:
 def _read(operations: Operations, lattice: NDArray[np.float64], sites: Sites, evidence: Evidence) -> Reading | Rejected:
     misfit = operations.misfit(lattice @ lattice.T)
     if misfit > MOST_MISFIT:
-        return Rejected(InvalidCrystalError(CONTRADICTORY, "the symmetry does not fit the shape of the cell"))
+        return Rejected(InvalidCrystalError(CONTRADICTORY, MISSHAPEN))
     try:
         atoms = expand(sites, operations, lattice, listed_twice=evidence.formula is not None)
     except InvalidCrystalError as invalid:
