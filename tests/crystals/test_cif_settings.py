@@ -222,6 +222,25 @@ def test_two_lists_of_operations_that_disagree_are_remarked() -> None:
     assert found.notes == ("its other list of operations disagrees with its list of operations, which is used",)
 
 
+def test_operations_about_an_origin_of_ones_own_do_not_disagree_with_a_name() -> None:
+    cell, atoms = (3.0, 3.0, 5.3, 90, 90, 90), [("Pd", 0.0, 0.0, 0.0)]
+    items = {NAME: "P 42/m m c", NUMBER: "131"}
+    standard = [op.triplet() for op in gemmi.find_spacegroup_by_name("P 42/m m c").operations()]
+    moved = [op.triplet() for op in gemmi.symops_from_hall("-P 4c 2 (0 6 0)")]
+    assert set(moved) != set(standard)
+    for operations in (standard, moved):
+        assert only(cif(cell, atoms, items=items, operations=operations)).notes == ()
+    other = [op.triplet() for op in gemmi.find_spacegroup_by_name("P 42/m n m").operations()]
+    assert "disagrees" in only(cif(cell, atoms, items=items, operations=other)).notes[0]
+
+
+def test_an_origin_that_a_name_gives_is_compared() -> None:
+    operations = [op.triplet() for op in gemmi.find_spacegroup_by_name("F d -3 m:1").operations()]
+    for choice, n_notes in (("1", 0), ("2", 1)):
+        text = cif((5.4, 5.4, 5.4, 90, 90, 90), [("Si", 0.0, 0.0, 0.0)], operations=operations)
+        assert len(only(f"{text}{NAME} 'F d -3 m:{choice}'\n").notes) == n_notes
+
+
 CHROMITE = [("Mg", 0.125, 0.125, 0.125), ("Cr", 0.5, 0.5, 0.5), ("O", 0.2612, 0.2612, 0.2612)]
 
 

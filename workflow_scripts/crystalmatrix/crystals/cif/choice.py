@@ -72,13 +72,18 @@ def _is_of_shape(error: InvalidCrystalError) -> bool:
 
 
 def _disagreements(source: Source, used: Operations, others: list[Source]) -> list[str]:
-    """Less trusted sources that mean another space group, or another setting of it, than the one used."""
+    """Less trusted sources that mean another space group, or another setting of it, than the one used.
+
+    A name or a number says nothing of the origin where International Tables have only one: authors choose their own.
+    """
     return [
         f"{other.said} disagrees with {source.said}, which is used"
         for other in others
         if (source.numbers and other.numbers and not source.numbers & other.numbers)
         or not any(
-            _agree(operations, used, exactly=other.n_standard == len(other.choices)) for _, operations in other.choices
+            _agree(operations, used, exactly=other.n_standard == len(other.choices))
+            or (other.numbers and ":" not in name and used.is_moved(operations))
+            for name, operations in other.choices
         )
     ]
 

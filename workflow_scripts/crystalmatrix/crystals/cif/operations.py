@@ -47,6 +47,15 @@ class Operations:
         """The order of the point group."""
         return len({key % _ENTRIES**9 for key in self.group})
 
+    def is_moved(self, other: "Operations") -> bool:
+        """Whether `other` is this group about another origin, some multiples of 1/24 away."""
+        shift = np.indices((_GRID,) * 3).reshape(3, -1).T / _GRID  # [n_shifts, 3]
+        for rotation, translation in zip(self.rotation, self.translation, strict=True):
+            same = other.translation[(other.rotation == rotation).all(axis=(1, 2))]  # [n_centrings, 3]
+            off = (translation + shift - shift @ rotation.T)[:, None] - same
+            shift = shift[(np.abs(off - np.rint(off)) < _SAME).all(axis=-1).any(axis=1)]
+        return len(self.rotation) == len(other.rotation) and len(shift) > 0
+
     def misfit(self, metric: NDArray[np.float64]) -> float:
         """How far the rotations are from leaving the metric tensor [3, 3] of a cell as it is, relative."""
         if len(self.rotation) == 1:
