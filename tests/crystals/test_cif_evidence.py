@@ -110,6 +110,15 @@ def test_a_label_that_names_another_element_than_the_type_symbol(labels: tuple[s
     assert only(cif(CUBE, carbon, items={NAME: "P 1"}, labels=["Ca1", "Ho1"])).notes == ()
 
 
+def test_labels_of_which_the_same_is_said_share_a_note() -> None:
+    sites = [("Mg", 0, 0, 0), *(("O", 0.1 * k, 0.3, 0.2 * k) for k in range(1, 8)), ("Mg", 0.5, 0.5, 0.9)]
+    labels = ["Mg", *(f"O-H{k}" for k in range(1, 8)), "Mg_Fe"]
+    text = cif((9, 9, 9, 90, 90, 90), sites, items={NAME: "P 1"}, labels=labels, types=False)
+    hydroxide, mixture = only(text).notes
+    assert hydroxide.startswith("labels O-H1, O-H2, O-H3, O-H4, O-H5 and 2 more are read as O; hydrogen")
+    assert mixture == "label Mg_Fe is read as Mg"
+
+
 def test_what_a_setting_that_fits_the_cell_has_against_it_is_said() -> None:
     items = {NAME: "R -3 c", "_chemical_formula_sum": "Mg C O3"}
     sites = [("Mg", 0, 0, 0), ("C", 0.25, 0.25, 0.25), ("O", 0.53, 0.97, 0.25)]

@@ -99,7 +99,7 @@ def read_sites(block: Block, lattice: NDArray[np.float64], *, known: frozenset[i
     _check_occupancies(block, names, real)
     _check_groups(block, names, real)
     mixed_case = any(label[:2] in Z_OF and label[1].islower() for label in labels or () if len(label) > 1)
-    notes: dict[str, None] = {}
+    remarks: list[tuple[str, str]] = []  # (label, note)
     species = []
     for k in real:
         try:
@@ -111,9 +111,10 @@ def read_sites(block: Block, lattice: NDArray[np.float64], *, known: frozenset[i
             raise InvalidCrystalError(UNKNOWN_ELEMENT, f"{block.where}, site {names[k]}: {invalid.detail}") from None
         species.append(z)
         if note:
-            notes[note] = None
+            remarks.append((names[k], note))
+    notes = _together(remarks)
     if types and labels and (note := _unlike_label([(labels[k], z) for k, z in zip(real, species, strict=True)])):
-        notes[note] = None
+        notes.append(note)
     attached = [number(text) or 0 for text in block.column("_atom_site_attached_hydrogens") or []]
     hydrogens = 0 if HYDROGEN in species else int(sum(attached))
     said = block.column("_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity")
@@ -127,6 +128,21 @@ def read_sites(block: Block, lattice: NDArray[np.float64], *, known: frozenset[i
         attached_hydrogens=hydrogens,
         notes=tuple(notes),
     )
+
+
+def _together(remarks: list[tuple[str, str]]) -> list[str]:
+    """One note for all labels of which the same is said."""
+    notes: dict[str, list[str]] = {}
+    for label, note in remarks:
+        notes.setdefault(note.replace(f"label {label} is", "{} is", 1), []).append(label)
+    return [
+        note.replace("{} is", f"label {labels[0]} is" if len(labels) == 1 else f"labels {_listed(labels)} are", 1)
+        for note, labels in notes.items()
+    ]
+
+
+def _listed(labels: list[str]) -> str:
+    return ", ".join(labels[:5]) + f" and {len(labels) - 5} more" * (len(labels) > 5)
 
 
 def _unlike_label(sites: list[tuple[str, int]]) -> str | None:
