@@ -51,12 +51,18 @@ def test_rows_become_points_and_a_table(curves: Any) -> None:
     assert [point.mae for point in found.points] == [0.5, 0.3, 0.25]
     assert found.dates == ("2026-01-31", "2026-02-01")
     kept = curves.table(found)
-    assert kept["columns"] == ["property", "n", "lite", "transfer", "median"]
+    assert kept["columns"] == ["property", "n", "seeds", "lite", "transfer", "median"]
     assert kept["rows"] == [
-        ["ehull, eV/atom", 100, "0.5 [0.4, 0.6]", "0.25 [0.4, 0.6]", 0.8],
-        ["ehull, eV/atom", 400, "0.3 [0.2, 0.35]", None, 0.8],
+        ["ehull, eV/atom", 100, 2, "0.5 [0.4, 0.6]", "0.25 [0.4, 0.6]", 0.8],
+        ["ehull, eV/atom", 400, 2, "0.3 [0.2, 0.35]", None, 0.8],
     ]
     assert kept["about"]["machine"] == "2026-01-31 to 2026-02-01, a machine"
+    one_seed = curves.table(curves.curves([*ROWS, ROW | {"n": 800, "of_seeds": [0.5]}]))
+    assert [row[2] for row in one_seed["rows"]] == [2, 2, 1]
+    assert [line.partition("--seeds ")[2] for line in one_seed["about"]["command"].split("\n")] == [
+        "2 --properties ehull --sizes 100 400",
+        "1 --properties ehull --sizes 800",
+    ]
     with pytest.raises(DataError, match="found no rows"):
         curves.curves([])
 
