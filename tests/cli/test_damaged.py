@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from crystalmatrix.cli.damaged import SET_ASIDE, damaged, remove_left_over, set_aside
+from crystalmatrix.cli.damaged import damaged, remove_left_over, set_aside
 from crystalmatrix.contracts.comparison import Comparison
 from crystalmatrix.errors import DataError
-from crystalmatrix.files import TEMPORARY, sha256_of, write_text
+from crystalmatrix.files import SET_ASIDE, TEMPORARY, sha256_of, write_text
 
 from ..faults.artefacts import build
 

@@ -8,10 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from crystalmatrix.cli.damaged import SET_ASIDE
 from crystalmatrix.contracts import columns as c
 from crystalmatrix.errors import UserError
-from crystalmatrix.files import read_json, read_table
+from crystalmatrix.files import SET_ASIDE, read_json, read_table
 from crystalmatrix.trained.checkpoint import load_checkpoint
 
 from .mutations import content_digest, frame_of

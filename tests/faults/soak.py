@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import psutil
 
-from crystalmatrix.cli.damaged import SET_ASIDE
+from crystalmatrix.files import SET_ASIDE
 
 from . import kills
 from .results import results

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crystalmatrix.cli.damaged import SET_ASIDE
+from crystalmatrix.files import SET_ASIDE
 
 from . import kills, soak
 from .results import results

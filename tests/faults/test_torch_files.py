@@ -13,7 +13,7 @@ import torch
 from crystalmatrix.errors import DataError
 from crystalmatrix.trained.checkpoint import load_checkpoint
 from crystalmatrix.trained.torch_file import read_torch_file
-from crystalmatrix.training.state import PREVIOUS, STATE, load_state, save_state
+from crystalmatrix.training.state import LOG, PREVIOUS, STATE, load_state, save_state
 
 N_FLIPS = 100
 CONTENT = {"digest": "a", "weights": [torch.arange(600.0), torch.ones(7)], "step": 12}
@@ -83,9 +83,30 @@ def test_a_damaged_state_gives_way_to_the_one_before(tmp_path: Path, capsys: pyt
     assert found is not None
     assert_same(found, CONTENT)
     assert f"{tmp_path / STATE}: damaged" in capsys.readouterr().out
-    (tmp_path / PREVIOUS).unlink()
-    (tmp_path / PREVIOUS).mkdir()
-    assert load_state(tmp_path, digest="a") is None
+    save_state(tmp_path, CONTENT | {"step": 14})
+    (tmp_path / STATE).unlink()
+    found = load_state(tmp_path, digest="a")
+    assert found is not None, "the damaged one has not become the one before"
+    assert_same(found, CONTENT)
+
+
+@pytest.mark.parametrize("name", [STATE, PREVIOUS, LOG])
+def test_a_folder_in_the_place_of_a_file_of_a_training_makes_place(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_state(tmp_path, CONTENT)
+    save_state(tmp_path, CONTENT | {"step": 13})
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    with pytest.raises(OSError, match="directory"):  # the control
+        (tmp_path / name).write_bytes(b"")
+    assert load_state(tmp_path, digest="a") is not None
+    assert f"{name}: a folder; kept as {name}.damaged" in capsys.readouterr().out
+    assert (tmp_path / f"{name}.damaged").is_dir()
+    save_state(tmp_path, CONTENT | {"step": 14})
+    found = load_state(tmp_path, digest="a")
+    assert found is not None
+    assert_same(found, CONTENT | {"step": 14})
 
 
 class Malice:

@@ -25,6 +25,7 @@ from crystalmatrix.seal import EMPTY, KEY, broken, seal
 _KEY = b"crystalmatrix"
 _REFUSED = (errno.EACCES, errno.EEXIST, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 ARROW = ".arrow"  # suffix of tables that are mapped; all others are parquet
+SET_ASIDE = ".damaged"  # behind the name of what was moved out of the way
 TEMPORARY = re.compile(r"\..+\.(?P<process>\d+)-[0-9a-f]{8}\.part")  # names that `atomic` gives
 
 
@@ -51,6 +52,17 @@ def atomic(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # of a folder that is gone, or of a disk that is read only by now
             temporary.unlink(missing_ok=True)
+
+
+def move_aside(path: Path) -> Path:
+    """Give a file, folder or link another name, which it returns; what had that name before goes. Raises OSError."""
+    kept = path.with_name(f"{path.name}{SET_ASIDE}")
+    if kept.is_dir() and not kept.is_symlink():
+        shutil.rmtree(kept)
+    else:
+        kept.unlink(missing_ok=True)
+    path.replace(kept)
+    return kept
 
 
 def raise_if_full(error: OSError, path: Path) -> None:

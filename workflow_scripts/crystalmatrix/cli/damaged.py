@@ -6,7 +6,6 @@ What a killed process had half written goes.
 """
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,9 +16,8 @@ import psutil
 
 from crystalmatrix.cli.checks import checkable, complaint
 from crystalmatrix.errors import DataError
-from crystalmatrix.files import TEMPORARY, read_json, write_json
+from crystalmatrix.files import SET_ASIDE, TEMPORARY, move_aside, read_json, write_json
 
-SET_ASIDE = ".damaged"
 _OTHERS = ("logs", "benchmarks", "runs", "screen", "release")  # texts, states, and what their own readers look after
 
 
@@ -49,13 +47,8 @@ def set_aside(path: Path, reason: str) -> str:
         path = path.parent  # an output is the whole folder
     if not os.path.lexists(path):
         return ""
-    kept = path.with_name(f"{path.name}{SET_ASIDE}")
     try:
-        if kept.is_dir() and not kept.is_symlink():
-            shutil.rmtree(kept)
-        else:
-            kept.unlink(missing_ok=True)
-        path.replace(kept)
+        kept = move_aside(path)
     except OSError as error:
         raise DataError(f"{path}: damaged, and cannot be moved ({error.strerror}); remove it and run again") from None
     said = reason.removesuffix("; delete it and run again")

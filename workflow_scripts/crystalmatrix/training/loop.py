@@ -39,11 +39,9 @@ from crystalmatrix.training.labels import TrainingData
 from crystalmatrix.training.objective import Objective
 from crystalmatrix.training.optimiser import optimisers
 from crystalmatrix.training.precision import autocast, products
-from crystalmatrix.training.state import check_processes, load_state, save_state
+from crystalmatrix.training.state import LOG, check_processes, load_state, save_state
 from crystalmatrix.training.stop import StopRequest, TrainingStoppedError
 from crystalmatrix.training.world import World
-
-LOG = "log.jsonl"  # a contracts.summary.Epoch a line
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,19 @@ In: a dictionary of tensors and plain values.  Out: run/state.pt, run/state.prev
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from crystalmatrix.errors import DataError
-from crystalmatrix.files import atomic
+from crystalmatrix.files import SET_ASIDE, atomic, move_aside
 from crystalmatrix.locks import file_lock, take
 from crystalmatrix.trained.torch_file import read_torch_file, torch_bytes
 
 STATE = "state.pt"
 STATE_VERSION = 6  # of what the trainer saves: part of a run's digest, so that another version starts afresh
 PREVIOUS = "state.previous.pt"
+LOG = "log.jsonl"  # a contracts.summary.Epoch a line
 
 
 @contextmanager
@@ -53,7 +54,13 @@ def check_processes(state: dict[str, Any], run: Path, *, size: int) -> None:
 
 
 def load_state(run: Path, *, digest: str) -> dict[str, Any] | None:
-    """The newest readable state of the same settings and data, or None. Says what it skips."""
+    """The newest readable state of the same settings and data, or None. Says what it skips, and moves it aside.
+
+    A damaged state would become the previous one, in place of a sound one; a folder could not be written over.
+    """
+    for path in (run / name for name in (STATE, PREVIOUS, LOG)):
+        if path.is_dir():
+            print(f"{path}: a folder; {_made_place(path)}", flush=True)
     for name in (STATE, PREVIOUS):
         path = run / name
         if not path.exists():
@@ -61,12 +68,19 @@ def load_state(run: Path, *, digest: str) -> dict[str, Any] | None:
         try:
             state = read_torch_file(path)
             found = state["digest"]
-        except (DataError, OSError, KeyError, TypeError) as error:  # a folder, another file of torch
+        except (DataError, OSError, KeyError, TypeError) as error:  # another file of torch, one without rights
             reason = str(error) if isinstance(error, DataError) else f"{path}: not a state ({type(error).__name__})"
-            print(f"{reason}; trying the one before", flush=True)
+            print(f"{reason}; {_made_place(path)}, trying the one before", flush=True)
             continue
         if found == digest:
             return state
         print(f"{path}: made with other settings, data or version, starting afresh", flush=True)
         return None
     return None
+
+
+def _made_place(path: Path) -> str:
+    """What to say of it. Of several processes of a training one is first."""
+    with suppress(FileNotFoundError):
+        move_aside(path)
+    return f"kept as {path.name}{SET_ASIDE}"
