@@ -86,7 +86,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for name, said, seconds, peak in run(Path(folder), arguments.count):
-            print(f"{name}: {seconds:.0f} s, {peak:,.0f} MB {said.strip()}", flush=True)
+            last = said.strip().split("\n")[-1]  # of its progress
+            print(f"{name}: {seconds:.0f} s, {peak:,.0f} MB; {last}", flush=True)
     print(
         f"{arguments.count:,} equal crystals: each of the test fold has its twin, and the label's repeats are counted"
     )
