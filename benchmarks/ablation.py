@@ -65,14 +65,15 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     tier = config.load(arguments.config).tiers[arguments.tier]
     device, _locks = claim_device(arguments.device)
+    rows = Rows(arguments.json) if arguments.json else None
     error: dict[str, Signed] = {}
     for task in arguments.properties:
         for name in [AS_IT_IS, *variants_for(task, arguments, tier)]:
             checkpoints = of_variant(name, task, tier, arguments, device)
             found = signed_errors(checkpoints, task, arguments, device)
             error.setdefault(name, {}).update(found)
-            if arguments.json:
-                keep(Rows(arguments.json), name, error, list(found), checkpoints, arguments)
+            if rows:
+                keep(rows, name, error, list(found), checkpoints, arguments)
     for key in error[AS_IT_IS]:
         report({name: of[key] for name, of in error.items() if key in of}, key, arguments.fold)
     if len(error[AS_IT_IS]) > 1:

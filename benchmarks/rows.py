@@ -20,6 +20,7 @@ class Rows:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.commit = commit()  # when this begins: hours later another one may lie here
         self.rows: list[Row] = read_json(path)["rows"] if path.exists() else []
 
     def find(self, **key: object) -> Row | None:
@@ -28,7 +29,7 @@ class Rows:
 
     def add(self, row: Row) -> Row:
         """Append it, with where and when it was measured, and write the file."""
-        row = row | {"date": str(datetime.date.today()), "machine": machine(), "commit": commit()}
+        row = row | {"date": str(datetime.date.today()), "machine": machine(), "commit": self.commit}
         self.rows.append(row)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_json(self.path, {"rows": self.rows})

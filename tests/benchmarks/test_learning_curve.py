@@ -68,3 +68,13 @@ def test_rows_are_kept_with_where_they_were_measured(tmp_path, beside_each_other
     assert again.find(property="ehull", n=200) is None
     again.add({"property": "ehull", "n": 200})
     assert len(json.loads(file.path.read_text())["rows"]) == 2
+
+
+def test_a_row_has_the_commit_of_the_code_that_began(tmp_path, beside_each_other, monkeypatch):
+    """And not of what lies there when it ends."""
+    rows = importlib.import_module("rows")
+    monkeypatch.setattr(rows, "commit", lambda: "first")
+    file = rows.Rows(tmp_path / "curve.json")
+    monkeypatch.setattr(rows, "commit", lambda: "later")
+    assert file.add({"n": 100})["commit"] == "first"
+    assert rows.Rows(file.path).add({"n": 200})["commit"] == "later"  # the control

@@ -81,6 +81,7 @@ def load_state(run: Path, *, digest: str) -> dict[str, Any] | None:
 
 def _made_place(path: Path) -> str:
     """What to say of it. Of several processes of a training one is first."""
-    with suppress(FileNotFoundError):
-        move_aside(path)
+    if path.exists():
+        with suppress(FileNotFoundError):
+            move_aside(path)
     return f"kept as {path.name}{SET_ASIDE}"
